@@ -1,0 +1,1 @@
+//! LimitRange, ResourceQuota and PriorityClass, as admission applies them.

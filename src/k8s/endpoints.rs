@@ -1,0 +1,1 @@
+//! EndpointSlices, kube-proxy and ingress: who is sent traffic, and how late.

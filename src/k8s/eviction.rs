@@ -1,0 +1,1 @@
+//! Node-pressure eviction and OOM order.

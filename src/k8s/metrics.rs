@@ -1,0 +1,1 @@
+//! The metrics pipeline: kubelet samples, scrapes, windows, missing pods.

@@ -1,0 +1,28 @@
+//! Kubernetes' rules as pure functions: values in, a decision with its reason out.
+//!
+//! No clock, no chance, no input or output, nothing but `units` below. The
+//! simulation and `plan explain` call the very same functions; `tests/upstream`
+//! holds them to upstream's own test tables.
+
+pub mod admission;
+pub mod behavior;
+pub mod disruption;
+pub mod endpoints;
+pub mod eviction;
+pub mod hpa;
+pub mod labels;
+pub mod metrics;
+pub mod node_autoscaling;
+pub mod node_lifecycle;
+pub mod placement;
+pub mod probe;
+pub mod quantity;
+pub mod ranking;
+pub mod replicas;
+pub mod resources;
+pub mod restart;
+pub mod rollout;
+pub mod statefulset;
+pub mod termination;
+pub mod version;
+pub mod vpa;

@@ -1,0 +1,1 @@
+//! Node autoscalers: when to add a node, when to take one away.

@@ -1,0 +1,1 @@
+//! Node heartbeats, taints and evictions.

@@ -1,0 +1,1 @@
+//! The HPA replica calculator.

@@ -1,0 +1,1 @@
+//! StatefulSet order: which ordinal is created, updated or deleted next.

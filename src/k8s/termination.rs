@@ -1,0 +1,1 @@
+//! How a pod ends: preStop, grace period, SIGTERM, SIGKILL.

@@ -1,0 +1,1 @@
+//! Kubernetes versions, and the one table of what changed between them.
