@@ -9,7 +9,11 @@
 //! | room | what stands in it |
 //! |---|---|
 //! | [`units`] | time, resources: the words |
+//! | [`sim`] | the kernel: order and chance |
 //! | [`k8s`] | Kubernetes' rules as pure functions |
+//! | [`scenario`] | a run's whole input |
 
 pub mod k8s;
+pub mod scenario;
+pub mod sim;
 pub mod units;

@@ -1,0 +1,1 @@
+//! Files in, one scenario out, or every problem found, each at its place.

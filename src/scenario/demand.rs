@@ -1,0 +1,133 @@
+//! Who asks, how often, for what.
+
+use crate::scenario::workload::Retry;
+use crate::sim::random::Distribution;
+use crate::units::{SimDuration, SimTime};
+
+/// Who asks, how often, for what.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Demand {
+    /// How many at which time.
+    pub population: Population,
+    /// What one of them does. Not empty; the weights' sum is above 0.
+    pub journeys: Vec<Journey>,
+    /// Network time between user and ingress, one way.
+    pub client_latency: SimDuration,
+}
+
+/// How many ask, and whether they wait for answers.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Population {
+    /// Closed loop: users with think times. A user starts a journey, goes
+    /// through it and starts the next.
+    Users {
+        /// Users at shape 1.0.
+        peak: f64,
+        /// Share of `peak` that is there over time.
+        shape: Shape,
+    },
+    /// Open loop: journeys start as a Poisson process, whoever waits.
+    Rate {
+        /// Journey starts per second at shape 1.0.
+        peak_per_second: f64,
+        /// Share of the peak over time.
+        shape: Shape,
+        /// What to print as the number of users at the peak, if anybody said one.
+        users: Option<f64>,
+    },
+}
+
+/// A non-negative function of time, from points; before the first point and
+/// after the last it keeps their values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shape {
+    /// In order of time, at least one.
+    pub points: Vec<(SimTime, f64)>,
+    /// What holds between two points.
+    pub interpolation: Interpolation,
+}
+
+/// What holds between two points of a shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interpolation {
+    /// A straight line.
+    Linear,
+    /// The earlier point's value.
+    Step,
+}
+
+/// What one user does, from start to end.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Journey {
+    /// Its name.
+    pub name: String,
+    /// How often it is chosen, relative to the others.
+    pub weight: f64,
+    /// The requests, in order.
+    pub visits: Vec<Visit>,
+}
+
+/// One request of a journey, perhaps several times.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Visit {
+    /// Index of the workload.
+    pub workload: usize,
+    /// Index of the operation.
+    pub operation: usize,
+    /// Thinking before each request (seconds).
+    pub think: Distribution,
+    /// How often in a row, at least 1.
+    pub times: u32,
+    /// After which the user gives up.
+    pub timeout: SimDuration,
+    /// Whether the user's client tries again.
+    pub retry: Retry,
+}
+
+impl Shape {
+    /// The same value for ever.
+    pub fn steady(value: f64) -> Self {
+        Self { points: vec![(SimTime::ZERO, value)], interpolation: Interpolation::Linear }
+    }
+
+    /// The value at `time`.
+    pub fn at(&self, time: SimTime) -> f64 {
+        let later = self.points.partition_point(|(start, _)| *start <= time);
+        let Some(before) = later.checked_sub(1) else { return self.points[0].1 };
+        let (start, from) = self.points[before];
+        match (self.interpolation, self.points.get(later)) {
+            (Interpolation::Step, _) | (_, None) => from,
+            (Interpolation::Linear, Some((end, to))) => {
+                let share = time.since(start).as_secs_f64() / end.since(start).as_secs_f64();
+                from + (to - from) * share
+            }
+        }
+    }
+
+    /// The largest value at or after `from` and up to `until`.
+    pub fn peak(&self, from: SimTime, until: SimTime) -> f64 {
+        let inside =
+            self.points.iter().filter(|(time, _)| (from..=until).contains(time)).map(|(_, value)| *value);
+        inside.fold(self.at(from).max(self.at(until)), f64::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes_hold_between_their_points() {
+        let points = vec![(SimTime::from_secs(10), 1.0), (SimTime::from_secs(20), 3.0)];
+        let line = Shape { points: points.clone(), interpolation: Interpolation::Linear };
+        let step = Shape { points, interpolation: Interpolation::Step };
+        for (second, on_line, on_step) in
+            [(0, 1.0, 1.0), (10, 1.0, 1.0), (15, 2.0, 1.0), (20, 3.0, 3.0), (99, 3.0, 3.0)]
+        {
+            let time = SimTime::from_secs(second);
+            assert!((line.at(time) - on_line).abs() < 1e-12, "line at {time}");
+            assert!((step.at(time) - on_step).abs() < 1e-12, "step at {time}");
+        }
+        assert!((line.peak(SimTime::ZERO, SimTime::from_secs(15)) - 2.0).abs() < 1e-12);
+    }
+}

@@ -1,0 +1,123 @@
+//! What must hold: the policy's objectives, resolved.
+
+use std::fmt;
+
+/// What must hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Goals {
+    /// The policy's name.
+    pub name: String,
+    /// The objectives, in the policy's order.
+    pub objectives: Vec<Objective>,
+    /// The confidence of every verdict, such as 0.95.
+    pub confidence: f64,
+    /// The currency of costs, such as `USD`.
+    pub currency: String,
+}
+
+/// One line of the policy.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Objective {
+    /// What the policy calls it.
+    pub name: String,
+    /// What is measured.
+    pub indicator: Indicator,
+    /// On what.
+    pub scope: Scope,
+    /// How it compares.
+    pub comparison: Comparison,
+    /// With what, in the indicator's unit.
+    pub goal: f64,
+}
+
+/// What is measured. Units are those of the JSON contract: seconds, shares in
+/// 0..=1, counts, money.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Indicator {
+    /// Answered ÷ (answered + failed) over the observed time.
+    Availability,
+    /// Failed requests.
+    FailedRequests,
+    /// A quantile of the latency, in seconds.
+    Latency {
+        /// Such as 0.99.
+        quantile: f64,
+    },
+    /// Requests answered per second, over the observed time.
+    Throughput,
+    /// The largest number of users whose requests were answered at the
+    /// availability that the policy asks for (1.0 where it asks for none).
+    CarriedUsers,
+    /// The largest number of ready replicas.
+    ReplicasMax,
+    /// The smallest number of ready replicas.
+    ReplicasMin,
+    /// The largest number of ready pods of all workloads.
+    PodsMax,
+    /// The largest number of nodes.
+    NodesMax,
+    /// The smallest number of nodes.
+    NodesMin,
+    /// Seconds that pods spent unschedulable, summed.
+    PendingPodSeconds,
+    /// Money per month at the observed mean.
+    CostPerMonth,
+    /// Changes of a replica count per hour.
+    ScaleEventsPerHour,
+    /// Container restarts, out-of-memory kills among them.
+    Restarts,
+    /// After a drill: until users are served again, in seconds.
+    UsersRecovered,
+    /// After a drill: until capacity is what it was, in seconds.
+    CapacityRestored,
+    /// Expected over a year, failures and all.
+    AvailabilityPerYear,
+}
+
+/// On what an objective is measured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Everything users asked.
+    All,
+    /// One workload: index into the scenario's list.
+    Workload(usize),
+    /// One journey: index into the scenario's list.
+    Journey(usize),
+    /// One drill by name, or every drill (`*`).
+    Drill(String),
+}
+
+/// How a measured value compares with the goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Comparison {
+    /// At least.
+    AtLeast,
+    /// At most.
+    AtMost,
+}
+
+impl Comparison {
+    /// Whether `value` keeps the goal.
+    pub fn holds(self, value: f64, goal: f64) -> bool {
+        match self {
+            Self::AtLeast => value >= goal,
+            Self::AtMost => value <= goal,
+        }
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AtLeast => ">=",
+            Self::AtMost => "<=",
+        })
+    }
+}
+
+impl Indicator {
+    /// Whether `plan simulate` can measure it; the others need drills.
+    pub fn needs_drill(self) -> bool {
+        matches!(self, Self::UsersRecovered | Self::CapacityRestored | Self::AvailabilityPerYear)
+    }
+}

@@ -1,0 +1,96 @@
+//! A run's whole input: resolved, valid, owned, clonable.
+//!
+//! Everything is filled in and checked by `input`: below this line there are no
+//! files, no YAML, no "absent means default". References are indices into the
+//! scenario's own lists.
+
+pub mod cluster;
+pub mod demand;
+pub mod goals;
+pub mod workload;
+
+pub use cluster::{Cluster, NodePool, ProvisionedBy};
+pub use demand::{Demand, Interpolation, Journey, Population, Shape, Visit};
+pub use goals::{Comparison, Goals, Indicator, Objective, Scope};
+pub use workload::{
+    Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
+    Operation, PodTemplate, Retry, StartUp, Step, Target, Workload,
+};
+
+use crate::k8s::version::Version;
+use crate::units::SimDuration;
+
+/// A run's whole input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// What reports and the output folder are called.
+    pub name: String,
+    /// The Kubernetes release whose rules apply.
+    pub version: Version,
+    /// Simulated before observation starts, so that the cluster is in its stride.
+    pub warm_up: SimDuration,
+    /// Observed after the warm-up. Traffic shapes start with the warm-up.
+    pub horizon: SimDuration,
+    /// What runs. [`Target::Operation`] and [`Autoscaler::workload`] index it.
+    pub workloads: Vec<Workload>,
+    /// The HPAs; at most one per workload.
+    pub autoscalers: Vec<Autoscaler>,
+    /// The disruption budgets.
+    pub budgets: Vec<DisruptionBudget>,
+    /// Services outside the cluster. [`Target::External`] indexes it.
+    pub externals: Vec<External>,
+    /// Where it runs.
+    pub cluster: Cluster,
+    /// Who asks, how often, for what.
+    pub demand: Demand,
+    /// What must hold.
+    pub goals: Goals,
+    /// Numbers nobody measured on the user's system, for the report.
+    pub assumptions: Vec<Assumption>,
+    /// Kinds and fields that were read but have no effect, for the report.
+    pub not_simulated: Vec<String>,
+    /// A bound on what input can blow up: the run stops there, as an observation.
+    pub limits: Limits,
+}
+
+/// A number that was not measured on the user's system.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Assumption {
+    /// What it is about: `chat-service/send: CPU per request`.
+    pub what: String,
+    /// The value used, with its unit: `2.5 ms`.
+    pub value: String,
+    /// Its range where one is known: `0.15 ms to 4.5 ms`.
+    pub range: Option<String>,
+    /// `prior` (published for such software) or `assumed` (a guess).
+    pub basis: Basis,
+    /// Where it comes from.
+    pub source: String,
+}
+
+/// What a number rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Basis {
+    /// Measured on the user's own system.
+    Measured,
+    /// Published for this kind of software.
+    Prior,
+    /// A guess.
+    Assumed,
+}
+
+/// Where a run stops early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Requests (calls) in flight at once.
+    pub in_flight: usize,
+    /// Pod objects at once.
+    pub pods: usize,
+}
+
+impl Default for Limits {
+    /// 4 million calls in flight, 150,000 pods (upstream's tested maximum).
+    fn default() -> Self {
+        Self { in_flight: 4_000_000, pods: 150_000 }
+    }
+}

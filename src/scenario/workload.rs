@@ -1,0 +1,279 @@
+//! What runs: pods, how many, what they do with a request, what scales them.
+
+use crate::k8s::disruption::{Budget, UnhealthyPodEviction};
+use crate::k8s::hpa::HpaSpec;
+use crate::k8s::labels::{Labels, Selector};
+use crate::k8s::placement::Wishes;
+use crate::k8s::probe::Probe;
+use crate::k8s::resources::Resources;
+use crate::k8s::rollout::Strategy;
+use crate::sim::random::Distribution;
+use crate::units::{Bytes, MilliCpu, SimDuration};
+
+/// One Deployment, StatefulSet, DaemonSet, … and the pods it wants.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Workload {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`, `default` where absent.
+    pub namespace: String,
+    /// Which controller looks after the pods.
+    pub kind: Kind,
+    /// `spec.replicas`; for a DaemonSet the nodes decide.
+    pub replicas: u32,
+    /// `minReadySeconds`.
+    pub min_ready: SimDuration,
+    /// The pods.
+    pub template: PodTemplate,
+    /// What the pods do with requests.
+    pub behaviour: Behaviour,
+    /// Whether requests from users reach it through an Ingress (and so with the
+    /// ingress' propagation and retries) rather than through its Service alone.
+    pub behind_ingress: bool,
+}
+
+/// Which controller looks after a workload's pods.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Kind {
+    /// Rolling updates through ReplicaSets.
+    Deployment {
+        /// How an update replaces pods.
+        strategy: Strategy,
+        /// `progressDeadlineSeconds`.
+        progress_deadline: SimDuration,
+    },
+    /// A bare ReplicaSet (or ReplicationController).
+    ReplicaSet,
+    /// Pods with an order and their own volumes.
+    StatefulSet {
+        /// `podManagementPolicy: Parallel`.
+        parallel: bool,
+        /// `updateStrategy.rollingUpdate.partition`.
+        partition: u32,
+        /// `updateStrategy: OnDelete`.
+        on_delete: bool,
+    },
+    /// One pod on every node that fits.
+    DaemonSet,
+    /// A pod without a controller: nobody replaces it.
+    Pod,
+    /// Pods that run to completion: load on nodes only.
+    Job,
+}
+
+/// The pods of a workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PodTemplate {
+    /// `metadata.labels` of the pods.
+    pub labels: Labels,
+    /// The containers, in spec order.
+    pub containers: Vec<Container>,
+    /// Init containers in spec order; sidecars are marked.
+    pub init_containers: Vec<Container>,
+    /// `overhead` of the runtime class.
+    pub overhead: Resources,
+    /// Where they want to run.
+    pub wishes: Wishes,
+    /// `terminationGracePeriodSeconds`.
+    pub grace: SimDuration,
+    /// Has a volume that only one node can mount, so a dead node holds it.
+    pub single_node_volume: bool,
+    /// `restartPolicy: Always`.
+    pub restart_always: bool,
+}
+
+/// One container.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// Its image.
+    pub image: String,
+    /// What it asks for, after request := limit.
+    pub requests: Resources,
+    /// What holds it back.
+    pub limits: Resources,
+    /// Gate for the other two probes.
+    pub startup: Option<Probe>,
+    /// Gate for traffic.
+    pub readiness: Option<Probe>,
+    /// Restarts the container.
+    pub liveness: Option<Probe>,
+    /// Runs before SIGTERM.
+    pub pre_stop: Option<Hook>,
+    /// An init container with `restartPolicy: Always`.
+    pub sidecar: bool,
+    /// `imagePullPolicy: Always`: asks the registry at every start.
+    pub always_pull: bool,
+}
+
+/// A preStop hook, as the time it takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Hook {
+    /// How long it takes; an `exec` that isn't a plain sleep counts as zero.
+    pub takes: SimDuration,
+}
+
+/// An HPA and the workload it scales.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Autoscaler {
+    /// `metadata.name`.
+    pub name: String,
+    /// Index of the workload.
+    pub workload: usize,
+    /// The spec after defaulting.
+    pub spec: HpaSpec,
+}
+
+/// A PodDisruptionBudget.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DisruptionBudget {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`.
+    pub namespace: String,
+    /// Which pods; the empty selector matches all of the namespace.
+    pub selector: Selector,
+    /// What it guards.
+    pub budget: Budget,
+    /// What of unready pods.
+    pub unhealthy: UnhealthyPodEviction,
+}
+
+/// How a workload's pods turn requests into work.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Behaviour {
+    /// From container start to listening.
+    pub start_up: StartUp,
+    /// How many requests can use CPU at the same moment in one pod: 1 for one
+    /// event loop, `None` for as many as there are.
+    pub threads: Option<u32>,
+    /// Requests in progress in one pod, and what happens to more.
+    pub concurrency: Concurrency,
+    /// Memory use.
+    pub memory: MemoryModel,
+    /// CPU used whether or not requests come.
+    pub idle_cpu: MilliCpu,
+    /// From SIGTERM until the process has ended by itself (without requests in
+    /// progress); longer than the grace period means SIGKILL.
+    pub shut_down: SimDuration,
+    /// Whether the process finishes its requests in progress after SIGTERM.
+    pub drains: bool,
+    /// What it can be asked.
+    pub operations: Vec<Operation>,
+}
+
+/// From container start to listening.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StartUp {
+    /// Time that passes whatever the CPU (seconds).
+    pub wait: Distribution,
+    /// CPU work, done under the container's limit on one thread (core-seconds).
+    pub cpu: Distribution,
+}
+
+/// Requests in progress in one pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Concurrency {
+    /// At most so many; `None` for no limit.
+    pub limit: Option<u32>,
+    /// So many more wait for a place; beyond that they are refused (503).
+    /// `None` for no limit.
+    pub queue: Option<u32>,
+}
+
+/// Memory of one pod.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemoryModel {
+    /// At rest.
+    pub base: Bytes,
+    /// More for each request in progress.
+    pub per_request: Bytes,
+    /// Lost with every request served, until a restart.
+    pub leak: Bytes,
+    /// Held for each connected user, spread over the pods (WebSockets).
+    pub per_user: Bytes,
+}
+
+/// One thing a workload can be asked: an endpoint.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// Its name within the workload.
+    pub name: String,
+    /// What happens, one after the other. The last step's end is the answer.
+    pub steps: Vec<Step>,
+}
+
+/// One step of an operation.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Step {
+    /// CPU work (core-seconds).
+    Compute(Distribution),
+    /// Waiting that holds a place but no CPU (seconds).
+    Wait(Distribution),
+    /// A call to another workload or an external service.
+    Call(Call),
+    /// Calls side by side; goes on when all are answered.
+    Parallel(Vec<Call>),
+}
+
+/// A call to another workload or to an external service.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Call {
+    /// Whom.
+    pub target: Target,
+    /// How likely the call is made at all, in 0..=1.
+    pub probability: f64,
+    /// After which the caller gives up this attempt; the callee works on.
+    pub timeout: Option<SimDuration>,
+    /// Further attempts after a failure.
+    pub retry: Retry,
+    /// Whether the caller's own request fails when this call fails in the end.
+    pub required: bool,
+}
+
+/// Whom a call goes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An operation of a workload.
+    Operation {
+        /// Index into [`crate::scenario::Scenario::workloads`].
+        workload: usize,
+        /// Index into that workload's operations.
+        operation: usize,
+    },
+    /// An external service: index into [`crate::scenario::Scenario::externals`].
+    External(usize),
+}
+
+/// Further attempts after a failure.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Retry {
+    /// How many more; 0 for none.
+    pub attempts: u32,
+    /// Before the first; doubled before each further one.
+    pub backoff: SimDuration,
+    /// Never longer than this.
+    pub max_backoff: SimDuration,
+    /// Each wait is drawn from `1 - jitter ..= 1` times the back-off.
+    pub jitter: f64,
+}
+
+impl Retry {
+    /// No further attempt.
+    pub const NONE: Self =
+        Self { attempts: 0, backoff: SimDuration::ZERO, max_backoff: SimDuration::ZERO, jitter: 0.0 };
+}
+
+/// A service outside the cluster.
+#[derive(Clone, Debug, PartialEq)]
+pub struct External {
+    /// Its name.
+    pub name: String,
+    /// From call to answer (seconds).
+    pub latency: Distribution,
+    /// Share of calls that fail, in 0..=1, after their latency.
+    pub error_rate: f64,
+    /// Calls per second before it refuses (429); `None` for no quota.
+    pub quota_per_second: Option<f64>,
+}

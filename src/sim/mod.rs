@@ -1,0 +1,5 @@
+//! The kernel: time, order, chance. It knows nothing of Kubernetes.
+
+pub mod agenda;
+pub mod fingerprint;
+pub mod random;

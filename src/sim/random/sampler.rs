@@ -1,0 +1,81 @@
+//! Drawing from a distribution in a few nanoseconds, whatever the distribution.
+
+use crate::sim::random::Distribution;
+use crate::units::SimDuration;
+
+/// Cells in each halving of the tail.
+const CELLS: usize = 32;
+/// Halvings of the tail: the last one ends at a probability of 2^-32.
+const HALVINGS: usize = 32;
+
+/// A distribution made ready for drawing: its quantiles on a grid that is fine
+/// where the tail is thin (32 cells for each halving of the tail probability,
+/// down to 2^-32), with straight lines between. The mean is right to about
+/// 0.05 %, quantiles up to p99.9 to 0.1 %.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    /// Nanoseconds; one value means a constant.
+    grid: Vec<f64>,
+}
+
+impl Sampler {
+    /// Tabulates a distribution of seconds.
+    pub fn new(of: &Distribution) -> Self {
+        if let Distribution::Constant(value) = of {
+            return Self { grid: vec![value * 1e9] };
+        }
+        let mut grid = Vec::with_capacity(CELLS * HALVINGS + 1);
+        for halving in 0..HALVINGS {
+            for cell in 0..CELLS {
+                let tail = libm::ldexp(1.0 - cell as f64 / (2 * CELLS) as f64, -(halving as i32));
+                grid.push(of.exceeded_with(tail) * 1e9);
+            }
+        }
+        grid.push(of.exceeded_with(libm::ldexp(1.0, -(HALVINGS as i32))) * 1e9);
+        Self { grid }
+    }
+
+    /// The value that random `bits` stand for.
+    #[inline]
+    pub fn at(&self, bits: u64) -> SimDuration {
+        if self.grid.len() == 1 {
+            return SimDuration::from_nanos(self.grid[0] as u64);
+        }
+        // Leading zeros have the distribution of the halving a uniform tail
+        // probability falls into; the bits after them say where inside it.
+        let halving = (bits.leading_zeros() as usize).min(HALVINGS - 1);
+        let inside = (bits << (halving + 1)) >> 11;
+        let position = inside as f64 * (CELLS as f64 / (1u64 << 53) as f64);
+        let cell = position as usize;
+        let index = halving * CELLS + cell;
+        let (low, high) = (self.grid[index], self.grid[index + 1]);
+        SimDuration::from_nanos((low + (high - low) * (position - cell as f64) + 0.5) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::random::draw;
+
+    #[test]
+    fn draws_have_the_distribution_s_mean_and_tail() {
+        let all = [
+            Distribution::Constant(0.25),
+            Distribution::Exponential { mean: 0.002 },
+            Distribution::LogNormal { mean: 0.004, cv: 1.4 },
+            Distribution::Gamma { mean: 1.0, cv: 0.5 },
+        ];
+        for one in &all {
+            let sampler = Sampler::new(one);
+            let n = 400_000;
+            let mut draws: Vec<u64> = (0..n).map(|i| sampler.at(draw(7, i)).as_nanos()).collect();
+            draws.sort_unstable();
+            let mean = draws.iter().sum::<u64>() as f64 / n as f64 / 1e9;
+            assert!((mean / one.mean() - 1.0).abs() < 0.01, "{one:?}: mean {mean}");
+            let p99 = draws[(n as f64 * 0.99) as usize] as f64 / 1e9;
+            let expected = one.exceeded_with(0.01);
+            assert!((p99 / expected - 1.0).abs() < 0.03, "{one:?}: p99 {p99}, expected {expected}");
+        }
+    }
+}
