@@ -12,8 +12,10 @@
 //! | [`sim`] | the kernel: order and chance |
 //! | [`k8s`] | Kubernetes' rules as pure functions |
 //! | [`scenario`] | a run's whole input |
+//! | [`observe`] | what a run leaves behind |
 
 pub mod k8s;
+pub mod observe;
 pub mod scenario;
 pub mod sim;
 pub mod units;
