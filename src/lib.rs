@@ -12,10 +12,12 @@
 //! | [`sim`] | the kernel: order and chance |
 //! | [`k8s`] | Kubernetes' rules as pure functions |
 //! | [`scenario`] | a run's whole input |
+//! | [`service`] | one pod at work |
 //! | [`observe`] | what a run leaves behind |
 
 pub mod k8s;
 pub mod observe;
 pub mod scenario;
+pub mod service;
 pub mod sim;
 pub mod units;
