@@ -4,10 +4,12 @@
 
 pub mod histogram;
 pub mod level;
+pub mod recorder;
 pub mod series;
 
 pub use histogram::Histogram;
 pub use level::Level;
+pub use recorder::{ClusterRow, Recorder, WorkloadRow};
 pub use series::{Series, WorkloadSeries};
 
 use crate::sim::random::Seed;
