@@ -165,10 +165,10 @@ mod tests {
 
     /// A container started at `started` that uses `milli` milli-cores, as the
     /// kubelet sees it at `time` (both in seconds).
-    fn sample(started: u64, time: u64, milli: u64) -> Option<ContainerSample> {
+    fn sample(started: u64, time: u64, milli: u64) -> ContainerSample {
         let cpu_core_nanos = (time - started) * milli * 1_000_000;
         let (started, time) = (SimTime::from_secs(started), SimTime::from_secs(time));
-        Some(ContainerSample { started, time, cpu_core_nanos, working_set: Bytes(1_000) })
+        ContainerSample { started, time, cpu_core_nanos, working_set: Bytes(1_000) }
     }
 
     /// Window and milli-cores after each scrape; `None` where the API has nothing.
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn windows_follow_the_kubelets_samples() {
-        let s = sample;
+        let s = |started, time, milli| Some(sample(started, time, milli));
         let rows: [(&str, u64, Vec<_>, Vec<_>); 8] = [
             (
                 "two scrapes make a window",
@@ -233,10 +233,10 @@ mod tests {
             }
             container
         };
-        let old = windows(&[sample(0, 100, 250), sample(0, 114, 250)]);
-        let other = windows(&[sample(0, 100, 50), sample(0, 112, 50)]);
-        let restarted = windows(&[sample(0, 100, 50), sample(110, 115, 50)]);
-        let gone = windows(&[sample(0, 100, 50), None]);
+        let old = windows(&[Some(sample(0, 100, 250)), Some(sample(0, 114, 250))]);
+        let other = windows(&[Some(sample(0, 100, 50)), Some(sample(0, 112, 50))]);
+        let restarted = windows(&[Some(sample(0, 100, 50)), Some(sample(110, 115, 50))]);
+        let gone = windows(&[Some(sample(0, 100, 50)), None]);
         let both = pod_metrics([&old, &other]).expect("both have windows");
         assert_eq!((both.cpu_milli, both.memory_bytes), (300, 2_000));
         assert_eq!((both.time, both.window), (SimTime::from_secs(112), SimDuration::from_secs(12)));
@@ -275,7 +275,7 @@ mod tests {
             let mut time = 1_000;
             for gap in gaps {
                 time += gap;
-                container.scrape(sample(0, time, milli), RESOLUTION);
+                container.scrape(Some(sample(0, time, milli)), RESOLUTION);
                 if let Some(usage) = container.usage() {
                     prop_assert_eq!(usage.cpu_milli, milli as i64);
                     prop_assert!(usage.window > SimDuration::ZERO);

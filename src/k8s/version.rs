@@ -217,10 +217,11 @@ mod tests {
 
     #[test]
     fn the_table_changes_where_upstream_did() {
-        let first_with = |holds: fn(Rules) -> bool| {
+        type Holds = fn(Rules) -> bool;
+        let first_with = |holds: Holds| {
             (30..=37).find(|&minor| Version::new(minor).is_ok_and(|version| holds(version.rules())))
         };
-        let rows: [(fn(Rules) -> bool, u32); 7] = [
+        let rows: [(Holds, u32); 7] = [
             (|rules| rules.tolerance_form == ToleranceForm::Bounds, 33),
             (|rules| rules.tolerance_per_hpa, 35),
             (|rules| rules.scaled_to_zero_condition, 37),

@@ -1,8 +1,8 @@
 //! Takes facts down while a run goes on: one method per fact.
 
 use crate::observe::{
-    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, Series, Traffic, WorkloadSeen,
-    WorkloadSeries,
+    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, Series, Traffic,
+    WorkloadSeen, WorkloadSeries,
 };
 use crate::units::{Bytes, SimDuration, SimTime};
 
@@ -101,7 +101,11 @@ impl Recorder {
             cluster: ClusterSeen::default(),
             decisions: Vec::new(),
             moments: Vec::new(),
-            series: Series { step, workloads: vec![WorkloadSeries::default(); workloads], ..Series::default() },
+            series: Series {
+                step,
+                workloads: vec![WorkloadSeries::default(); workloads],
+                ..Series::default()
+            },
             step: StepCounts { failed_calls: vec![0; workloads], ..StepCounts::default() },
         }
     }

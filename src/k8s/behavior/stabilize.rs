@@ -49,9 +49,10 @@ pub fn stabilize_without_behavior(
     let recent = log.iter().filter(|&entry| !expired(entry)).map(|entry| entry.replicas);
     let replicas = recent.fold(proposal, u32::max);
     record(log, Recorded { replicas: proposal, at: now }, expired);
-    let stabilization = match replicas == proposal {
-        true => Stabilization::ReadyForNewScale,
-        false => Stabilization::ScaleDownStabilized,
+    let stabilization = if replicas == proposal {
+        Stabilization::ReadyForNewScale
+    } else {
+        Stabilization::ScaleDownStabilized
     };
     Stabilized { replicas, stabilization }
 }

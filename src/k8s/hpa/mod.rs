@@ -168,14 +168,12 @@ pub fn recommend(pass: &Pass, memory: &mut Memory) -> Recommendation {
         }
     };
     let metrics = propose_all(pass, scale, pods);
-    match best_of(&metrics, current) {
-        Some((metric, proposal)) => normalize(pass, memory, current, metric, proposal, metrics),
-        None => {
-            let failed = metrics.iter().position(Result::is_err);
-            let reason = failed.map(|place| ScalingActive::failure_of(&pass.spec.metrics[place]));
-            Recommendation { metrics, ..unchanged(current, Because::MetricsFailed, reason) }
-        }
+    if let Some((metric, proposal)) = best_of(&metrics, current) {
+        return normalize(pass, memory, current, metric, proposal, metrics);
     }
+    let failed = metrics.iter().position(Result::is_err);
+    let reason = failed.map(|place| ScalingActive::failure_of(&pass.spec.metrics[place]));
+    Recommendation { metrics, ..unchanged(current, Because::MetricsFailed, reason) }
 }
 
 impl Recommendation {

@@ -186,7 +186,7 @@ impl Calculator<'_> {
         let tally = self.tally(samples, target, cpu);
         tally.require_values()?;
         match problem {
-            None => self.from_pods(&tally, target),
+            None => self.settle(&tally, target),
             Some(problem) => Err(problem.into()),
         }
     }
@@ -203,7 +203,7 @@ impl Calculator<'_> {
         let target = PodTarget::Average(target_milli);
         let tally = self.tally(samples, target, cpu);
         tally.require_values()?;
-        self.from_pods(&tally, target)
+        self.settle(&tally, target)
     }
 
     /// Replicas that bring a whole value (of an object, or summed over an
@@ -287,7 +287,7 @@ impl Calculator<'_> {
 
     /// From the groups to a count: the first estimate, and the second where
     /// pods are missing, or unready while the load is above target.
-    fn from_pods(&self, tally: &Tally, target: PodTarget) -> Result<Proposal, MetricProblem> {
+    fn settle(&self, tally: &Tally, target: PodTarget) -> Result<Proposal, MetricProblem> {
         let first = target.ratio(tally, Sums::of(tally))?;
         let above = first.ratio > 1.0;
         let unready_as_idle = tally.unready.pods > 0 && above;

@@ -17,8 +17,8 @@ fn pod() -> PodView {
     PodView { deleting: false, phase: PodPhase::Running, start_time: Some(SimTime::ZERO), ready }
 }
 
-fn sample(value: i64) -> Option<Sample> {
-    Some(Sample { value, time: NOW, window: SimDuration::from_secs(15) })
+fn sample(value: i64) -> Sample {
+    Sample { value, time: NOW, window: SimDuration::from_secs(15) }
 }
 
 fn cpu() -> CpuReadiness {
@@ -52,7 +52,7 @@ fn the_two_forms_of_tolerance_differ_on_exact_edges() {
         (449, 50, ToleranceForm::Bounds, 9),
     ];
     for (milli, target, form, replicas) in rows {
-        let proposal = utilization(10, &[sample(milli); 10], target, form);
+        let proposal = utilization(10, &[Some(sample(milli)); 10], target, form);
         assert_eq!(proposal.replicas, replicas, "{milli} m of {target} %, {form:?}: {proposal:?}");
     }
 }
@@ -60,7 +60,7 @@ fn the_two_forms_of_tolerance_differ_on_exact_edges() {
 #[test]
 fn missing_pods_are_busy_on_the_way_down_and_idle_on_the_way_up() {
     let with_missing = |milli, target| {
-        let samples = [sample(milli), sample(milli), sample(milli), None];
+        let samples = [Some(sample(milli)), Some(sample(milli)), Some(sample(milli)), None];
         utilization(4, &samples, target, ToleranceForm::Bounds)
     };
     let down = with_missing(200, 60);
@@ -84,7 +84,7 @@ fn missing_pods_are_busy_on_the_way_down_and_idle_on_the_way_up() {
 #[test]
 fn a_count_against_the_direction_is_rejected() {
     // Two pods far above target, but the scale says six: 2.0 * 2 = 4 is fewer.
-    let mut samples = vec![sample(1_000), sample(1_000)];
+    let mut samples = vec![Some(sample(1_000)), Some(sample(1_000))];
     samples.push(None);
     let proposal = utilization(6, &samples, 30, ToleranceForm::Bounds);
     // 2000 / 3000 = 66 %, 66/30 = 2.2, times 3 = 6.6
@@ -112,10 +112,10 @@ fn each_group_has_its_reason() {
         (PodView { ready: ready(true, 9_999), ..old }, Group::Counted),
     ];
     for (pod, group) in rows {
-        assert_eq!(group_of(&pod, sample(1), Some(&cpu())), group, "{pod:?}");
+        assert_eq!(group_of(&pod, Some(sample(1)), Some(&cpu())), group, "{pod:?}");
     }
     let unready = PodView { ready: ready(false, 9_950), ..young };
-    assert_eq!(group_of(&unready, sample(1), None), Group::Counted, "only CPU asks for readiness");
+    assert_eq!(group_of(&unready, Some(sample(1)), None), Group::Counted, "only CPU asks for readiness");
     assert_eq!(group_of(&unready, None, Some(&cpu())), Group::Missing, "missing comes before unready");
 }
 
@@ -130,7 +130,7 @@ fn problems_are_told_apart() {
             .map(|found| found.replicas)
     };
     let none = [None, None];
-    let some = [sample(900), sample(900)];
+    let some = [Some(sample(900)), Some(sample(900))];
     let requests = [1_000, 1_000];
     assert_eq!(ask(&none, &[], Ok(&requests)), Err(MetricProblem::NothingReturned));
     assert_eq!(ask(&none, &[5], Ok(&requests)), Err(MetricProblem::NothingMatched));
@@ -168,7 +168,7 @@ proptest! {
     ) {
         prop_assume!(levels.iter().any(Option::is_some));
         let with = |extra: i64| -> u32 {
-            let samples: Vec<_> = levels.iter().map(|level| level.and_then(|milli| sample(milli + extra))).collect();
+            let samples: Vec<_> = levels.iter().map(|level| level.map(|milli| sample(milli + extra))).collect();
             utilization(current, &samples, target, ToleranceForm::Bounds).replicas
         };
         let (before, after) = (with(0), with(more));
@@ -186,17 +186,16 @@ proptest! {
         target in 1_i64..10_000,
     ) {
         let views = vec![pod(); pods];
-        let samples = vec![sample(milli); pods];
+        let samples = vec![Some(sample(milli)); pods];
         let calculator = Calculator { tolerance: tolerance(ToleranceForm::Bounds), current: pods as u32, pods: &views };
         let found = calculator.average(PodSamples { samples: &samples, strays: &[] }, None, target).expect("values");
-        match found.rule {
-            Rule::WithinTolerance => prop_assert_eq!(found.replicas as usize, pods),
-            _ => {
-                let total = milli as f64 * pods as f64;
-                let capacity = f64::from(found.replicas) * target as f64;
-                prop_assert!(capacity + 1e-6 * capacity >= total);
-                prop_assert!(capacity - total <= target as f64 + 1e-6 * capacity);
-            }
+        if found.rule == Rule::WithinTolerance {
+            prop_assert_eq!(found.replicas as usize, pods);
+        } else {
+            let total = milli as f64 * pods as f64;
+            let capacity = f64::from(found.replicas) * target as f64;
+            prop_assert!(capacity + 1e-6 * capacity >= total);
+            prop_assert!(capacity - total <= target as f64 + 1e-6 * capacity);
         }
     }
 }
