@@ -5,6 +5,7 @@
 
 use std::fmt::Debug;
 
+use kubeplan::k8s::rollout::IntOrPercent;
 use kubeplan::units::{SimDuration, SimTime};
 use serde_json::Value;
 
@@ -53,6 +54,22 @@ pub fn flag(row: &Value, key: &str) -> bool {
     row[key].as_bool().unwrap_or(false)
 }
 
+/// Yes or no that must be there.
+pub fn truth(row: &Value, key: &str) -> Result<bool, String> {
+    field(row, key)?.as_bool().ok_or_else(|| format!("`{key}` is not yes or no"))
+}
+
+/// `3` or `"28%"`; `None` where it is absent or `null`.
+pub fn int_or_percent(row: &Value, key: &str) -> Result<Option<IntOrPercent>, String> {
+    let read = |value: &Value| match value.as_str() {
+        Some(text) => IntOrPercent::from_percent(text),
+        None => value.as_i64().map(IntOrPercent::Int),
+    };
+    given(row, key)
+        .map(|value| read(value).ok_or_else(|| format!("`{key}` is neither a number nor percent")))
+        .transpose()
+}
+
 /// The entries of a list; absent and `null` are empty.
 pub fn list<'a>(row: &'a Value, key: &str) -> &'a [Value] {
     row[key].as_array().map_or(&[], Vec::as_slice)
@@ -68,6 +85,12 @@ pub fn moment(row: &Value, key: &str) -> Result<SimTime, String> {
     let nanos = (float(row, key)? * 1e9).round() as i64;
     let moment = NOW.as_nanos().checked_add_signed(nanos);
     moment.map(SimTime::from_nanos).ok_or_else(|| format!("`{key}` is out of reach"))
+}
+
+/// A moment, or `None` for one that is absent, `null` or was never set.
+pub fn given_moment(row: &Value, key: &str) -> Result<Option<SimTime>, String> {
+    let given = given(row, key).and_then(Value::as_f64);
+    given.filter(|seconds| *seconds > -1e9).map(|_| moment(row, key)).transpose()
 }
 
 /// Fails unless the two are the same.
