@@ -226,7 +226,8 @@ mod tests {
 
     #[test]
     fn an_absent_request_scores_as_something_and_a_zero_as_nothing() {
-        let pod = Containers { main: vec![asks(None, None), asks(Some(0), Some(0))], ..Containers::default() };
+        let pod =
+            Containers { main: vec![asks(None, None), asks(Some(0), Some(0))], ..Containers::default() };
         let demand = pod.demand();
         assert_eq!(demand.requests, Amounts::default());
         assert_eq!((demand.scoring_cpu, demand.scoring_memory), (SCORING_CPU, SCORING_MEMORY));

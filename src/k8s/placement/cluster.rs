@@ -15,8 +15,8 @@ use std::sync::Arc;
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::amounts::{Amounts, Demand};
 use crate::k8s::placement::fit::Ignored;
-use crate::k8s::placement::{PodTerm, SpreadConstraint, Taint, Wishes};
 use crate::k8s::placement::scores::Strategy;
+use crate::k8s::placement::{PodTerm, SpreadConstraint, Taint, Wishes};
 use crate::units::{Bytes, MilliCpu, SimTime};
 
 /// A node's place in [`ClusterView`]; never given to another node.
@@ -255,9 +255,9 @@ impl Topology {
     /// Enters a node's label.
     fn enter(&mut self, node: NodeId, labels: &Labels) {
         let next = self.values.len() as u32;
-        let domain = labels.get(&self.key).map_or(NO_DOMAIN, |value| {
-            *self.values.entry(value.clone()).or_insert(next)
-        });
+        let domain = labels
+            .get(&self.key)
+            .map_or(NO_DOMAIN, |value| *self.values.entry(value.clone()).or_insert(next));
         if node < self.of_node.len() {
             self.of_node[node] = domain;
         } else {
@@ -557,20 +557,13 @@ impl ClusterView {
         }
     }
 
-    fn compile_terms<'a>(
-        &mut self,
-        namespace: &str,
-        terms: impl Iterator<Item = &'a PodTerm>,
-    ) -> Vec<Term> {
+    fn compile_terms<'a>(&mut self, namespace: &str, terms: impl Iterator<Item = &'a PodTerm>) -> Vec<Term> {
         terms.map(|term| self.compile_term(namespace, term)).collect()
     }
 
     fn compile_term(&mut self, namespace: &str, term: &PodTerm) -> Term {
         let question = Question::Term { namespace: namespace.to_owned(), term: term.clone() };
-        Term {
-            topology: self.intern_topology(&term.topology_key),
-            matcher: self.intern_question(question),
-        }
+        Term { topology: self.intern_topology(&term.topology_key), matcher: self.intern_question(question) }
     }
 
     fn intern_question(&mut self, question: Question) -> usize {

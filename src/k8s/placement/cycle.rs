@@ -71,37 +71,40 @@ impl<'a> Cycle<'a> {
 
     /// Why a node with this load won't do: the first filter that says no.
     fn refusal(&self, node: NodeId, load: &Load) -> Option<Refusal> {
-        let pod = &self.kind.kind;
-        let shape = &self.cluster.node(node).shape;
-        if self.pod.only_node.is_some_and(|only| only != node) {
-            return Some(Refusal::final_word(Filter::NodeAffinity, Reason::NotItsNode));
-        }
-        self.static_refusal(node)
-            .or_else(|| fit::filter_ports(&pod.wishes.host_ports, load))
-            .or_else(|| {
-                let ignored = &self.cluster.profile.ignored;
-                fit::filter(&pod.demand.requests, load, &shape.allocatable, shape.pod_slots, ignored)
-            })
-            .or_else(|| self.spread.filter(self.cluster, node))
-            .or_else(|| self.inter_pod.filter(self.cluster, node))
+        Filter::ALL.iter().find_map(|filter| self.ask_with(*filter, node, load))
     }
 
-    /// What stands against a node whatever runs there: a cordon, its name, its
-    /// taints, its labels.
-    pub(super) fn static_refusal(&self, node: NodeId) -> Option<Refusal> {
+    /// What one filter says to a node as it is.
+    pub fn ask(&self, filter: Filter, node: NodeId) -> Option<Refusal> {
+        self.ask_with(filter, node, &self.cluster.node(node).load)
+    }
+
+    fn ask_with(&self, filter: Filter, node: NodeId, load: &Load) -> Option<Refusal> {
         let shape = &self.cluster.node(node).shape;
-        let wishes = &self.kind.kind.wishes;
-        let refusal = taints::filter(&[], shape.unschedulable, &wishes.tolerations);
-        if refusal.is_some() {
-            return refusal;
+        let pod = &self.kind.kind;
+        let wishes = &pod.wishes;
+        match filter {
+            Filter::NodeUnschedulable => taints::filter_cordon(shape.unschedulable, &wishes.tolerations),
+            Filter::NodeName => {
+                let other = wishes.node_name.as_ref().is_some_and(|name| *name != shape.name);
+                other.then(|| Refusal::final_word(filter, Reason::OtherNodeName))
+            }
+            Filter::TaintToleration => taints::filter(&shape.taints, &wishes.tolerations),
+            Filter::NodeAffinity if self.pod.only_node.is_some_and(|only| only != node) => {
+                Some(Refusal::final_word(filter, Reason::NotItsNode))
+            }
+            Filter::NodeAffinity => {
+                let allowed = wishes.allow_node(&shape.name, &shape.labels);
+                (!allowed).then(|| Refusal::final_word(filter, Reason::NodeAffinity))
+            }
+            Filter::NodePorts => fit::filter_ports(&wishes.host_ports, load),
+            Filter::NodeResourcesFit => {
+                let ignored = &self.cluster.profile.ignored;
+                fit::filter(&pod.demand.requests, load, &shape.allocatable, shape.pod_slots, ignored)
+            }
+            Filter::PodTopologySpread => self.spread.filter(self.cluster, node),
+            Filter::InterPodAffinity => self.inter_pod.filter(self.cluster, node),
         }
-        if wishes.node_name.as_ref().is_some_and(|name| *name != shape.name) {
-            return Some(Refusal::final_word(Filter::NodeName, Reason::OtherNodeName));
-        }
-        taints::filter(&shape.taints, false, &wishes.tolerations).or_else(|| {
-            let allowed = wishes.allow_node(&shape.name, &shape.labels);
-            (!allowed).then(|| Refusal::final_word(Filter::NodeAffinity, Reason::NodeAffinity))
-        })
     }
 
     /// Takes account of pods that come to or leave a node in a what-if.

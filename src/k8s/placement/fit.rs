@@ -49,7 +49,12 @@ pub fn shortages(
         let capacity = allocatable.extended.get(name).copied().unwrap_or(0);
         if *requested > capacity.saturating_sub(used_already) {
             let resource = ResourceName::Extended(name.clone());
-            reasons.push(Reason::Insufficient { resource, requested: *requested, used: used_already, capacity });
+            reasons.push(Reason::Insufficient {
+                resource,
+                requested: *requested,
+                used: used_already,
+                capacity,
+            });
         }
     }
     reasons
@@ -68,9 +73,7 @@ pub fn filter(
     if reasons.is_empty() {
         return None;
     }
-    let hopeless = |reason: &Reason| {
-        matches!(reason, Reason::Insufficient { requested, capacity, .. } if requested > capacity)
-    };
+    let hopeless = |reason: &Reason| matches!(reason, Reason::Insufficient { requested, capacity, .. } if requested > capacity);
     let resolvable = !reasons.iter().any(hopeless);
     Some(Refusal { filter: Filter::NodeResourcesFit, reasons, resolvable })
 }
@@ -120,11 +123,17 @@ mod tests {
 
     #[test]
     fn only_extended_resources_can_be_ignored() {
-        let ignored =
-            Ignored { resources: vec!["a.com/x".into(), "kubernetes.io/y".into()], groups: vec!["b.com".into()] };
-        for (name, expected) in
-            [("a.com/x", true), ("a.com/z", false), ("b.com/z", true), ("kubernetes.io/y", false), ("cpu", false)]
-        {
+        let ignored = Ignored {
+            resources: vec!["a.com/x".into(), "kubernetes.io/y".into()],
+            groups: vec!["b.com".into()],
+        };
+        for (name, expected) in [
+            ("a.com/x", true),
+            ("a.com/z", false),
+            ("b.com/z", true),
+            ("kubernetes.io/y", false),
+            ("cpu", false),
+        ] {
             assert_eq!(ignored.covers(name), expected, "{name}");
         }
     }

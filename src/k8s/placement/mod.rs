@@ -23,7 +23,9 @@ pub mod spread;
 pub mod taints;
 
 pub use amounts::{Amounts, Containers, Demand, ResourceName};
-pub use cluster::{BoundPod, ClusterView, KindId, Load, Node, NodeId, NodeShape, PodId, PodKind, PodView, Profile};
+pub use cluster::{
+    BoundPod, ClusterView, KindId, Load, Node, NodeId, NodeShape, PodId, PodKind, PodView, Profile,
+};
 pub use cycle::Cycle;
 pub use preemption::{GuardedPods, Preemption, Victims, preempt};
 pub use queue::Queue;

@@ -87,9 +87,9 @@ pub fn preempt(
     let found = candidates(pod, cluster, &nodes, budgets, offset);
     let Some(victims) = cheapest(&found, cluster).cloned() else { return Preemption::NoVictims };
     let nominees = &cluster.node(victims.node).nominees;
-    let lower = nominees.iter().filter(|(id, kind)| {
-        **id != pod.id && cluster.kind(**kind).wishes.priority < wishes.priority
-    });
+    let lower = nominees
+        .iter()
+        .filter(|(id, kind)| **id != pod.id && cluster.kind(**kind).wishes.priority < wishes.priority);
     let demoted = lower.map(|(id, _)| *id).collect();
     Preemption::Nominated { victims, demoted }
 }
@@ -123,7 +123,11 @@ pub fn candidates(
     for at in 0..count {
         let node = nodes[(offset % count + at) % count];
         let Some(victims) = victims_on(&mut cycle, node, budgets) else { continue };
-        if victims.budget_violations == 0 { clean.push(victims) } else { violating.push(victims) }
+        if victims.budget_violations == 0 {
+            clean.push(victims)
+        } else {
+            violating.push(victims)
+        }
         if !clean.is_empty() && clean.len() + violating.len() >= enough {
             break;
         }

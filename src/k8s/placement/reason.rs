@@ -79,6 +79,20 @@ pub struct Refusal {
     pub resolvable: bool,
 }
 
+impl Filter {
+    /// All of them, in the order in which they are asked.
+    pub const ALL: [Self; 8] = [
+        Self::NodeUnschedulable,
+        Self::NodeName,
+        Self::TaintToleration,
+        Self::NodeAffinity,
+        Self::NodePorts,
+        Self::NodeResourcesFit,
+        Self::PodTopologySpread,
+        Self::InterPodAffinity,
+    ];
+}
+
 impl Refusal {
     /// A refusal that removing pods may turn.
     pub fn resolvable(filter: Filter, reason: Reason) -> Self {

@@ -135,8 +135,7 @@ struct Scan {
 fn scan(pod: &PodView, cluster: &ClusterView, scan_start: usize) -> Scan {
     let mut cycle = Cycle::new(pod, cluster);
     let order = cluster.node_ids();
-    let mut scan =
-        Scan { feasible: Vec::new(), refusals: Vec::new(), not_asked: 0, next_start: scan_start };
+    let mut scan = Scan { feasible: Vec::new(), refusals: Vec::new(), not_asked: 0, next_start: scan_start };
     if let Some(only) = pod.only_node {
         scan.not_asked = order.len().saturating_sub(1);
         if order.contains(&only) {

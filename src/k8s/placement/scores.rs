@@ -35,6 +35,17 @@ pub enum Score {
 }
 
 impl Score {
+    /// All of them.
+    pub const ALL: [Self; 7] = [
+        Self::TaintToleration,
+        Self::NodeAffinity,
+        Self::NodeResourcesFit,
+        Self::PodTopologySpread,
+        Self::InterPodAffinity,
+        Self::NodeResourcesBalancedAllocation,
+        Self::ImageLocality,
+    ];
+
     /// The weight in the default profile.
     pub const fn weight(self) -> i64 {
         match self {
@@ -91,12 +102,7 @@ impl Strategy {
 /// What would be requested and what there is, as scoring sees it; `None` for a
 /// resource that the node lacks or (beyond CPU, memory and disk) the pod doesn't
 /// ask for.
-fn with_pod(
-    resource: &ResourceName,
-    pod: &Demand,
-    load: &Load,
-    allocatable: &Amounts,
-) -> Option<(u64, u64)> {
+fn with_pod(resource: &ResourceName, pod: &Demand, load: &Load, allocatable: &Amounts) -> Option<(u64, u64)> {
     let (used, asked) = match resource {
         ResourceName::Cpu => (load.scoring_cpu.0, pod.scoring_cpu.0),
         ResourceName::Memory => (load.scoring_memory.0, pod.scoring_memory.0),
@@ -186,54 +192,75 @@ pub struct NodeScore {
 /// All plugins' scores for the nodes that passed the filters. Plugins that have
 /// nothing to say about the pod are left out and add nothing.
 pub(super) fn table(cluster: &ClusterView, id: KindId, feasible: &[NodeId]) -> Vec<Column> {
+    Score::ALL.iter().filter_map(|score| column(cluster, id, feasible, *score)).collect()
+}
+
+/// One plugin's scores from 0 to 100, before its weight; `None` when it has
+/// nothing to say about the pod.
+pub fn of_plugin(cluster: &ClusterView, id: KindId, feasible: &[NodeId], score: Score) -> Option<Vec<i64>> {
+    column(cluster, id, feasible, score).map(|column| column.normalized)
+}
+
+fn column(cluster: &ClusterView, id: KindId, feasible: &[NodeId], score: Score) -> Option<Column> {
     let kind = cluster.kind(id);
     let wishes = &kind.wishes;
     let each = |of: &dyn Fn(NodeId) -> i64| feasible.iter().map(|node| of(*node)).collect::<Vec<_>>();
-    let plain = |score, raw: Vec<i64>| Column { score, normalized: raw.clone(), raw };
-    let mut columns = Vec::with_capacity(7);
-
-    let raw = each(&|node| taints::score(&cluster.node(node).shape.taints, &wishes.tolerations));
-    columns.push(Column { score: Score::TaintToleration, normalized: normalize(&raw, true), raw });
-    if !wishes.preferred_nodes.is_empty() {
-        let raw = each(&|node| {
-            let shape = &cluster.node(node).shape;
-            node_affinity::score(&wishes.preferred_nodes, &shape.name, &shape.labels)
-        });
-        columns.push(Column { score: Score::NodeAffinity, normalized: normalize(&raw, false), raw });
-    }
-    columns.push(plain(
-        Score::NodeResourcesFit,
-        each(&|node| {
+    let (raw, normalized) = match score {
+        Score::TaintToleration => {
+            let raw = each(&|node| taints::score(&cluster.node(node).shape.taints, &wishes.tolerations));
+            let normalized = normalize(&raw, true);
+            (raw, normalized)
+        }
+        Score::NodeAffinity => {
+            if wishes.preferred_nodes.is_empty() {
+                return None;
+            }
+            let raw = each(&|node| {
+                let shape = &cluster.node(node).shape;
+                node_affinity::score(&wishes.preferred_nodes, &shape.name, &shape.labels)
+            });
+            let normalized = normalize(&raw, false);
+            (raw, normalized)
+        }
+        Score::NodeResourcesFit => as_it_is(each(&|node| {
             let node = cluster.node(node);
             cluster.profile.strategy.score(&kind.demand, &node.load, &node.shape.allocatable)
-        }),
-    ));
-    if let Some(raw) = spread::score(cluster, cluster.compiled(id), feasible) {
-        let normalized = spread::normalize(&raw);
-        let raw = raw.into_iter().map(Option::unwrap_or_default).collect();
-        columns.push(Column { score: Score::PodTopologySpread, raw, normalized });
-    }
-    if let Some(raw) = inter_pod::score(cluster, id, feasible) {
-        columns.push(Column { score: Score::InterPodAffinity, normalized: inter_pod::normalize(&raw), raw });
-    }
-    // A pod without requests would make no node less balanced, and all such pods
-    // would pile up on one; so it has no say.
-    if BALANCED.iter().any(|resource| kind.demand.requests.of(resource) > 0) {
-        columns.push(plain(
-            Score::NodeResourcesBalancedAllocation,
-            each(&|node| {
+        })),
+        Score::PodTopologySpread => {
+            let raw = spread::score(cluster, cluster.compiled(id), feasible)?;
+            let normalized = spread::normalize(&raw);
+            (raw.into_iter().map(Option::unwrap_or_default).collect(), normalized)
+        }
+        Score::InterPodAffinity => {
+            let raw = inter_pod::score(cluster, id, feasible)?;
+            let normalized = inter_pod::normalize(&raw);
+            (raw, normalized)
+        }
+        Score::NodeResourcesBalancedAllocation => {
+            // A pod without requests would make no node less balanced, and all
+            // such pods would pile up on one; so it has no say.
+            if BALANCED.iter().all(|resource| kind.demand.requests.of(resource) == 0) {
+                return None;
+            }
+            as_it_is(each(&|node| {
                 let node = cluster.node(node);
                 balanced(&BALANCED, &kind.demand, &node.load, &node.shape.allocatable)
-            }),
-        ));
-    }
-    columns.push(plain(Score::ImageLocality, each(&|node| image_locality::score(cluster, id, node))));
-    columns
+            }))
+        }
+        Score::ImageLocality => as_it_is(each(&|node| image_locality::score(cluster, id, node))),
+    };
+    Some(Column { score, raw, normalized })
+}
+
+/// Scores that are 0 to 100 already.
+fn as_it_is(raw: Vec<i64>) -> (Vec<i64>, Vec<i64>) {
+    (raw.clone(), raw)
 }
 
 /// Weighted totals of a table, by candidate.
 pub(super) fn totals(columns: &[Column], feasible: &[NodeId]) -> Vec<NodeScore> {
-    let mut totals: Vec<NodeScore> = feasible.iter().map(|node| NodeScore { node: *node, total: 0 }).collect();
+    let mut totals: Vec<NodeScore> =
+        feasible.iter().map(|node| NodeScore { node: *node, total: 0 }).collect();
     for column in columns {
         for (one, score) in totals.iter_mut().zip(&column.normalized) {
             one.total += score * column.score.weight();

@@ -32,20 +32,20 @@ pub fn keeps_away<'a>(taints: &'a [Taint], tolerations: &[Toleration]) -> Option
     })
 }
 
-/// What taints and a cordon say.
-pub fn filter(taints: &[Taint], cordoned: bool, tolerations: &[Toleration]) -> Option<Refusal> {
-    if cordoned && !bears_cordon(tolerations) {
-        return Some(Refusal::final_word(Filter::NodeUnschedulable, Reason::Cordoned));
-    }
+/// What a cordon says; DaemonSets bear it.
+pub fn filter_cordon(cordoned: bool, tolerations: &[Toleration]) -> Option<Refusal> {
+    let bears = || {
+        let taint = Taint { key: CORDON.to_owned(), value: String::new(), effect: TaintEffect::NoSchedule };
+        tolerated(&taint, tolerations)
+    };
+    (cordoned && !bears()).then(|| Refusal::final_word(Filter::NodeUnschedulable, Reason::Cordoned))
+}
+
+/// What taints say.
+pub fn filter(taints: &[Taint], tolerations: &[Toleration]) -> Option<Refusal> {
     let taint = keeps_away(taints, tolerations)?;
     let reason = Reason::Taint(taint.key.clone(), taint.value.clone());
     Some(Refusal::final_word(Filter::TaintToleration, reason))
-}
-
-/// Whether a cordon doesn't matter to the pod, as for DaemonSets.
-fn bears_cordon(tolerations: &[Toleration]) -> bool {
-    let taint = Taint { key: CORDON.to_owned(), value: String::new(), effect: TaintEffect::NoSchedule };
-    tolerated(&taint, tolerations)
 }
 
 /// How many taints the pod would rather not meet here; fewer is better.
@@ -71,19 +71,23 @@ mod tests {
             ("", true, "", None, true),
         ];
         for (key, exists, value, effect, expected) in rows {
-            let one =
-                Toleration { key: key.into(), exists, value: value.into(), effect, seconds: None };
+            let one = Toleration { key: key.into(), exists, value: value.into(), effect, seconds: None };
             assert_eq!(one.tolerates(&taint), expected, "{one:?}");
-            let refusal = filter(std::slice::from_ref(&taint), false, &[one]);
+            let refusal = filter(std::slice::from_ref(&taint), &[one]);
             assert_eq!(refusal.is_none(), expected);
         }
     }
 
     #[test]
     fn a_cordon_holds_all_but_those_who_bear_it() {
-        let daemon =
-            Toleration { key: CORDON.into(), exists: true, value: String::new(), effect: None, seconds: None };
-        assert!(filter(&[], true, &[]).is_some_and(|no| !no.resolvable));
-        assert_eq!(filter(&[], true, &[daemon]), None);
+        let daemon = Toleration {
+            key: CORDON.into(),
+            exists: true,
+            value: String::new(),
+            effect: None,
+            seconds: None,
+        };
+        assert!(filter_cordon(true, &[]).is_some_and(|no| !no.resolvable));
+        assert_eq!(filter_cordon(true, &[daemon]), None);
     }
 }
