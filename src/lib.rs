@@ -13,6 +13,7 @@
 //! | [`k8s`] | Kubernetes' rules as pure functions |
 //! | [`scenario`] | a run's whole input |
 //! | [`service`] | one pod at work |
+//! | [`world`] | everything that changes in a run |
 //! | [`observe`] | what a run leaves behind |
 
 pub mod k8s;
@@ -21,3 +22,4 @@ pub mod scenario;
 pub mod service;
 pub mod sim;
 pub mod units;
+pub mod world;

@@ -254,6 +254,12 @@ impl Worker {
         }
     }
 
+    /// The same worker in a container (`id`) that has been up and well for a while.
+    pub fn settled(self, id: u64) -> Self {
+        let on_hold = self.kind == Kind::Startup && self.holds_after_startup;
+        Self { container: Some(id), stored: Some(Outcome::Success), last: Outcome::Success, on_hold, ..self }
+    }
+
     /// The stored result; `None` until the container has run for the first time.
     pub fn stored(&self) -> Option<Outcome> {
         self.stored
