@@ -140,7 +140,7 @@ impl Amounts {
     }
 
     /// Raises each amount to that of `other` where this one is less.
-    fn raise_to(&mut self, other: &Self) {
+    pub fn raise_to(&mut self, other: &Self) {
         self.cpu = self.cpu.max(other.cpu);
         self.memory = self.memory.max(other.memory);
         self.ephemeral_storage = self.ephemeral_storage.max(other.ephemeral_storage);
