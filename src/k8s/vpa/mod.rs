@@ -207,7 +207,7 @@ fn with_margin(base: u64) -> u64 {
 
 /// To a whole amount: fractions are dropped, no number is zero, infinity a lot.
 fn cut(amount: f64) -> u64 {
-    amount.min(MOST) as u64
+    if amount.is_nan() { 0 } else { amount.min(MOST) as u64 }
 }
 
 #[cfg(test)]
