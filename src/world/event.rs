@@ -71,6 +71,10 @@ pub enum Event {
     HpaSynced(u32),
     /// The node autoscaler looked.
     NodeAutoscalerRan,
+    /// Karpenter's batch of waiting pods may be closed.
+    KarpenterBatched,
+    /// A node that is to go may be empty.
+    NodeEmptied(u32),
     /// A new node is ready.
     NodeReady(u32),
 
@@ -114,6 +118,8 @@ impl Event {
             Self::MetricsScraped => (29, 0),
             Self::HpaSynced(hpa) => (30, hpa),
             Self::NodeAutoscalerRan => (31, 0),
+            Self::KarpenterBatched => (36, 0),
+            Self::NodeEmptied(node) => (37, node),
             Self::NodeReady(node) => (32, node),
             Self::WarmUpEnded => (33, 0),
             Self::StepEnded => (34, 0),

@@ -446,6 +446,20 @@ pub fn ended(state: &mut State, cx: &mut Context, id: PodId) {
     cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::PodRemoved(id));
 }
 
+/// A pod's node is gone, and the pod with it.
+pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
+    report_use(state, cx, id);
+    let Some(pod) = state.pod_mut(id) else { return };
+    let (counted, workload) = (pod.ready && !pod.deleting, pod.workload);
+    pod.deleting = true;
+    if counted {
+        state.workloads[workload as usize].ready -= 1;
+        controllers::note_replicas(state, cx, workload);
+    }
+    requests::cut_off(state, cx, id, None);
+    remove(state, cx, id);
+}
+
 /// Adds a pod's CPU since the last report to its workload's.
 pub fn report_use(state: &mut State, cx: &mut Context, id: PodId) {
     let now = cx.now();

@@ -6,6 +6,7 @@
 //! event meets its handler.
 
 pub mod autoscaler;
+pub mod budgets;
 pub mod context;
 pub mod controllers;
 pub mod endpoints;
@@ -13,6 +14,7 @@ pub mod event;
 pub mod ids;
 pub mod kubelet;
 pub mod metrics;
+pub mod node_autoscaler;
 pub mod nodes;
 pub mod program;
 pub mod reports;
@@ -98,7 +100,9 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::NodeSampled(node) => metrics::node_sampled(state, cx, node),
         Event::MetricsScraped => metrics::scraped(state, cx),
         Event::HpaSynced(hpa) => autoscaler::synced(state, cx, hpa as usize),
-        Event::NodeAutoscalerRan => nodes::autoscaler_ran(state, cx),
+        Event::NodeAutoscalerRan => node_autoscaler::ran(state, cx),
+        Event::KarpenterBatched => node_autoscaler::karpenter_batched(state, cx),
+        Event::NodeEmptied(node) => node_autoscaler::node_emptied(state, cx, node),
         Event::NodeReady(node) => nodes::ready(state, cx, node),
 
         Event::WarmUpEnded => reports::warm_up_ended(state, cx),

@@ -9,7 +9,7 @@ use crate::units::{MilliCpu, SimDuration};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::state::{Node, NodeLife, State};
-use crate::world::{controllers, scheduler};
+use crate::world::{controllers, kubelet, scheduler};
 
 /// Orders a node of a pool; it is not there yet.
 pub fn order(state: &mut State, pool: u32) -> u32 {
@@ -22,7 +22,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
         place: None,
         pods: Vec::new(),
         images: vec![false; state.scenario.workloads.len()],
-        unneeded_since: None,
+        leaving: false,
         ready_since: crate::units::SimTime::NEVER,
     });
     state.nodes.len() as u32 - 1
@@ -51,7 +51,7 @@ pub fn shape(pool: &NodePool, name: &str, number: usize) -> NodeShape {
 /// A node joins.
 pub fn join(state: &mut State, cx: &mut Context, node: u32) {
     let (pool, name) = (state.nodes[node as usize].pool, state.nodes[node as usize].name.clone());
-    let number = state.nodes[..node as usize].iter().filter(|other| other.pool == pool).count();
+    let number = number_in_pool(state, node as usize);
     let shape = shape(&state.scenario.cluster.pools[pool as usize], &name, number);
     let place = state.scheduler.cluster.add_node(shape);
     let one = &mut state.nodes[node as usize];
@@ -107,8 +107,20 @@ pub fn count_and_price(state: &State) -> (u32, f64) {
     })
 }
 
-/// Starts the node autoscaler's loop, where there is one.
-pub fn start_autoscaler(_state: &State, _cx: &mut Context) {}
+/// A node is deleted, and what still runs there with it.
+pub fn leave(state: &mut State, cx: &mut Context, node: u32) {
+    state.nodes[node as usize].life = NodeLife::Gone;
+    for id in std::mem::take(&mut state.nodes[node as usize].pods) {
+        kubelet::lose(state, cx, id);
+    }
+    if let Some(place) = state.nodes[node as usize].place.take() {
+        state.scheduler.cluster.remove_node(place);
+    }
+    scheduler::notice(state, cx, Change::PodGone);
+}
 
-/// The node autoscaler looks.
-pub fn autoscaler_ran(_state: &mut State, _cx: &mut Context) {}
+/// How many nodes of the same pool were ordered before this one.
+pub fn number_in_pool(state: &State, node: usize) -> usize {
+    let pool = state.nodes[node].pool;
+    state.nodes[..node].iter().filter(|other| other.pool == pool).count()
+}

@@ -18,7 +18,7 @@ use crate::world::state::{
     AutoscalerState, ExternalState, NodeLife, Proxy, Reported, Scheduler, State, WorkloadState,
 };
 use crate::world::users::{self, Users};
-use crate::world::{controllers, endpoints, kubelet, nodes, scheduler};
+use crate::world::{controllers, endpoints, kubelet, node_autoscaler, nodes, scheduler};
 
 /// Rows of a series: enough for a chart, whatever the run's length.
 const SERIES_ROWS: u64 = 720;
@@ -81,6 +81,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
             due: false,
             waiting: std::collections::BTreeMap::new(),
         },
+        node_autoscaler: crate::world::node_autoscaler::NodeAutoscaler::default(),
         pods_created: 0,
     }
 }
@@ -196,7 +197,7 @@ fn first_events(state: &mut State, cx: &mut Context) {
     }
     let first = phase(cx, scenario.cluster.metrics_resolution);
     cx.agenda.after(first, Event::MetricsScraped);
-    nodes::start_autoscaler(state, cx);
+    node_autoscaler::start(state, cx);
     let step = cx.seen.series.step;
     cx.agenda.after(step, Event::StepEnded);
     cx.agenda.at(SimTime::ZERO + scenario.warm_up, Event::WarmUpEnded);

@@ -13,6 +13,7 @@ use crate::scenario::{Behaviour, Scenario, Workload};
 use crate::service::Station;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
 use crate::world::ids::{Arena, FrameId, PodId};
+use crate::world::node_autoscaler::NodeAutoscaler;
 use crate::world::program::Program;
 use crate::world::requests::{Frame, Lane};
 use crate::world::users::Users;
@@ -46,6 +47,8 @@ pub struct State<'a> {
     pub autoscalers: Vec<AutoscalerState>,
     /// The scheduler.
     pub scheduler: Scheduler,
+    /// The node autoscaler.
+    pub node_autoscaler: NodeAutoscaler,
     /// Pods ever created: the next UID.
     pub pods_created: u32,
 }
@@ -223,8 +226,8 @@ pub struct Node {
     pub pods: Vec<PodId>,
     /// Images it has pulled: by workload.
     pub images: Vec<bool>,
-    /// When it was last found to have no need; for scale-down.
-    pub unneeded_since: Option<SimTime>,
+    /// It is cordoned and will be deleted.
+    pub leaving: bool,
     /// When it became ready.
     pub ready_since: SimTime,
 }
