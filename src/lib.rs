@@ -13,6 +13,7 @@
 //! | [`k8s`] | Kubernetes' rules as pure functions |
 //! | [`scenario`] | a run's whole input |
 
+pub mod input;
 pub mod k8s;
 pub mod scenario;
 pub mod sim;
