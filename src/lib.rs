@@ -11,10 +11,13 @@
 //! | [`units`] | time, resources: the words |
 //! | [`sim`] | the kernel: order and chance |
 //! | [`k8s`] | Kubernetes' rules as pure functions |
+//! | [`source`] | the user's files, and where a field stands in them |
 //! | [`scenario`] | a run's whole input |
+//! | [`input`] | files in, one scenario or every problem out |
 
 pub mod input;
 pub mod k8s;
 pub mod scenario;
 pub mod sim;
+pub mod source;
 pub mod units;

@@ -63,7 +63,9 @@ impl Directory {
     /// What a call goes to: an operation, or an external service by its bare name.
     pub fn target(&self, name: &str) -> Result<Target, Fault> {
         if name.contains('/') {
-            return self.operation(name).map(|(workload, operation)| Target::Operation { workload, operation });
+            return self
+                .operation(name)
+                .map(|(workload, operation)| Target::Operation { workload, operation });
         }
         self.externals.iter().position(|known| known == name).map(Target::External).ok_or_else(|| {
             let is_workload = self.workload(name).is_ok();

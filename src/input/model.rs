@@ -10,9 +10,7 @@ use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
-use crate::scenario::{
-    Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, StartUp, Step,
-};
+use crate::scenario::{Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, StartUp, Step};
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
 
@@ -286,8 +284,7 @@ impl StepFile {
                     into.wrong(&at, "no call stands there", "list the calls, or leave `parallel` out");
                 }
                 let calls = calls.iter().enumerate();
-                let calls =
-                    calls.filter_map(|(index, call)| call.resolve(&at.index(index), directory, into));
+                let calls = calls.filter_map(|(index, call)| call.resolve(&at.index(index), directory, into));
                 Some(Step::Parallel(calls.collect()))
             }
         }
