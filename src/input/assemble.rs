@@ -11,9 +11,7 @@ use crate::input::problem::Problem;
 use crate::input::sizing;
 use crate::input::traffic::{Asked, Traffic, TrafficFile};
 use crate::k8s::version::Version;
-use crate::scenario::{
-    Autoscaler, Behaviour, Cluster, External, Goals, Kind, Limits, Scenario, Workload,
-};
+use crate::scenario::{Autoscaler, Behaviour, Cluster, External, Goals, Kind, Limits, Scenario, Workload};
 
 /// What the files say, before it is put together.
 pub struct Parts {
@@ -43,9 +41,9 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
     let known = Known::of(&set, documents.model.as_ref(), problems);
     let (behaviours, externals) = known.behaviours(documents.model.as_ref(), &mut assumed, problems);
     let cluster = match &documents.cluster {
-        Some(document) => document.resolve(&mut assumed, problems, |file, into| {
-            file.resolve(profile.as_deref(), into)
-        }),
+        Some(document) => {
+            document.resolve(&mut assumed, problems, |file, into| file.resolve(profile.as_deref(), into))
+        }
         None => Some(sizing::cluster(&set, &mut assumed)),
     };
     let traffic = match &documents.traffic {
@@ -102,8 +100,10 @@ impl Known {
         let edges = priors::guess_calls(set, &guesses);
         let names = set.workloads.iter().map(|one| (one.namespace.clone(), one.name.clone()));
         let mut directory = Directory { workloads: names.collect(), ..Directory::default() };
-        let full_names: Vec<String> = (0..set.workloads.len()).map(|index| directory.full_name(index)).collect();
-        let mut modelled: Vec<(Option<String>, WorkloadFile)> = vec![(None, WorkloadFile::default()); guesses.len()];
+        let full_names: Vec<String> =
+            (0..set.workloads.len()).map(|index| directory.full_name(index)).collect();
+        let mut modelled: Vec<(Option<String>, WorkloadFile)> =
+            vec![(None, WorkloadFile::default()); guesses.len()];
         if let Some(document) = model {
             let mut found = Findings::default();
             let at = At::root().key("workloads");
@@ -150,7 +150,8 @@ impl Known {
         }
         let at = At::root().key("externals");
         let files = model.map(|document| document.file.externals.0.as_slice()).unwrap_or_default();
-        let externals = files.iter().map(|(name, file)| file.resolve(name, &at.key(name), &mut found)).collect();
+        let externals =
+            files.iter().map(|(name, file)| file.resolve(name, &at.key(name), &mut found)).collect();
         self.refuse_circles(&behaviours, &mut found);
         assumed.assumptions.append(&mut found.assumptions);
         match model {
@@ -169,7 +170,13 @@ impl Known {
         let name = &self.directory.workloads[index].1;
         let source = format!("recognised by {}; no model describes it", guess.recognised_by);
         let value = format!("{} that calls {calls}", guess.kind);
-        found.assume(&format!("{name}: kind of software"), value, None, crate::scenario::Basis::Assumed, &source);
+        found.assume(
+            &format!("{name}: kind of software"),
+            value,
+            None,
+            crate::scenario::Basis::Assumed,
+            &source,
+        );
     }
 
     /// Notes operations that call themselves, however far round.
@@ -280,8 +287,10 @@ fn autoscalers(set: &ManifestSet, problems: &mut Vec<Problem>) -> Vec<Autoscaler
             problems.push(Problem::warning(message).help(help).at(hpa.place.clone()));
         }
     }
-    let one = |(workload, hpa): &(usize, &ManifestHpa)| {
-        Autoscaler { name: hpa.name.clone(), workload: *workload, spec: hpa.spec.clone() }
+    let one = |(workload, hpa): &(usize, &ManifestHpa)| Autoscaler {
+        name: hpa.name.clone(),
+        workload: *workload,
+        spec: hpa.spec.clone(),
     };
     found.iter().filter(|(index, _)| alone(*index)).map(one).collect()
 }
@@ -304,9 +313,10 @@ fn workloads(set: &ManifestSet, autoscalers: &[Autoscaler], behaviours: Vec<Beha
         let least = hpa.filter(|_| !from.replicas_stated).map_or(0, |hpa| hpa.spec.min_replicas);
         let behind_ingress = set.services.iter().any(|service| {
             priors::selects(service, from)
-                && set.routes.iter().any(|route| {
-                    route.service == service.name && route.namespace == service.namespace
-                })
+                && set
+                    .routes
+                    .iter()
+                    .any(|route| route.service == service.name && route.namespace == service.namespace)
         });
         Workload {
             name: from.name.clone(),

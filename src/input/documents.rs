@@ -8,7 +8,7 @@ use crate::input::model::ModelFile;
 use crate::input::policy::PolicyFile;
 use crate::input::problem::{self, Problem, UnknownFields};
 use crate::input::traffic::TrafficFile;
-use crate::source::{Node, SourceId, Sources};
+use crate::source::{Node, Place, SourceId, Sources};
 
 /// One decoded file.
 pub struct Document<T> {
@@ -63,6 +63,11 @@ impl<T: DeserializeOwned> Document<T> {
 }
 
 impl<T> Document<T> {
+    /// Where the field at a path stands.
+    pub fn place(&self, path: &str) -> Place {
+        self.node.nearest(path)
+    }
+
     /// Runs `resolve`, puts what it assumes into `assumed` and what is wrong into
     /// `problems`.
     pub fn resolve<R>(

@@ -4,32 +4,110 @@
 /// Path from the project's root, and text. Sorted by path.
 const FILES: [(&str, &str); 38] = [
     ("models/my-saas-chat/cluster.yaml", include_str!("../../models/my-saas-chat/cluster.yaml")),
-    ("models/my-saas-chat/kubernetes/base/auth-service/deployment.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/auth-service/deployment.yaml")),
-    ("models/my-saas-chat/kubernetes/base/auth-service/hpa.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/auth-service/hpa.yaml")),
-    ("models/my-saas-chat/kubernetes/base/auth-service/service.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/auth-service/service.yaml")),
-    ("models/my-saas-chat/kubernetes/base/billing-service/deployment.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/billing-service/deployment.yaml")),
-    ("models/my-saas-chat/kubernetes/base/billing-service/hpa.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/billing-service/hpa.yaml")),
-    ("models/my-saas-chat/kubernetes/base/billing-service/service.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/billing-service/service.yaml")),
-    ("models/my-saas-chat/kubernetes/base/chat-service/deployment.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/chat-service/deployment.yaml")),
-    ("models/my-saas-chat/kubernetes/base/chat-service/hpa.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/chat-service/hpa.yaml")),
-    ("models/my-saas-chat/kubernetes/base/chat-service/service.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/chat-service/service.yaml")),
-    ("models/my-saas-chat/kubernetes/base/jaeger/deployment.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/jaeger/deployment.yaml")),
-    ("models/my-saas-chat/kubernetes/base/jaeger/service.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/jaeger/service.yaml")),
-    ("models/my-saas-chat/kubernetes/base/postgres/pvc.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/postgres/pvc.yaml")),
-    ("models/my-saas-chat/kubernetes/base/postgres/service.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/postgres/service.yaml")),
-    ("models/my-saas-chat/kubernetes/base/postgres/statefulset.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/postgres/statefulset.yaml")),
-    ("models/my-saas-chat/kubernetes/base/redis/deployment.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/redis/deployment.yaml")),
-    ("models/my-saas-chat/kubernetes/base/redis/pvc.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/redis/pvc.yaml")),
-    ("models/my-saas-chat/kubernetes/base/redis/service.yaml", include_str!("../../models/my-saas-chat/kubernetes/base/redis/service.yaml")),
-    ("models/my-saas-chat/kubernetes/config/configmap.yaml", include_str!("../../models/my-saas-chat/kubernetes/config/configmap.yaml")),
-    ("models/my-saas-chat/kubernetes/config/secrets.yaml", include_str!("../../models/my-saas-chat/kubernetes/config/secrets.yaml")),
-    ("models/my-saas-chat/kubernetes/ingress/ingress.yaml", include_str!("../../models/my-saas-chat/kubernetes/ingress/ingress.yaml")),
-    ("models/my-saas-chat/kubernetes/kustomization.yaml", include_str!("../../models/my-saas-chat/kubernetes/kustomization.yaml")),
-    ("models/my-saas-chat/kubernetes/monitoring/grafana.yaml", include_str!("../../models/my-saas-chat/kubernetes/monitoring/grafana.yaml")),
-    ("models/my-saas-chat/kubernetes/monitoring/prometheus.yaml", include_str!("../../models/my-saas-chat/kubernetes/monitoring/prometheus.yaml")),
-    ("models/my-saas-chat/kubernetes/namespaces/development.yaml", include_str!("../../models/my-saas-chat/kubernetes/namespaces/development.yaml")),
-    ("models/my-saas-chat/kubernetes/namespaces/production.yaml", include_str!("../../models/my-saas-chat/kubernetes/namespaces/production.yaml")),
-    ("models/my-saas-chat/kubernetes/namespaces/staging.yaml", include_str!("../../models/my-saas-chat/kubernetes/namespaces/staging.yaml")),
+    (
+        "models/my-saas-chat/kubernetes/base/auth-service/deployment.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/auth-service/deployment.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/auth-service/hpa.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/auth-service/hpa.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/auth-service/service.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/auth-service/service.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/billing-service/deployment.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/billing-service/deployment.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/billing-service/hpa.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/billing-service/hpa.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/billing-service/service.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/billing-service/service.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/chat-service/deployment.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/chat-service/deployment.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/chat-service/hpa.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/chat-service/hpa.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/chat-service/service.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/chat-service/service.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/jaeger/deployment.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/jaeger/deployment.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/jaeger/service.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/jaeger/service.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/postgres/pvc.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/postgres/pvc.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/postgres/service.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/postgres/service.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/postgres/statefulset.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/postgres/statefulset.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/redis/deployment.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/redis/deployment.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/redis/pvc.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/redis/pvc.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/base/redis/service.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/base/redis/service.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/config/configmap.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/config/configmap.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/config/secrets.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/config/secrets.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/ingress/ingress.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/ingress/ingress.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/kustomization.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/kustomization.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/monitoring/grafana.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/monitoring/grafana.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/monitoring/prometheus.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/monitoring/prometheus.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/namespaces/development.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/namespaces/development.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/namespaces/production.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/namespaces/production.yaml"),
+    ),
+    (
+        "models/my-saas-chat/kubernetes/namespaces/staging.yaml",
+        include_str!("../../models/my-saas-chat/kubernetes/namespaces/staging.yaml"),
+    ),
     ("models/my-saas-chat/model.yaml", include_str!("../../models/my-saas-chat/model.yaml")),
     ("models/my-saas-chat/policy.yaml", include_str!("../../models/my-saas-chat/policy.yaml")),
     ("models/priors.yaml", include_str!("../../models/priors.yaml")),
@@ -38,8 +116,14 @@ const FILES: [(&str, &str); 38] = [
     ("traffic/steady.yaml", include_str!("../../traffic/steady.yaml")),
     ("traffic/trace-elb.yaml", include_str!("../../traffic/trace-elb.yaml")),
     ("traffic/trace-llm-code.yaml", include_str!("../../traffic/trace-llm-code.yaml")),
-    ("traffic/traces/aws-elb-2014-04-300s.csv", include_str!("../../traffic/traces/aws-elb-2014-04-300s.csv")),
-    ("traffic/traces/azure-llm-code-2023-11-1s.csv", include_str!("../../traffic/traces/azure-llm-code-2023-11-1s.csv")),
+    (
+        "traffic/traces/aws-elb-2014-04-300s.csv",
+        include_str!("../../traffic/traces/aws-elb-2014-04-300s.csv"),
+    ),
+    (
+        "traffic/traces/azure-llm-code-2023-11-1s.csv",
+        include_str!("../../traffic/traces/azure-llm-code-2023-11-1s.csv"),
+    ),
     ("traffic/working-day.yaml", include_str!("../../traffic/working-day.yaml")),
 ];
 

@@ -88,7 +88,8 @@ impl Library {
             found.map(|(kind, software)| (kind, software, format!("name {}", workload.name)))
         };
         let by_port = || {
-            let mut ports = services.iter().filter(|service| selects(service, workload)).flat_map(|it| &it.ports);
+            let mut ports =
+                services.iter().filter(|service| selects(service, workload)).flat_map(|it| &it.ports);
             ports.find_map(|port| {
                 let found = self.kinds.0.iter().find(|(_, software)| software.ports.contains(port));
                 found.map(|(kind, software)| (kind, software, format!("port {port}")))
@@ -110,7 +111,9 @@ impl Software {
     fn fits(&self, text: &str) -> bool {
         let text = text.to_lowercase();
         let words = || text.split(|c: char| !c.is_ascii_alphanumeric());
-        self.words.iter().any(|word| words().any(|one| one == word) || (word.len() >= 5 && text.contains(word)))
+        self.words
+            .iter()
+            .any(|word| words().any(|one| one == word) || (word.len() >= 5 && text.contains(word)))
     }
 }
 
@@ -232,7 +235,8 @@ pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[
 /// Service of type LoadBalancer or NodePort, else behind a Service and called by
 /// no other workload, else every service.
 pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize)]) -> Vec<usize> {
-    let serving = |index: &usize| guesses[*index].role == Role::Service && set.workloads[*index].kind != Kind::Job;
+    let serving =
+        |index: &usize| guesses[*index].role == Role::Service && set.workloads[*index].kind != Kind::Job;
     let all = || (0..set.workloads.len()).filter(serving);
     let behind = |wanted: &dyn Fn(&ManifestService) -> bool| -> Vec<usize> {
         all()
@@ -265,8 +269,7 @@ mod tests {
         let library = library();
         for (kind, software) in &library.kinds.0 {
             let mut found = Findings::default();
-            let behaviour =
-                software.workload.resolve(kind, &At::root(), &Directory::default(), &mut found);
+            let behaviour = software.workload.resolve(kind, &At::root(), &Directory::default(), &mut found);
             assert_eq!(found.problems, [], "{kind}");
             assert!(behaviour.memory.base.0 > 0 && !behaviour.operations.is_empty(), "{kind}");
             assert!(found.assumptions.iter().all(|one| !one.source.is_empty()), "{kind}");

@@ -62,6 +62,11 @@ impl Problem {
         Self { severity, message, help: None, place: None, label: None }
     }
 
+    /// Whether it is refused.
+    pub fn is_error(&self) -> bool {
+        self.severity == Severity::Error
+    }
+
     /// The same at a place.
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);

@@ -4,6 +4,7 @@
 use serde::Deserialize;
 
 use crate::input::directory::Directory;
+use crate::input::embedded;
 use crate::input::findings::{At, Findings};
 use crate::input::load::{self, LoadFile};
 use crate::input::model::RetryFile;
@@ -101,6 +102,27 @@ pub struct Traffic {
 }
 
 impl TrafficFile {
+    /// The default application's busy hour with one journey for each of these
+    /// operations, all alike: one request in 34 s and user.
+    ///
+    /// # Panics
+    /// When the embedded file does not read, which a test rules out.
+    pub fn guessed(calls: &[String]) -> Self {
+        let text = embedded::text("traffic/busy-hour.yaml").expect("the busy hour is embedded");
+        let file: Self = serde_yaml::from_str(text).expect("the embedded traffic reads");
+        let journeys = calls.iter().map(|call| {
+            let visit = VisitFile {
+                call: Scalar::from(call.as_str()),
+                think: Some(Chance::exponential("34s")),
+                times: None,
+                timeout: Some(Scalar::from("10s")),
+                retry: None,
+            };
+            (call.clone(), JourneyFile { weight: None, visits: vec![visit] })
+        });
+        Self { name: Some("guessed".to_owned()), journeys: Named(journeys.collect()), ..file }
+    }
+
     /// The traffic, its calls looked up in `directory`.
     pub fn resolve(&self, directory: &Directory, asked: &Asked, into: &mut Findings) -> Traffic {
         let root = At::root();

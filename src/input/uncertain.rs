@@ -233,7 +233,7 @@ pub enum Chance {
 }
 
 /// A distribution in one of its ways of writing, with its range and source.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Shaped {
     mid: Option<Scalar>,
@@ -325,6 +325,12 @@ impl<'de> Deserialize<'de> for Chance {
 const MAX_CV: f64 = 100.0;
 
 impl Chance {
+    /// Exponential with this mean.
+    pub fn exponential(mean: &str) -> Self {
+        let exponential = Some(MeanOf { mean: Scalar::from(mean) });
+        Self::Shaped(Box::new(Shaped { exponential, ..Shaped::default() }))
+    }
+
     /// The distribution, in seconds, after noting what it rests on; `None` where
     /// it is wrong.
     pub fn resolve(&self, at: &At, into: &mut Findings) -> Option<Distribution> {
