@@ -181,6 +181,10 @@ fn push<'a>(
 
 /// A document that is no object, with the key that was meant perhaps.
 fn no_object(node: &Node, has_kind: bool, has_version: bool) -> Problem {
+    if node.entries().is_empty() {
+        let message = format!("this document is {}, and not a Kubernetes object", node.value.describe());
+        return Problem::error(message).at(node.head());
+    }
     let missing = match (has_kind, has_version) {
         (false, false) => "`apiVersion` and `kind`",
         (true, false) => "`apiVersion`",

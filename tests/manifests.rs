@@ -1,0 +1,584 @@
+//! Manifests that no one here wrote, against a summary of them made with
+//! another parser; and what is said of wrong ones.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use insta::assert_snapshot;
+use kubeplan::input::manifest::set::{ManifestHpa, ManifestSet, ManifestWorkload};
+use kubeplan::input::manifest::{self, Failure};
+use kubeplan::input::problem::{self, Problem, Severity};
+use kubeplan::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget, ValueTarget};
+use kubeplan::k8s::quantity::Quantity;
+use kubeplan::source::Sources;
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Reads one text and renders what came of it.
+fn read(text: &str) -> (ManifestSet, Vec<Problem>, String) {
+    let mut sources = Sources::new();
+    let texts = vec![("app.yaml".to_owned(), text.to_owned())];
+    let (set, problems) = manifest::read_texts(texts, &mut sources);
+    let shown = problem::render(&problems, &sources, false);
+    (set, problems, shown)
+}
+
+/// The rendered problems of one text.
+fn problems(text: &str) -> String {
+    read(text).2
+}
+
+#[test]
+fn every_file_reads_as_its_golden_summary_says() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let covered = compare(&root.join("tests/data/manifests"));
+    assert!(covered >= 10, "only {covered} files are here");
+    // The whole collection, where it is at hand.
+    let whole = root.join("../shared/data/manifests");
+    if whole.join("INDEX.json").is_file() {
+        let covered = compare(&whole);
+        println!("compared {covered} files of the whole collection");
+        assert!(covered > 300, "only {covered} files");
+    }
+}
+
+/// Compares every file under `root` with the index there; how many there were.
+fn compare(root: &Path) -> usize {
+    let index: Value = serde_json::from_str(&fs::read_to_string(root.join("INDEX.json")).unwrap()).unwrap();
+    let mut covered = 0;
+    let mut wrong = Vec::new();
+    for (app, entry) in index.as_object().unwrap() {
+        for (file, expected) in entry["files"].as_object().unwrap() {
+            let path = root.join(app).join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            let found = differences(&text, expected);
+            wrong.extend(found.into_iter().map(|what| format!("{app}/{file}: {what}")));
+            covered += 1;
+        }
+    }
+    assert!(wrong.is_empty(), "{} differences:\n{}", wrong.len(), wrong.join("\n"));
+    covered
+}
+
+/// Where a file's set differs from the summary.
+fn differences(text: &str, expected: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut sources = Sources::new();
+    let id = sources.add("file", text);
+    let (documents, _) = kubeplan::source::parse(&sources, id);
+    let (set, problems, _) = read(text);
+    if expected["docs"] != documents.len() {
+        wrong.push(format!("{} documents, not {}", documents.len(), expected["docs"]));
+    }
+    let no_objects = problems.iter().filter(|one| one.message.starts_with("not a Kubernetes object")).count();
+    let mut kinds: BTreeMap<String, usize> = set.counts.iter().chain(&set.not_simulated).cloned().collect();
+    if no_objects > 0 {
+        kinds.insert("(not a k8s object)".to_owned(), no_objects);
+    }
+    let expected_kinds: BTreeMap<String, usize> = serde_json::from_value(expected["kinds"].clone()).unwrap();
+    if kinds != expected_kinds {
+        wrong.push(format!("kinds {kinds:?}, not {expected_kinds:?}"));
+    }
+    let list = |key: &str| expected[key].as_array().cloned().unwrap_or_default();
+    // What has no containers is a patch, no workload.
+    for one in list("workloads").into_iter().filter(|one| one["containers"] != 0) {
+        let found =
+            set.workloads.iter().find(|found| one["name"] == *found.name && one["kind"] == *found.api_kind);
+        match found {
+            Some(found) => wrong.extend(workload_differences(found, &one)),
+            None => wrong.push(format!("no {}/{}", one["kind"], one["name"])),
+        }
+    }
+    for one in list("hpas") {
+        match set.autoscalers.iter().find(|found| one["name"] == *found.name) {
+            Some(found) => wrong.extend(hpa_differences(found, &one)),
+            None => wrong.push(format!("no HPA {}", one["name"])),
+        }
+    }
+    if list("pdbs").len() != set.budgets.len() {
+        wrong.push(format!("{} budgets, not {}", set.budgets.len(), list("pdbs").len()));
+    }
+    wrong
+}
+
+fn workload_differences(found: &ManifestWorkload, expected: &Value) -> Vec<String> {
+    let template = &found.template;
+    let cpu: u64 = template.containers.iter().filter_map(|one| one.requests.cpu).map(|cpu| cpu.0).sum();
+    let memory: u64 =
+        template.containers.iter().filter_map(|one| one.requests.memory).map(|bytes| bytes.0).sum();
+    let without = template.containers.iter().filter(|one| one.requests.cpu.is_none()).count();
+    let mut wrong = Vec::new();
+    let mut same = |what: &str, found: f64, expected: &Value| {
+        if expected.as_f64().is_some_and(|expected| (found - expected).abs() > 0.5) {
+            wrong.push(format!("{what} {found}, not {expected}"));
+        }
+    };
+    same("containers", template.containers.len() as f64, &expected["containers"]);
+    same("init containers", template.init_containers.len() as f64, &expected["initContainers"]);
+    same("containers without a CPU request", without as f64, &expected["containers_without_cpu_request"]);
+    same("CPU", cpu as f64, &expected["pod_cpu_request_m"]);
+    same("memory", memory as f64, &expected["pod_mem_request_bytes"]);
+    same("replicas", f64::from(found.replicas), &expected["replicas"]);
+    wrong.into_iter().map(|what| format!("{}: {what}", found.name)).collect()
+}
+
+fn hpa_differences(found: &ManifestHpa, expected: &Value) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let metrics: Vec<String> = found.spec.metrics.iter().map(metric_text).collect();
+    let listed = expected["metrics"].as_array().unwrap();
+    let listed: Vec<String> = listed.iter().map(|text| listed_metric(text.as_str().unwrap())).collect();
+    let defaulted = listed.is_empty() && metrics == ["Resource:cpu:80"];
+    if metrics != listed && !defaulted {
+        wrong.push(format!("metrics {metrics:?}, not {listed:?}"));
+    }
+    let target = format!("{}/{}", found.target_kind, found.target_name);
+    let rows = [
+        (Value::from(found.spec.max_replicas), &expected["max"]),
+        (Value::from(found.spec.min_replicas), &expected["min"]),
+        (Value::from(target), &expected["target"]),
+        (Value::from(found.spec.behavior.is_some()), &expected["behavior"]),
+    ];
+    for (found, expected) in rows {
+        if found != *expected && !expected.is_null() {
+            wrong.push(format!("{found}, not {expected}"));
+        }
+    }
+    wrong.into_iter().map(|what| format!("HPA {}: {what}", found.name)).collect()
+}
+
+/// A metric of the summary with its target as a plain number of units.
+fn listed_metric(text: &str) -> String {
+    let text = text.replace("cpu:util:", "Resource:cpu:");
+    let (name, target) = text.rsplit_once(':').unwrap();
+    let milli = target.parse::<Quantity>().unwrap().milli_value();
+    format!("{name}:{}", whole(milli))
+}
+
+/// Thousandths as units where they are whole.
+fn whole(milli: i64) -> String {
+    if milli % 1_000 == 0 { format!("{}", milli / 1_000) } else { format!("{milli}m") }
+}
+
+/// A metric as the summary writes it.
+fn metric_text(metric: &MetricSpec) -> String {
+    let value = |target: &ValueTarget| match target {
+        ValueTarget::Value(milli) | ValueTarget::AverageValue(milli) => whole(*milli),
+    };
+    match metric {
+        MetricSpec::Resource { resource, target, .. } => {
+            let resource = match resource {
+                ResourceName::Cpu => "cpu",
+                ResourceName::Memory => "memory",
+                ResourceName::Other(name) => name,
+            };
+            let target = match target {
+                ResourceTarget::Utilization(percent) => percent.to_string(),
+                ResourceTarget::AverageValue(milli) => whole(*milli),
+            };
+            format!("Resource:{resource}:{target}")
+        }
+        MetricSpec::Pods { name, target_average_milli } => {
+            format!("Pods:{name}:{}", whole(*target_average_milli))
+        }
+        MetricSpec::Object { name, target, .. } => format!("Object:{name}:{}", value(target)),
+        MetricSpec::External { name, target } => format!("External:{name}:{}", value(target)),
+        MetricSpec::Unsupported { kind } => format!("{kind}:?:?"),
+    }
+}
+
+/// A Deployment that nothing is wrong with, to change pieces of.
+const SOUND: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  replicas: 3
+  selector:
+    matchLabels: {app: web}
+  template:
+    metadata:
+      labels: {app: web}
+    spec:
+      containers:
+      - name: web
+        image: nginx:1.27
+        resources:
+          requests: {cpu: 250m, memory: 128Mi}
+          limits: {memory: 256Mi}
+        readinessProbe:
+          httpGet: {path: /, port: 80}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: web
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 2
+  maxReplicas: 20
+  metrics:
+  - type: Resource
+    resource:
+      name: cpu
+      target: {type: Utilization, averageUtilization: 60}
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata:
+  name: web
+spec:
+  maxUnavailable: 10%
+  selector:
+    matchLabels: {app: web}
+---
+apiVersion: v1
+kind: Service
+metadata:
+  name: web
+spec:
+  selector: {app: web}
+  ports:
+  - port: 80
+";
+
+#[test]
+fn a_sound_set_has_no_problems() {
+    let (set, _, shown) = read(SOUND);
+    assert_eq!(shown, "");
+    assert_eq!(
+        (set.workloads.len(), set.autoscalers.len(), set.budgets.len(), set.services.len()),
+        (1, 1, 1, 1)
+    );
+    assert_eq!(set.counts.len(), 4);
+    let probe = set.workloads[0].template.containers[0].readiness.as_ref().unwrap();
+    assert_eq!((probe.period.whole_secs(), probe.timeout.whole_secs(), probe.failure_threshold), (10, 1, 3));
+}
+
+/// The first problem when one piece of the sound set is replaced.
+fn spoiled(piece: &str, by: &str) -> String {
+    assert!(SOUND.contains(piece), "{piece}");
+    let shown = problems(&SOUND.replacen(piece, by, 1));
+    shown.split("\n\n").next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn each_slip_is_named() {
+    let rows = [
+        ("cpu: 250m", "cpu: 250mb", "\"250mb\" is not a quantity"),
+        ("memory: 128Mi", "memory: 128MB", "did you mean `128Mi`?"),
+        ("memory: 128Mi", "memory: 128m", "`128m` is in thousandths of a byte"),
+        ("memory: 128Mi", "memory: 1Gi", "request of 1Gi is above the limit of 256Mi"),
+        ("memory: 128Mi", "mem: 128Mi", "did you mean `memory`?"),
+        ("cpu: 250m", "cpu: -1", "must not be negative"),
+        ("replicas: 3", "replicas: -3", "must not be negative"),
+        ("replicas: 3", "replicas: three", "expected a whole number, found the string \"three\""),
+        ("replicas: 3", "replicas: \"3\"", "remove the quotes"),
+        ("replicas: 3", "replicsa: 3", "did you mean `replicas`?"),
+        ("  replicas: 3", "\treplicas: 3", "not valid YAML"),
+        ("labels: {app: web}", "labels: {app: wbe}", "the template says `app: wbe`"),
+        ("labels: {app: web}", "labels: {app: yes}", "expected a string, found `true`"),
+        ("apps/v1\nkind", "app/v1\nkind", "write `apiVersion: apps/v1`"),
+        ("apps/v1\nkind", "apps/v1beta1\nkind", "is not served any more; read as `apps/v1`"),
+        ("kind: Deployment", "ind: Deployment", "did you mean `kind`?"),
+        ("minReplicas: 2", "minReplicas: 30", "minReplicas of 30 is above maxReplicas of 20"),
+        ("minReplicas: 2", "minReplicas: 0", "0 needs a metric from outside"),
+        ("maxReplicas: 20", "maxReplica: 20", "did you mean `maxReplicas`?"),
+        ("averageUtilization: 60", "averageUtilization: 0", "target utilization must be above 0 %"),
+        ("type: Resource", "type: Resorce", "did you mean `Resource`?"),
+        ("type: Resource", "type: Pods", "type is `Pods`, but there is no `pods`"),
+        ("kind: Deployment, name: web", "kind: Deployment, name: wbe", "did you mean `web`?"),
+        ("kind: Deployment, name: web", "kind: StatefulSet, name: web", "there is a Deployment of that name"),
+        ("requests: {cpu: 250m, ", "requests: {", "this HPA can't compute CPU utilization"),
+        ("maxUnavailable: 10%", "maxUnavailable: ten", "write it as `1` or `25%`"),
+        ("maxUnavailable: 10%", "{maxUnavailable: 1, minAvailable: 1}", "not valid YAML"),
+        ("httpGet: {path: /, port: 80}", "periodSeconds: 5", "a probe without a handler"),
+        ("port: 80}", "port: 80}\n          successThreshold: -1", "must not be negative"),
+        ("      containers:", "      restartPolicy: Always\n      container:", "did you mean `containers`?"),
+        ("  replicas: 3", "  strategy:\n    rollingUpdate: {maxSurge: 0, maxUnavailable: 0%}", "are both 0"),
+        ("  replicas: 3", "  strategy: {type: Rolling}", "`Rolling` is not among the choices"),
+        ("name: web\nspec:\n  replicas", "labels: {}\nspec:\n  replicas", "this Deployment has no name"),
+    ];
+    for (piece, by, expected) in rows {
+        let shown = problems(&SOUND.replacen(piece, by, 1));
+        assert!(SOUND.contains(piece) && shown.contains(expected), "{by}: expected {expected}, got\n{shown}");
+    }
+}
+
+#[test]
+fn problems_read_well() {
+    assert_snapshot!(spoiled("averageUtilization: 60}", "averageUtilization: 0}   # oops"), @r#"
+    error: spec.metrics[0].resource.target.averageUtilization: target utilization must be above 0 %
+      --> app.yaml:34:55
+       |
+    34 |       target: {type: Utilization, averageUtilization: 0}   # oops
+       |                                                       ^
+       |
+       = help: the HPA divides usage by this target
+    "#);
+    assert_snapshot!(spoiled("cpu: 250m", "cpu: 250mb"), @r#"
+    error: spec.template.spec.containers[0].resources.requests.cpu: "250mb" is not a quantity
+      --> app.yaml:17:27
+       |
+    17 |           requests: {cpu: 250mb, memory: 128Mi}
+       |                           ^^^^^
+       |
+       = help: did you mean `250m`?
+    "#);
+    assert_snapshot!(spoiled("replicas: 3", "replicsa: 3"), @r#"
+    warning: unknown field `spec.replicsa`
+     --> app.yaml:6:3
+      |
+    6 |   replicsa: 3
+      |   ^^^^^^^^ ignored
+      |
+      = help: did you mean `replicas`?
+    "#);
+    assert_snapshot!(spoiled("requests: {cpu: 250m, ", "requests: {"), @r#"
+    warning: this HPA can't compute CPU utilization: Deployment/web has no CPU request for `web`
+      --> app.yaml:31:5
+       |
+    31 |   - type: Resource
+       |     ^^^^
+       |
+       = help: give every container a request; without it the HPA does nothing
+    "#);
+    assert_snapshot!(spoiled("kind: Deployment, name: web", "kind: Deployment, name: wbe"), @r#"
+    warning: HPA `web` scales nothing: Deployment/wbe is not in what was given
+      --> app.yaml:27:3
+       |
+    27 |   scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: wbe}
+       |   ^^^^^^^^^^^^^^
+       |
+       = help: did you mean `web`?
+    "#);
+    assert_snapshot!(spoiled("minReplicas: 2", "minReplicas: 30"), @r#"
+    error: spec.minReplicas: minReplicas of 30 is above maxReplicas of 20
+      --> app.yaml:28:16
+       |
+    28 |   minReplicas: 30
+       |                ^^
+       |
+       = help: swap the two, or raise maxReplicas
+    "#);
+    assert_snapshot!(spoiled("labels: {app: web}", "labels: {app: wbe}"), @r#"
+    error: spec.selector.matchLabels.app: the selector doesn't match the labels of the pod template
+     --> app.yaml:8:24
+      |
+    8 |     matchLabels: {app: web}
+      |                        ^^^
+      |
+      = help: the template says `app: wbe`
+    "#);
+    let twice = format!("{SOUND}---\n{}", SOUND.split("---\n").next().unwrap());
+    assert_snapshot!(problems(&twice), @r#"
+    error: Deployment/web is defined twice
+      --> app.yaml:57:9
+       |
+    57 |   name: web
+       |         ^^^ defined here again
+       |
+       = help: the first is at app.yaml:4:9; remove one, or give only one of the files
+    "#);
+}
+
+#[test]
+fn all_problems_are_shown_at_once() {
+    let text = SOUND
+        .replace("replicas: 3", "replicas: three")
+        .replace("maxReplicas: 20", "maxReplicas: \"20\"")
+        .replace("maxUnavailable: 10%", "maxUnavailable: x")
+        .replace("- port: 80", "- port: http");
+    let (_, found, shown) = read(&text);
+    assert!(found.iter().filter(|one| one.severity == Severity::Error).count() >= 4, "{shown}");
+}
+
+#[test]
+fn defaults_are_the_api_servers() {
+    let text = "\
+apiVersion: v1
+kind: List
+items:
+- apiVersion: apps/v1
+  kind: StatefulSet
+  metadata: {name: db, namespace: data, creationTimestamp: null, managedFields: [{manager: x}]}
+  spec:
+    selector: {matchLabels: {app: db}}
+    template:
+      metadata: {labels: {app: db}}
+      spec:
+        priorityClassName: high
+        containers:
+        - name: db
+          image: postgres
+          env: [{name: PEER, value: 'http://api:80'}, {name: KEY, valueFrom: {secretKeyRef: {name: s, key: k}}}]
+          resources: {limits: {cpu: 1}}
+          lifecycle: {preStop: {exec: {command: [sh, -c, sleep 5 && pg_ctl stop]}}}
+    volumeClaimTemplates:
+    - metadata: {name: data}
+      spec: {accessModes: [ReadWriteOnce]}
+  status: {replicas: 1, whatever: true}
+- apiVersion: v1
+  kind: LimitRange
+  metadata: {name: range, namespace: data}
+  spec: {limits: [{type: Container, default: {memory: 512Mi}, defaultRequest: {memory: 256Mi, cpu: 100m}}]}
+- apiVersion: scheduling.k8s.io/v1
+  kind: PriorityClass
+  metadata: {name: high}
+  value: 1000
+  preemptionPolicy: Never
+- apiVersion: autoscaling/v2
+  kind: HorizontalPodAutoscaler
+  metadata: {name: db, namespace: data}
+  spec: {scaleTargetRef: {kind: StatefulSet, name: db}, maxReplicas: 3, behavior: {scaleDown: {}}}
+- apiVersion: v1
+  kind: Secret
+  metadata: {name: s}
+  data: {k: c2VjcmV0}
+";
+    let (set, _, shown) = read(text);
+    assert_eq!(shown, "");
+    let [db] = set.workloads.as_slice() else { panic!("one workload") };
+    let [container] = db.template.containers.as_slice() else { panic!("one container") };
+    assert_eq!((db.replicas, db.replicas_stated, db.template.grace.whole_secs()), (1, false, 30));
+    assert_eq!(container.requests.cpu.map(|cpu| cpu.0), Some(1_000));
+    assert_eq!(container.requests.memory.map(|memory| memory.0), Some(256 << 20));
+    assert_eq!(container.limits.memory.map(|memory| memory.0), Some(512 << 20));
+    assert!(container.always_pull && db.template.single_node_volume);
+    assert_eq!(container.pre_stop.map(|hook| hook.takes.whole_secs()), Some(5));
+    assert_eq!((db.template.wishes.priority, db.template.wishes.preempts), (1_000, false));
+    assert_eq!(db.env, [("PEER".to_owned(), "http://api:80".to_owned())]);
+    let hpa = &set.autoscalers[0].spec;
+    assert_eq!((hpa.min_replicas, metric_text(&hpa.metrics[0]).as_str()), (1, "Resource:cpu:80"));
+    let behavior = hpa.behavior.as_ref().unwrap();
+    assert_eq!((behavior.scale_up.policies.len(), behavior.scale_down.policies.len()), (2, 1));
+    assert_eq!(behavior.scale_down.stabilization_window, None);
+    assert_eq!(set.not_simulated, [("Secret".to_owned(), 1)]);
+}
+
+#[test]
+fn pods_of_a_dumped_deployment_do_not_count_twice() {
+    let text = format!(
+        "{SOUND}---
+apiVersion: apps/v1
+kind: ReplicaSet
+metadata:
+  name: web-1
+  ownerReferences: [{{apiVersion: apps/v1, kind: Deployment, name: web, uid: a, controller: true}}]
+spec: {{}}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-1-x
+  ownerReferences: [{{apiVersion: apps/v1, kind: ReplicaSet, name: web-1, uid: b, controller: true}}]
+spec: {{}}
+"
+    );
+    let (set, _, shown) = read(&text);
+    assert_eq!(shown, "");
+    assert_eq!(set.workloads.len(), 1);
+}
+
+/// A fresh directory with these files.
+fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        let path = directory.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+    directory
+}
+
+#[test]
+fn directories_are_read_in_order_and_bad_files_do_not_stop_the_rest() {
+    let directory = directory(&[
+        ("b.yml", SOUND.as_bytes()),
+        ("a/config.json", b"{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\"}"),
+        ("a/kustomization.yaml", b"apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\n"),
+        ("c.yaml", b"\x00\x01\x02"),
+        ("d.yaml", b"a: \xff\xfe"),
+        ("e.yaml", b""),
+        ("notes.txt", b"not read"),
+    ]);
+    let mut sources = Sources::new();
+    let (set, problems) = manifest::read(&[directory.path().to_owned()], &mut sources).unwrap();
+    assert_eq!(set.workloads.len(), 1);
+    assert_eq!(set.not_simulated, [("ConfigMap".to_owned(), 1), ("Kustomization".to_owned(), 1)]);
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(
+        messages[0].contains("is not a text file") && messages[1].contains("is not valid UTF-8 in line 1")
+    );
+}
+
+#[test]
+fn what_cannot_be_read_at_all_is_a_failure() {
+    let mut sources = Sources::new();
+    let mut failure = |path: &Path| manifest::read(&[path.to_owned()], &mut sources).unwrap_err();
+    let empty = directory(&[("notes.txt", b"x")]);
+    assert!(matches!(failure(empty.path()), Failure::NoManifests(_)));
+    let missing = failure(Path::new("no/such/file.yaml"));
+    assert_eq!(missing.to_string(), "cannot read `no/such/file.yaml`: No such file or directory");
+    assert!(!missing.is_outside_tool());
+    let broken = directory(&[("kustomization.yaml", b"resources: [gone.yaml]\n")]);
+    let failure = failure(broken.path());
+    assert!(failure.is_outside_tool(), "{failure}");
+    assert!(failure.to_string().contains("kustomiz"), "{failure}");
+}
+
+#[test]
+fn nothing_in_a_file_is_said() {
+    assert_eq!(problems("---\n# nothing\n---\n"), problems(""));
+    assert_snapshot!(problems(""), @"error: there are no Kubernetes objects in what was given");
+}
+
+/// Every YAML and JSON file of the collection that is in the repository.
+fn samples() -> Vec<String> {
+    let mut texts = vec![SOUND.to_owned()];
+    let mut folders = vec![PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/manifests")];
+    while let Some(folder) = folders.pop() {
+        let mut entries: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+        entries.sort();
+        for path in entries {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.file_name().is_some_and(|name| name != "INDEX.json" && name != "SOURCE.txt") {
+                texts.push(fs::read_to_string(path).unwrap());
+            }
+        }
+    }
+    texts.into_iter().filter(|text| text.len() < 20_000).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_bytes_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        problems(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn no_yaml_panics(text in "([a-z]{0,3}[:\\-\\[\\]{},&*!|>'\"#%@`~\n \t?<]{0,3}){0,60}") {
+        problems(&text);
+    }
+
+    #[test]
+    fn no_change_of_a_manifest_panics(
+        sample in any::<proptest::sample::Index>(),
+        changes in proptest::collection::vec(
+            (any::<proptest::sample::Index>(), 0_usize..12, "[ -~\n\t]{0,6}|-1|99999999999|null|\\[\\]|\\{\\}|\"\""), 1..6),
+    ) {
+        let samples = samples();
+        let mut text: Vec<char> = sample.get(&samples).chars().collect();
+        for (at, length, by) in changes {
+            let start = at.index(text.len() + 1);
+            let end = (start + length).min(text.len());
+            text.splice(start..end, by.chars());
+        }
+        problems(&text.into_iter().collect::<String>());
+    }
+}
