@@ -281,7 +281,7 @@ fn merge(node: &mut Node, merges: &[Node]) {
         Value::List(items) => items.iter().collect(),
         _ => vec![one],
     });
-    for entry in sources.flat_map(|source| source.entries()) {
+    for entry in sources.flat_map(Node::entries) {
         if known.insert(entry.key.clone()) {
             entries.push(entry.clone());
         }
