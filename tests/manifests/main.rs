@@ -301,6 +301,24 @@ items:
 }
 
 #[test]
+fn metrics_in_the_annotation_of_an_old_hpa_count() {
+    let text = "\
+apiVersion: autoscaling/v1
+kind: HorizontalPodAutoscaler
+metadata:
+  name: web
+  annotations:
+    autoscaling.alpha.kubernetes.io/metrics: '[{\"type\":\"Resource\",\"resource\":{\"name\":\"memory\",\"targetAverageUtilization\":60}}]'
+    autoscaling.alpha.kubernetes.io/behavior: '{\"ScaleDown\":1}'
+spec: {scaleTargetRef: {kind: Deployment, name: web}, maxReplicas: 5, targetCPUUtilizationPercentage: 70}
+";
+    let (set, _, _) = read(text);
+    let metrics: Vec<String> = set.autoscalers[0].spec.metrics.iter().map(golden::metric_text).collect();
+    assert_eq!(metrics, ["Resource:memory:60", "Resource:cpu:70"]);
+    assert!(problems(&text.replace("'[{", "'{")).contains("doesn't hold the JSON of metrics"));
+}
+
+#[test]
 fn pods_of_a_dumped_deployment_do_not_count_twice() {
     let text = format!(
         "{SOUND}---
