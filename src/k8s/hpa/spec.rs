@@ -1,7 +1,7 @@
-//! One pass of the HorizontalPodAutoscaler controller: metrics in, replica
-//! count with its reasons out.
+//! What a HorizontalPodAutoscaler asks for: its `spec` after defaulting.
 //!
-//! Upstream: `pkg/controller/podautoscaler/horizontal.go`.
+//! Upstream: `staging/src/k8s.io/api/autoscaling/v2/types.go`; defaults in
+//! `pkg/apis/autoscaling/v2/defaults.go`.
 
 use crate::k8s::behavior::Behavior;
 
@@ -16,6 +16,25 @@ pub struct HpaSpec {
     pub metrics: Vec<MetricSpec>,
     /// `spec.behavior` after defaulting; `None` takes the older path without policies.
     pub behavior: Option<Behavior>,
+}
+
+impl HpaSpec {
+    /// Whether any metric exists without pods, so that a workload may sleep at
+    /// zero replicas and be woken.
+    pub fn has_object_or_external_metric(&self) -> bool {
+        self.metrics.iter().any(|metric| match metric {
+            MetricSpec::Object { .. } | MetricSpec::External { .. } => true,
+            MetricSpec::Resource { .. } | MetricSpec::Pods { .. } | MetricSpec::Unsupported { .. } => false,
+        })
+    }
+}
+
+impl MetricSpec {
+    /// What an object without `metrics` gets: 80 % of the CPU requested.
+    pub fn default_cpu() -> Self {
+        let target = ResourceTarget::Utilization(80);
+        Self::Resource { resource: ResourceName::Cpu, container: None, target }
+    }
 }
 
 /// One entry of `spec.metrics`. All values are in thousandths of their unit
