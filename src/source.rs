@@ -5,12 +5,16 @@
 //! (`spec.metrics[0].type`) only when something is wrong.
 
 mod decode;
+mod mismatch;
+mod similar;
 mod tree;
 mod yaml;
 
 use std::ops::Range;
 
-pub use decode::{DecodeError, Decoded, Unknown, closest, decode};
+pub use decode::{Decoded, Unknown, decode};
+pub use mismatch::DecodeError;
+pub use similar::closest;
 pub use tree::{Entry, Node, Value, steps_of};
 pub use yaml::{Fault, parse};
 

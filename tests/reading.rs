@@ -1,6 +1,8 @@
 //! Texts into trees and trees into values: what is read, and what is said when
 //! it can't be.
 
+use std::fmt::Write as _;
+
 use insta::assert_snapshot;
 use kubeplan::input::problem::{self, Problem, UnknownFields, decode};
 use kubeplan::source::{Node, Sources, Value};
@@ -108,7 +110,7 @@ fn bombs_are_refused_at_once() {
     let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
     for level in 1..12 {
         let aliases = vec![format!("*a{}", level - 1); 9].join(", ");
-        bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+        writeln!(bomb, "a{level}: &a{level} [{aliases}]").unwrap();
     }
     let deep = "[".repeat(100_000);
     let chained = (0..200).fold(String::from("a0: &a0 x\n"), |text, level| {

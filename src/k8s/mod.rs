@@ -24,5 +24,6 @@ pub mod restart;
 pub mod rollout;
 pub mod statefulset;
 pub mod termination;
+pub mod token_bucket;
 pub mod version;
 pub mod vpa;

@@ -106,8 +106,9 @@ impl Shape {
 
     /// The largest value at or after `from` and up to `until`.
     pub fn peak(&self, from: SimTime, until: SimTime) -> f64 {
-        let inside =
-            self.points.iter().filter(|(time, _)| (from..=until).contains(time)).map(|(_, value)| *value);
+        let first = self.points.partition_point(|(time, _)| *time < from);
+        let end = self.points.partition_point(|(time, _)| *time <= until);
+        let inside = self.points[first..end.max(first)].iter().map(|(_, value)| *value);
         inside.fold(self.at(from).max(self.at(until)), f64::max)
     }
 }

@@ -104,7 +104,7 @@ impl Node {
     /// the first element of a list.
     pub fn head(&self) -> Place {
         match &self.value {
-            Value::Map(entries) => entries.first().map_or_else(|| self.place(), |first| first.key_place()),
+            Value::Map(entries) => entries.first().map_or_else(|| self.place(), Entry::key_place),
             Value::List(items) => items.first().map_or_else(|| self.place(), Self::head),
             _ => self.place(),
         }
@@ -140,7 +140,7 @@ impl Node {
             Step::Key(key) => node.get(key),
             Step::Index(index) => node.items().get(*index),
         })?;
-        parent.entry(&key).map(|entry| entry.key_place())
+        parent.entry(&key).map(Entry::key_place)
     }
 
     /// Goes along a path as far as it exists; the place there, and how many
@@ -156,6 +156,31 @@ impl Node {
             (node, place) = found;
         }
         (place, steps.len())
+    }
+}
+
+impl Value {
+    /// For messages: what this is, and its value where that is short.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Null => "nothing".to_owned(),
+            Self::Bool(value) => format!("`{value}`"),
+            Self::Int(number) => format!("the number `{number}`"),
+            Self::Float(number) => format!("the number `{number}`"),
+            Self::String(text) if text.chars().count() <= 40 => format!("the string \"{text}\""),
+            Self::String(_) => "a string".to_owned(),
+            Self::List(_) => "a list".to_owned(),
+            Self::Map(_) => "a mapping".to_owned(),
+        }
+    }
+
+    /// Whether this is a list or mapping without anything in it.
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::List(items) => items.is_empty(),
+            Self::Map(entries) => entries.is_empty(),
+            _ => false,
+        }
     }
 }
 

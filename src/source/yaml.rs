@@ -34,7 +34,9 @@ pub struct Fault {
 /// can't be read doesn't stop those after it; empty ones are left out.
 pub fn parse(sources: &Sources, source: SourceId) -> (Vec<Node>, Vec<Fault>) {
     let text = sources.text(source);
-    let mut reader = Reader { source, text, offset: 0, documents: Vec::new(), faults: Vec::new(), copied: 0 };
+    let (documents, faults) = (Vec::new(), Vec::new());
+    let template = text.contains("{{");
+    let mut reader = Reader { source, text, template, offset: 0, documents, faults, copied: 0 };
     if text.len() > SIZE_LIMIT {
         reader.fault(0..0, "file is larger than 1 GiB", None);
     } else if let Some(objects) = json_objects(text) {
@@ -51,6 +53,8 @@ pub fn parse(sources: &Sources, source: SourceId) -> (Vec<Node>, Vec<Fault>) {
 struct Reader<'a> {
     source: SourceId,
     text: &'a str,
+    /// Whether it looks like a template for Helm or the like.
+    template: bool,
     /// Where the part that is being read begins in the text.
     offset: usize,
     documents: Vec<Node>,
@@ -203,7 +207,7 @@ impl Reader<'_> {
         let length = self.text.get(start..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
         let mut fault = self.new_fault(start..start + length, "");
         fault.message = format!("not valid YAML: {}", error.info());
-        if self.text.contains("{{") {
+        if self.template {
             let help = "this looks like a template; render it first, as with `helm template`";
             fault.help = Some(help.to_owned());
         } else if self.text.get(start..).is_some_and(|rest| rest.starts_with('\t')) {
@@ -281,7 +285,7 @@ fn merge(node: &mut Node, merges: &[Node]) {
         Value::List(items) => items.iter().collect(),
         _ => vec![one],
     });
-    for entry in sources.flat_map(|source| source.entries()) {
+    for entry in sources.flat_map(Node::entries) {
         if known.insert(entry.key.clone()) {
             entries.push(entry.clone());
         }

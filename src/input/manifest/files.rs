@@ -107,7 +107,7 @@ fn add(name: String, bytes: Vec<u8>, (texts, problems): &mut Texts) {
         Ok(text) => texts.push((name, text)),
         Err(error) => {
             let valid = error.utf8_error().valid_up_to();
-            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+            let line = String::from_utf8_lossy(&error.as_bytes()[..valid]).matches('\n').count() + 1;
             let problem = Problem::error(format!("`{name}` is not valid UTF-8 in line {line}"));
             problems.push(problem.help("save the file as UTF-8"));
         }

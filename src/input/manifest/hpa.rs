@@ -33,11 +33,19 @@ fn read_v1(reading: &mut Reading<'_>, object: &Object<'_>) {
     let spec = manifest.spec.unwrap_or_default();
     let annotations = manifest.metadata.annotations.unwrap_or_default();
     let mut metrics = Vec::new();
+    let mut behavior = None;
     for name in ["metrics", "behavior"] {
         let key = format!("autoscaling.alpha.kubernetes.io/{name}");
-        if annotations.contains_key(&key) {
-            let path = format!("metadata.annotations[\"{key}\"]");
-            let problem = Problem::warning(format!("{name} in an annotation are not read"));
+        let Some(text) = annotations.get(&key) else { continue };
+        let path = format!("metadata.annotations[\"{key}\"]");
+        let found = if name == "metrics" {
+            v2beta1::from_annotation(reading, object, &path, text).map(|found| metrics.extend(found))
+        } else {
+            let written = v2beta1::annotation::<HorizontalPodAutoscalerBehavior>(text);
+            written.map(|written| behavior = Some(self::behavior(reading, object, &written)))
+        };
+        if found.is_none() {
+            let problem = Problem::error(format!("the annotation doesn't hold the JSON of {name}"));
             reading.field(object, &path, problem.help("write the HPA as `autoscaling/v2`"));
         }
     }
@@ -51,7 +59,7 @@ fn read_v1(reading: &mut Reading<'_>, object: &Object<'_>) {
     }
     let target = &spec.scale_target_ref;
     let bounds = (spec.min_replicas, spec.max_replicas);
-    push(reading, object, (&target.kind, &target.name), bounds, metrics, None);
+    push(reading, object, (&target.kind, &target.name), bounds, metrics, behavior);
 }
 
 fn read_v2(reading: &mut Reading<'_>, object: &Object<'_>) {

@@ -28,6 +28,7 @@ pub(super) struct Object<'a> {
 
 /// What an object is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(clippy::enum_variant_names)] // They are the kinds' own names.
 pub(super) enum Class {
     Deployment,
     StatefulSet,
@@ -181,10 +182,14 @@ fn push<'a>(
 
 /// A document that is no object, with the key that was meant perhaps.
 fn no_object(node: &Node, has_kind: bool, has_version: bool) -> Problem {
+    if node.entries().is_empty() {
+        let message = format!("this document is {}, and not a Kubernetes object", node.value.describe());
+        return Problem::error(message).at(node.head());
+    }
     let missing = match (has_kind, has_version) {
         (false, false) => "`apiVersion` and `kind`",
         (true, false) => "`apiVersion`",
-        (false, true) | (true, true) => "`kind`",
+        (_, true) => "`kind`",
     };
     let wanted = if has_kind { "apiVersion" } else { "kind" };
     let keys = node.entries().iter().filter(|entry| entry.key != "apiVersion" && entry.key != "kind");

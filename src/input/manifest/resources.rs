@@ -126,25 +126,26 @@ pub(super) fn amount(
         Ok(quantity) => Some(quantity),
         Err(error) => {
             let problem = Problem::error(format!("\"{text}\" is not a quantity"));
-            reading.field(object, path, problem.help(meant(text, error)));
+            reading.field(object, path, problem.help(meant(text, path.ends_with("cpu"), error)));
             None
         }
     }
 }
 
-/// What somebody meant who wrote this.
-fn meant(text: &str, error: QuantityError) -> String {
+/// What somebody meant who wrote this, for CPU or for anything else.
+fn meant(text: &str, cpu: bool, error: QuantityError) -> String {
     let tight: String = text.chars().filter(|one| !one.is_whitespace()).collect();
     let number = tight.trim_end_matches(|one: char| !one.is_ascii_digit() && one != '.');
     let unit = tight[number.len()..].to_lowercase();
     let suffix = match unit.as_str() {
+        "mcpu" | "mcores" | "millicores" | "millicpu" => "m",
+        "cpu" | "cpus" | "core" | "cores" => "",
+        _ if cpu && unit.starts_with('m') => "m",
         "mb" | "mib" | "mi" => "Mi",
         "gb" | "gib" | "gi" => "Gi",
         "kb" | "kib" | "ki" => "Ki",
         "tb" | "tib" | "ti" => "Ti",
         "k" => "k",
-        "mcpu" | "mcores" | "millicores" => "m",
-        "cpu" | "cpus" | "core" | "cores" => "",
         _ if tight == text => return error.to_string(),
         _ => &tight[number.len()..],
     };

@@ -1,7 +1,37 @@
 //! The scheduler: which nodes a pod fits on, which it prefers, whom it may push out.
 //!
+//! [`ClusterView`] is what the scheduler remembers of nodes and bound pods,
+//! [`schedule()`] one scheduling cycle, [`preempt`] what follows a failed one,
+//! [`Queue`] who comes next.
+//!
 //! Upstream: `pkg/scheduler/schedule_one.go` and
 //! `pkg/scheduler/framework/plugins/*`.
+
+pub mod amounts;
+pub mod cluster;
+pub mod cycle;
+pub mod fit;
+pub mod image_locality;
+pub mod inter_pod;
+pub mod node_affinity;
+pub mod preemption;
+pub mod queue;
+pub mod reason;
+pub mod schedule;
+pub mod scores;
+pub mod spread;
+pub mod taints;
+
+pub use amounts::{Amounts, Containers, Demand, ResourceName};
+pub use cluster::{
+    BoundPod, ClusterView, KindId, Load, Node, NodeId, NodeShape, PodId, PodKind, PodView, Profile,
+};
+pub use cycle::Cycle;
+pub use preemption::{GuardedPods, Preemption, Victims, preempt};
+pub use queue::Queue;
+pub use reason::{Filter, Reason, Refusal};
+pub use schedule::{Decision, Explanation, Outcome, Unschedulable, explain, nodes_to_find, schedule};
+pub use scores::{NodeScore, PluginScore, Score};
 
 use crate::k8s::labels::{Labels, Requirement, Selector};
 

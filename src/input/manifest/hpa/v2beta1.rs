@@ -6,6 +6,8 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use super::super::object::{Manifest, Object};
+use crate::source::{self, Sources};
+
 use super::{MetricSpec, Problem, Reading, ResourceTarget, ValueTarget};
 
 #[derive(Default, Deserialize)]
@@ -56,6 +58,29 @@ pub(super) fn read(reading: &mut Reading<'_>, object: &Object<'_>) {
     let target = &spec.scale_target_ref;
     let bounds = (spec.min_replicas, spec.max_replicas);
     super::push(reading, object, (&target.kind, &target.name), bounds, metrics, None);
+}
+
+/// The metrics that `autoscaling/v1` keeps in an annotation, in this version's
+/// shape; `None` where the text isn't that.
+pub(super) fn from_annotation(
+    reading: &mut Reading<'_>,
+    object: &Object<'_>,
+    path: &str,
+    text: &str,
+) -> Option<Vec<MetricSpec>> {
+    let written: Vec<Metric> = annotation(text)?;
+    Some(written.iter().filter_map(|one| metric(reading, object, path, one)).collect())
+}
+
+/// The value of an annotation that holds JSON.
+pub(super) fn annotation<T: serde::de::DeserializeOwned>(text: &str) -> Option<T> {
+    let mut sources = Sources::new();
+    let id = sources.add("annotation", text);
+    let (documents, faults) = source::parse(&sources, id);
+    match documents.as_slice() {
+        [document] if faults.is_empty() => source::decode(document, true).value,
+        _ => None,
+    }
 }
 
 fn metric(

@@ -1,1 +1,0 @@
-//! LimitRange, ResourceQuota and PriorityClass, as admission applies them.

@@ -1,1 +1,0 @@
-//! Node autoscalers: when to add a node, when to take one away.

@@ -1,0 +1,241 @@
+//! cluster-autoscaler: which node group grows, and by how many nodes.
+//!
+//! Upstream: `cluster-autoscaler/core/static_autoscaler.go`,
+//! `core/scaleup/orchestrator`, `estimator/binpacking_estimator.go`,
+//! `expander/waste/waste.go`.
+
+use crate::k8s::node_autoscaling::back_off::BackOff;
+use crate::k8s::node_autoscaling::what_if;
+use crate::k8s::placement::{Amounts, ClusterView, KindId, NodeId, NodeShape, PodId, PodView};
+use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
+
+/// The knobs of scaling up; the defaults are upstream's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpSettings {
+    /// Pods of lower priority than this don't cause new nodes.
+    pub expendable_below: i32,
+    /// While all pods are younger than this the loop waits for more of them.
+    pub youngest: SimDuration,
+    /// The same for pods that ask for `gpu`.
+    pub youngest_gpu: SimDuration,
+    /// The resource that makes a pod a GPU pod.
+    pub gpu: String,
+    /// At most so many nodes at a time.
+    pub max_nodes_per_scale_up: u32,
+}
+
+impl Default for UpSettings {
+    fn default() -> Self {
+        Self {
+            expendable_below: -10,
+            youngest: SimDuration::from_secs(2),
+            youngest_gpu: SimDuration::from_secs(30),
+            gpu: "nvidia.com/gpu".to_owned(),
+            max_nodes_per_scale_up: 1_000,
+        }
+    }
+}
+
+/// Nodes of one shape that grow and shrink by number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeGroup {
+    /// Its name.
+    pub name: String,
+    /// What a new node looks like.
+    pub template: NodeShape,
+    /// The whole machine's CPU, of which allocatable is a part.
+    pub capacity_cpu: MilliCpu,
+    /// The whole machine's memory.
+    pub capacity_memory: Bytes,
+    /// The DaemonSet pods that a new node will run.
+    pub daemons: Vec<KindId>,
+    /// How many nodes it is to have, those on their way included.
+    pub target: u32,
+    /// At least so many.
+    pub min: u32,
+    /// At most so many.
+    pub max: u32,
+    /// Its failures.
+    pub back_off: BackOff,
+}
+
+/// A pod that the scheduler found no node for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pending {
+    /// The pod.
+    pub pod: PodView,
+    /// When it was created.
+    pub created: SimTime,
+}
+
+/// What growing one group would do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpansionOption {
+    /// The group, by its place in the list.
+    pub group: usize,
+    /// So many more nodes.
+    pub nodes: u32,
+    /// The pods that would find room.
+    pub pods: Vec<PodId>,
+    /// Unused fraction of the new CPU plus that of the new memory.
+    pub waste: f64,
+}
+
+/// What a loop decides.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ScaleUp {
+    /// No pod needs a new node.
+    NotNeeded,
+    /// All pods are so young that more may follow; no scale-down either.
+    TooYoung,
+    /// No group can grow in a way that helps any pod.
+    NoOption,
+    /// One group grows.
+    Grow {
+        /// The best option.
+        chosen: ExpansionOption,
+        /// All of them.
+        options: Vec<ExpansionOption>,
+    },
+}
+
+/// Decides one loop. `cluster` has nodes on their way in it already, as if they
+/// were ready; `tie` is a random number that decides between equal options.
+pub fn scale_up(
+    cluster: &ClusterView,
+    pending: &[Pending],
+    groups: &[NodeGroup],
+    settings: &UpSettings,
+    now: SimTime,
+    tie: u64,
+) -> ScaleUp {
+    let mut snapshot = cluster.clone();
+    let helped = unhelped(&mut snapshot, pending, settings);
+    if helped.is_empty() {
+        return ScaleUp::NotNeeded;
+    }
+    if all_young(&snapshot, &helped, settings, now) {
+        return ScaleUp::TooYoung;
+    }
+    let pods: Vec<PodView> = helped.iter().map(|one| one.pod).collect();
+    let grow = |(at, group): (usize, &NodeGroup)| {
+        let room = group.max.saturating_sub(group.target);
+        let limit = room.min(settings.max_nodes_per_scale_up);
+        if limit == 0 || group.back_off.holds(now) {
+            return None;
+        }
+        let (nodes, pods) = estimate(&snapshot, &pods, group, limit);
+        (nodes > 0).then(|| {
+            let waste = waste(&snapshot, &pods, group, nodes);
+            ExpansionOption { group: at, nodes, pods: pods.iter().map(|pod| pod.id).collect(), waste }
+        })
+    };
+    let options: Vec<ExpansionOption> = groups.iter().enumerate().filter_map(grow).collect();
+    match least_waste(&options, tie).cloned() {
+        Some(chosen) => ScaleUp::Grow { chosen, options },
+        None => ScaleUp::NoOption,
+    }
+}
+
+/// The pods that count and find no room as things are; those that do take it in
+/// the snapshot.
+fn unhelped(snapshot: &mut ClusterView, pending: &[Pending], settings: &UpSettings) -> Vec<Pending> {
+    let mut pods: Vec<Pending> = pending.to_vec();
+    let rank = |snapshot: &ClusterView, pod: &PodView| snapshot.kind(pod.kind).wishes.priority;
+    pods.retain(|one| rank(snapshot, &one.pod) >= settings.expendable_below);
+    pods.sort_by_key(|one| std::cmp::Reverse(rank(snapshot, &one.pod)));
+    let nodes = snapshot.node_ids().to_vec();
+    pods.retain(|one| what_if::place(snapshot, &one.pod, &nodes).is_none());
+    pods
+}
+
+/// Whether even the oldest pod is young, or the oldest of those with a GPU.
+fn all_young(cluster: &ClusterView, pods: &[Pending], settings: &UpSettings, now: SimTime) -> bool {
+    let oldest = pods.iter().map(|one| one.created).min();
+    let wants_gpu = |one: &&Pending| {
+        let asked = &cluster.kind(one.pod.kind).demand.requests.extended;
+        asked.get(&settings.gpu).is_some_and(|amount| *amount > 0)
+    };
+    let oldest_gpu = pods.iter().filter(wants_gpu).map(|one| one.created).min();
+    oldest.is_some_and(|at| at + settings.youngest > now)
+        || oldest_gpu.is_some_and(|at| at + settings.youngest_gpu > now)
+}
+
+/// How many new nodes of a group the pods need, up to `limit`, and which of
+/// them find room there: largest first, each on the first new node where it
+/// fits. Siblings of a kind go together.
+pub fn estimate(
+    cluster: &ClusterView,
+    pods: &[PodView],
+    group: &NodeGroup,
+    limit: u32,
+) -> (u32, Vec<PodView>) {
+    let mut what_if = cluster.clone();
+    let mut added: Vec<NodeId> = Vec::new();
+    let mut used: Vec<NodeId> = Vec::new();
+    let mut placed = Vec::new();
+    for siblings in largest_first(cluster, pods, group) {
+        for pod in siblings {
+            let mut found = what_if::place(&mut what_if, &pod, &added);
+            if found.is_none() {
+                // A pod that doesn't fit an empty new node fits no further one.
+                let last_is_empty = added.last().is_some_and(|last| !used.contains(last));
+                if last_is_empty || added.len() as u32 == limit {
+                    break;
+                }
+                let node = what_if::add_node(&mut what_if, &group.template, &group.daemons);
+                added.push(node);
+                found = what_if::place(&mut what_if, &pod, &[node]);
+            }
+            let Some(node) = found else { break };
+            if !used.contains(&node) {
+                used.push(node);
+            }
+            placed.push(pod);
+        }
+    }
+    (used.len() as u32, placed)
+}
+
+/// The pods by kind, the kind that takes the largest part of a node first.
+fn largest_first(cluster: &ClusterView, pods: &[PodView], group: &NodeGroup) -> Vec<Vec<PodView>> {
+    let mut kinds: Vec<Vec<PodView>> = Vec::new();
+    for pod in pods {
+        match kinds.iter_mut().find(|one| one[0].kind == pod.kind) {
+            Some(siblings) => siblings.push(*pod),
+            None => kinds.push(vec![*pod]),
+        }
+    }
+    let size = |siblings: &Vec<PodView>| {
+        let asked = &cluster.kind(siblings[0].kind).demand.requests;
+        let node = &group.template.allocatable;
+        part(asked.cpu.0, node.cpu.0) + part(asked.memory.0, node.memory.0)
+    };
+    kinds.sort_by(|one, other| size(other).total_cmp(&size(one)));
+    kinds
+}
+
+fn part(asked: u64, whole: u64) -> f64 {
+    if whole == 0 { 0.0 } else { asked as f64 / whole as f64 }
+}
+
+/// Unused fractions of new CPU and new memory, added.
+fn waste(cluster: &ClusterView, pods: &[PodView], group: &NodeGroup, nodes: u32) -> f64 {
+    let mut asked = Amounts::default();
+    for pod in pods {
+        asked.add(&cluster.kind(pod.kind).demand.requests);
+    }
+    let unused = |asked: u64, of_one: u64| {
+        let all = of_one as f64 * f64::from(nodes);
+        (all - asked as f64) / all
+    };
+    unused(asked.cpu.0, group.capacity_cpu.0) + unused(asked.memory.0, group.capacity_memory.0)
+}
+
+/// The option with the least waste; among equal ones chance decides.
+fn least_waste(options: &[ExpansionOption], tie: u64) -> Option<&ExpansionOption> {
+    let least = options.iter().map(|one| one.waste).min_by(f64::total_cmp)?;
+    let best: Vec<&ExpansionOption> =
+        options.iter().filter(|one| one.waste.total_cmp(&least).is_eq()).collect();
+    best.get((tie % best.len() as u64) as usize).copied()
+}

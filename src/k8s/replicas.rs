@@ -1,1 +1,0 @@
-//! The HPA replica calculator.

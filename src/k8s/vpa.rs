@@ -1,1 +1,0 @@
-//! The VPA recommender.

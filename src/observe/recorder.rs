@@ -1,0 +1,300 @@
+//! Takes facts down while a run goes on: one method per fact.
+
+use crate::observe::{
+    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, Series, Traffic,
+    WorkloadSeen, WorkloadSeries,
+};
+use crate::units::{Bytes, SimDuration, SimTime};
+
+/// At most so many moments are kept; a chart can't show more.
+const MOMENTS: usize = 400;
+/// At most so many HPA decisions are kept.
+const DECISIONS: usize = 100_000;
+
+/// Takes facts down. Counts and distributions begin with [`Recorder::begin`].
+#[derive(Clone, Debug)]
+pub struct Recorder {
+    /// End of the warm-up: what was sent earlier isn't counted.
+    start: SimTime,
+    /// User requests since the very start.
+    pub balance: Balance,
+    /// By journey.
+    pub journeys: Vec<Traffic>,
+    /// By workload.
+    pub workloads: Vec<WorkloadSeen>,
+    /// By external service.
+    pub externals: Vec<Traffic>,
+    /// The cluster.
+    pub cluster: ClusterSeen,
+    /// HPA decisions.
+    pub decisions: Vec<Decision>,
+    /// Moments that matter.
+    pub moments: Vec<Moment>,
+    /// Values over time.
+    pub series: Series,
+    /// The series' present step.
+    step: StepCounts,
+}
+
+/// What happened within the present step of the series.
+#[derive(Clone, Debug, Default)]
+struct StepCounts {
+    arrived: u64,
+    failed: u64,
+    latency: Histogram,
+    failed_calls: Vec<u64>,
+}
+
+/// A workload's figures at the end of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct WorkloadRow {
+    /// Wanted replicas.
+    pub desired: u32,
+    /// Ready replicas.
+    pub ready: u32,
+    /// Pods with a running container.
+    pub running: u32,
+    /// Mean CPU used in the step, in cores.
+    pub cpu: f64,
+    /// CPU requested by running pods, in cores.
+    pub cpu_request: f64,
+    /// CPU limit of running pods, in cores; 0 without a limit.
+    pub cpu_limit: f64,
+    /// Memory used, in bytes.
+    pub memory: f64,
+    /// Memory requested by running pods.
+    pub memory_request: f64,
+    /// Memory limit of running pods; 0 without a limit.
+    pub memory_limit: f64,
+    /// The largest memory of one pod.
+    pub memory_pod_max: Bytes,
+}
+
+/// The cluster's figures at the end of a step.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct ClusterRow {
+    /// Users.
+    pub users: f64,
+    /// Ready nodes.
+    pub nodes: u32,
+    /// Pods that exist.
+    pub pods: u32,
+    /// Pods that are ready.
+    pub ready_pods: u32,
+    /// Pods waiting for a node.
+    pub pending: u32,
+    /// Requested ÷ allocatable CPU.
+    pub cpu_requested_share: f64,
+    /// Money per hour of the ready nodes.
+    pub price_per_hour: f64,
+}
+
+impl Recorder {
+    /// A recorder for so many journeys, workloads and external services.
+    pub fn new(journeys: usize, workloads: usize, externals: usize, step: SimDuration) -> Self {
+        Self {
+            start: SimTime::NEVER,
+            balance: Balance::default(),
+            journeys: vec![Traffic::default(); journeys],
+            workloads: vec![WorkloadSeen::default(); workloads],
+            externals: vec![Traffic::default(); externals],
+            cluster: ClusterSeen::default(),
+            decisions: Vec::new(),
+            moments: Vec::new(),
+            series: Series {
+                step,
+                workloads: vec![WorkloadSeries::default(); workloads],
+                ..Series::default()
+            },
+            step: StepCounts { failed_calls: vec![0; workloads], ..StepCounts::default() },
+        }
+    }
+
+    /// The warm-up is over: observation begins.
+    pub fn begin(&mut self, now: SimTime) {
+        self.start = now;
+        for seen in &mut self.workloads {
+            *seen = WorkloadSeen { ready: seen.ready, desired: seen.desired, ..WorkloadSeen::default() };
+            seen.ready.restart(now);
+            seen.desired.restart(now);
+            seen.cpu_cores = Level::starting(now, 0.0);
+            seen.cpu_per_pod = Level::starting(now, 0.0);
+            seen.memory = Level::starting(now, 0.0);
+        }
+        let cluster = &mut self.cluster;
+        for level in [&mut cluster.nodes, &mut cluster.pods, &mut cluster.ready_pods, &mut cluster.users] {
+            level.restart(now);
+        }
+        cluster.cpu_requested_share.restart(now);
+        (cluster.pending_pod_seconds, cluster.cost) = (0.0, 0.0);
+        self.decisions.clear();
+    }
+
+    /// Whether the warm-up is over.
+    pub fn observing(&self) -> bool {
+        self.start != SimTime::NEVER
+    }
+
+    /// End of the warm-up.
+    pub fn start(&self) -> SimTime {
+        self.start
+    }
+
+    /// A user asks.
+    pub fn request_arrived(&mut self, journey: usize, asked: SimTime) {
+        self.balance.arrived += 1;
+        self.balance.in_flight += 1;
+        self.step.arrived += 1;
+        if asked >= self.start {
+            self.journeys[journey].arrived += 1;
+        }
+    }
+
+    /// A user was answered.
+    pub fn request_answered(&mut self, journey: usize, asked: SimTime, latency: SimDuration) {
+        self.balance.answered += 1;
+        self.balance.in_flight -= 1;
+        self.step.latency.record(latency);
+        if asked >= self.start {
+            self.journeys[journey].answered += 1;
+            self.journeys[journey].latency.record(latency);
+        }
+    }
+
+    /// A user's request failed for good.
+    pub fn request_failed(&mut self, journey: usize, asked: SimTime, cause: Cause) {
+        self.balance.failed += 1;
+        self.balance.in_flight -= 1;
+        self.step.failed += 1;
+        if asked >= self.start {
+            self.journeys[journey].failures[cause as usize] += 1;
+        }
+    }
+
+    /// A pod has served a call; `wanted` unless its caller gave up meanwhile.
+    pub fn call_served(
+        &mut self,
+        workload: usize,
+        sent: SimTime,
+        latency: SimDuration,
+        wait: SimDuration,
+        wanted: bool,
+    ) {
+        if sent >= self.start {
+            let seen = &mut self.workloads[workload];
+            seen.traffic.arrived += u64::from(wanted);
+            seen.traffic.answered += u64::from(wanted);
+            seen.traffic.latency.record(latency);
+            seen.wait.record(wait);
+        }
+    }
+
+    /// A call to a workload failed for its caller.
+    pub fn call_failed(&mut self, workload: usize, sent: SimTime, cause: Cause) {
+        self.step.failed_calls[workload] += 1;
+        if sent >= self.start {
+            self.workloads[workload].traffic.arrived += 1;
+            self.workloads[workload].traffic.failures[cause as usize] += 1;
+        }
+    }
+
+    /// An external service was called.
+    pub fn external_called(&mut self, external: usize, sent: SimTime) {
+        self.externals[external].arrived += u64::from(sent >= self.start);
+    }
+
+    /// An external service answers after `latency`.
+    pub fn external_answered(&mut self, external: usize, sent: SimTime, latency: SimDuration) {
+        if sent >= self.start {
+            self.externals[external].answered += 1;
+            self.externals[external].latency.record(latency);
+        }
+    }
+
+    /// An external service failed.
+    pub fn external_failed(&mut self, external: usize, sent: SimTime, cause: Cause) {
+        if sent >= self.start {
+            self.externals[external].failures[cause as usize] += 1;
+        }
+    }
+
+    /// A workload has so many ready and wants so many replicas.
+    pub fn replicas(&mut self, now: SimTime, workload: usize, ready: u32, desired: u32) {
+        self.workloads[workload].ready.set(now, f64::from(ready));
+        self.workloads[workload].desired.set(now, f64::from(desired));
+    }
+
+    /// An HPA changed a replica count.
+    pub fn decided(&mut self, decision: Decision) {
+        if self.observing() {
+            self.workloads[decision.workload].scale_events += 1;
+            if self.decisions.len() < DECISIONS {
+                self.decisions.push(decision);
+            }
+        }
+    }
+
+    /// A moment that matters.
+    pub fn moment(&mut self, time: SimTime, kind: MomentKind, workload: Option<usize>, text: String) {
+        if self.moments.len() < MOMENTS {
+            self.moments.push(Moment { time, kind, workload, text });
+        }
+    }
+
+    /// A step of the series is over.
+    pub fn step_ended(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
+        let series = &mut self.series;
+        series.times.push(now);
+        series.users.push(cluster.users);
+        series.arrived.push(std::mem::take(&mut self.step.arrived));
+        series.failed.push(std::mem::take(&mut self.step.failed));
+        series.p50.push(self.step.latency.quantile(0.5));
+        series.p95.push(self.step.latency.quantile(0.95));
+        series.p99.push(self.step.latency.quantile(0.99));
+        self.step.latency.clear();
+        series.nodes.push(cluster.nodes);
+        series.pods.push(cluster.pods);
+        series.pending.push(cluster.pending);
+        for (row, column) in rows.iter().zip(&mut series.workloads) {
+            column.desired.push(row.desired);
+            column.ready.push(row.ready);
+            column.cpu.push(row.cpu);
+            column.cpu_request.push(row.cpu_request);
+            column.cpu_limit.push(row.cpu_limit);
+            column.memory.push(row.memory);
+            column.memory_request.push(row.memory_request);
+            column.memory_limit.push(row.memory_limit);
+        }
+        for (column, failed) in series.workloads.iter_mut().zip(&mut self.step.failed_calls) {
+            column.failed.push(std::mem::take(failed));
+        }
+        self.levels(now, cluster, rows);
+    }
+
+    /// The same figures as levels of the observed time. CPU is a mean over the
+    /// step that has just ended, so it is entered for that step.
+    fn levels(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
+        let step = self.series.step;
+        self.cluster.users.set(now, cluster.users);
+        self.cluster.nodes.set(now, f64::from(cluster.nodes));
+        self.cluster.pods.set(now, f64::from(cluster.pods));
+        self.cluster.ready_pods.set(now, f64::from(cluster.ready_pods));
+        self.cluster.cpu_requested_share.set(now, cluster.cpu_requested_share);
+        if !self.observing() || now.since_or_zero(self.start) < step {
+            return;
+        }
+        self.cluster.cost += cluster.price_per_hour * step.as_secs_f64() / 3_600.0;
+        for (row, seen) in rows.iter().zip(&mut self.workloads) {
+            // The first step replaces the starting value, which nobody measured.
+            if now.since(self.start) == step {
+                seen.cpu_cores = Level::starting(self.start, row.cpu);
+                seen.cpu_per_pod = Level::starting(self.start, row.cpu / f64::from(row.running.max(1)));
+                seen.memory = Level::starting(self.start, row.memory);
+            }
+            seen.cpu_cores.set(now, row.cpu);
+            seen.cpu_per_pod.set(now, row.cpu / f64::from(row.running.max(1)));
+            seen.memory.set(now, row.memory);
+            seen.memory_pod_max = seen.memory_pod_max.max(row.memory_pod_max);
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Simulate once; replicate in parallel.

@@ -1,0 +1,412 @@
+//! One pod's CPU, shared evenly among the requests that want it.
+//!
+//! Processor sharing by virtual time: all running jobs progress at the same
+//! rate, so a job that arrives with work `w` at virtual time `v` ends at `v + w`,
+//! whatever comes and goes meanwhile. The pod's rate is bounded by its threads,
+//! by its share of a contended node, and by the container's CPU limit as the
+//! kernel enforces it: a quota of CPU time in each period of 100 ms, after which
+//! the container stands still until the next period begins (behaviour.md I.1;
+//! upstream `pkg/kubelet/cm/helpers_linux.go`).
+//!
+//! State is brought up to date only when something changes; a period boundary
+//! costs no event.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use crate::units::{MilliCpu, SimDuration, SimTime};
+
+/// The kernel's quota period.
+const PERIOD: u64 = 100_000_000;
+/// The smallest quota the kubelet sets.
+const MIN_QUOTA: u64 = 1_000_000;
+/// Virtual time counts in 256ths of a nanosecond, so that rounding a share
+/// of a nanosecond away never adds up to anything.
+const FRACTION: u32 = 8;
+/// Thousandths of a core.
+const CORE: u64 = 1_000;
+
+/// What runs: a number that means something to the caller.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Job(pub u32);
+
+/// One pod's CPU.
+#[derive(Clone, Debug)]
+pub struct Station {
+    /// All fields below are true at this moment.
+    last: SimTime,
+    /// Progress of every running job since the station was made.
+    virtual_time: u64,
+    /// Running jobs by the virtual time at which they end; ties by order of arrival.
+    running: BinaryHeap<Reverse<(u64, u32, Job)>>,
+    arrivals: u32,
+    /// Jobs that can use CPU at the same moment, in thousandths (`u64::MAX` for any number).
+    threads: u64,
+    /// The pod's share of its node in thousandths of a core.
+    share: u64,
+    /// CPU time per period; `u64::MAX` without a limit.
+    quota: u64,
+    /// Of which so much is left in the present period.
+    quota_left: u64,
+    /// When the present period ends.
+    period_end: u64,
+    /// CPU time used so far, in nanoseconds of one core.
+    used: u64,
+    /// Periods in which the quota ran out.
+    throttled: u64,
+    /// Periods with any use.
+    periods: u64,
+    /// What the present period has been counted as.
+    period: Period,
+}
+
+/// What a quota period has been counted as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Period {
+    /// Nothing has run in it.
+    Idle,
+    /// Something ran.
+    Used,
+    /// The quota ran out.
+    Throttled,
+}
+
+impl Station {
+    /// A pod's CPU from `now` on. `threads` and `limit` are `None` where nothing
+    /// bounds them; `node` is what the node has; `phase` places the quota
+    /// periods, which start at a moment of the kernel's choice.
+    pub fn new(
+        now: SimTime,
+        threads: Option<u32>,
+        limit: Option<MilliCpu>,
+        node: MilliCpu,
+        phase: u64,
+    ) -> Self {
+        let quota = limit.map_or(u64::MAX, |limit| (limit.0 * PERIOD / CORE).max(MIN_QUOTA));
+        let start = now.as_nanos();
+        let into = (start + PERIOD - phase % PERIOD) % PERIOD;
+        Self {
+            last: now,
+            virtual_time: 0,
+            running: BinaryHeap::new(),
+            arrivals: 0,
+            threads: threads.map_or(u64::MAX, |threads| u64::from(threads) * CORE),
+            share: node.0,
+            quota,
+            quota_left: quota,
+            period_end: start - into.min(start) + PERIOD,
+            used: 0,
+            throttled: 0,
+            periods: 0,
+            period: Period::Idle,
+        }
+    }
+
+    /// How many jobs run or wait for CPU.
+    pub fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Whether nothing wants CPU.
+    pub fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// CPU time used until `now`.
+    pub fn used(&mut self, now: SimTime) -> SimDuration {
+        self.advance(now);
+        SimDuration::from_nanos(self.used)
+    }
+
+    /// Quota periods with any use until now, and how many of them were throttled.
+    pub fn periods(&self) -> (u64, u64) {
+        (self.periods, self.throttled)
+    }
+
+    /// Whether the quota of the present period has run out.
+    pub fn is_throttled(&self, now: SimTime) -> bool {
+        self.quota_left == 0 && now.as_nanos() < self.period_end
+    }
+
+    /// The pod gets so much of its node from `now` on.
+    pub fn set_share(&mut self, now: SimTime, share: MilliCpu) {
+        self.advance(now);
+        self.share = share.0.max(1);
+    }
+
+    /// A job with `work` of CPU time begins.
+    pub fn add(&mut self, now: SimTime, job: Job, work: SimDuration) {
+        self.advance(now);
+        let end = self.virtual_time + (work.as_nanos() << FRACTION);
+        self.running.push(Reverse((end, self.arrivals, job)));
+        self.arrivals = self.arrivals.wrapping_add(1);
+    }
+
+    /// The next job that has ended by `now`, if any.
+    pub fn take_ended(&mut self, now: SimTime) -> Option<Job> {
+        self.advance(now);
+        let Reverse((end, _, job)) = *self.running.peek()?;
+        if end > self.virtual_time {
+            return None;
+        }
+        self.running.pop();
+        Some(job)
+    }
+
+    /// Stops everything: the container is gone.
+    pub fn clear(&mut self, now: SimTime) {
+        self.advance(now);
+        self.running.clear();
+    }
+
+    /// When the next job ends if nothing changes; `None` when nothing runs.
+    pub fn next_end(&self) -> Option<SimTime> {
+        let Reverse((end, _, _)) = *self.running.peek()?;
+        let progress = end.saturating_sub(self.virtual_time);
+        let (rate, count) = (self.rate(), self.running.len() as u64 * CORE);
+        // Wall time at full rate, rounded up so that the job has ended by then.
+        let wall = if rate == count {
+            progress.div_ceil(1 << FRACTION)
+        } else {
+            proportion(progress, count, rate << FRACTION) + 1
+        };
+        Some(SimTime::from_nanos(self.wall_end(wall, rate)))
+    }
+
+    /// The pod's rate in thousandths of a core.
+    fn rate(&self) -> u64 {
+        (self.running.len() as u64 * CORE).min(self.threads).min(self.share)
+    }
+
+    /// When `wall` nanoseconds of running at `rate` are over, counting the
+    /// periods in which the quota runs out.
+    fn wall_end(&self, wall: u64, rate: u64) -> u64 {
+        let last = self.last.as_nanos();
+        if self.unlimited(rate) {
+            return last + wall;
+        }
+        // A container that uses its whole quota runs `quota ÷ rate` of each period.
+        let in_period = |quota: u64| quota * CORE / rate;
+        let (period_end, left) = self.period_at(last);
+        let now = in_period(left).min(period_end - last);
+        if wall <= now {
+            return last + wall;
+        }
+        let each = in_period(self.quota).min(PERIOD).max(1);
+        let (rest, whole) = (wall - now, (wall - now - 1) / each);
+        period_end + whole * PERIOD + (rest - whole * each)
+    }
+
+    /// Whether the quota can't run out at this rate, nor has it yet.
+    fn unlimited(&self, rate: u64) -> bool {
+        self.quota == u64::MAX
+            || (self.quota_left > 0 && rate * PERIOD <= self.quota * CORE && self.covers(rate))
+    }
+
+    /// Whether what is left of the present period's quota lasts at this rate.
+    fn covers(&self, rate: u64) -> bool {
+        let last = self.last.as_nanos();
+        last >= self.period_end || rate * (self.period_end - last) <= self.quota_left * CORE
+    }
+
+    /// The end of the period that holds `moment`, and what is left of its quota.
+    fn period_at(&self, moment: u64) -> (u64, u64) {
+        if moment < self.period_end {
+            return (self.period_end, self.quota_left);
+        }
+        (self.period_end + ((moment - self.period_end) / PERIOD + 1) * PERIOD, self.quota)
+    }
+
+    /// Brings the state up to `now`.
+    fn advance(&mut self, now: SimTime) {
+        let until = now.as_nanos();
+        let mut last = self.last.as_nanos();
+        if last == until {
+            return;
+        }
+        debug_assert!(last < until, "the station is at {}, asked about {now}", self.last);
+        self.last = now;
+        if self.running.is_empty() {
+            return;
+        }
+        let (rate, count) = (self.rate(), self.running.len() as u64);
+        if self.quota == u64::MAX {
+            self.run(until - last, rate, count);
+            return;
+        }
+        while last < until {
+            self.roll_over(last);
+            let lasts = self.quota_left * CORE / rate;
+            let end = until.min(self.period_end);
+            let ran = (end - last).min(lasts);
+            if ran > 0 {
+                self.run(ran, rate, count);
+                self.quota_left -= (ran * rate).div_ceil(CORE).min(self.quota_left);
+                self.note_used();
+            }
+            if ran < end - last {
+                // What may be left is less than a nanosecond's worth.
+                self.quota_left = 0;
+                self.note_throttled();
+            }
+            last = end;
+        }
+    }
+
+    /// Starts the period that holds `moment`, if it isn't the present one.
+    fn roll_over(&mut self, moment: u64) {
+        if moment >= self.period_end {
+            (self.period_end, self.quota_left) = self.period_at(moment);
+            self.period = Period::Idle;
+        }
+    }
+
+    /// Counts the present period as used, once.
+    fn note_used(&mut self) {
+        if self.period == Period::Idle {
+            self.period = Period::Used;
+            self.periods += 1;
+        }
+    }
+
+    /// Counts the present period as throttled, once.
+    fn note_throttled(&mut self) {
+        self.note_used();
+        if self.period == Period::Used {
+            self.period = Period::Throttled;
+            self.throttled += 1;
+        }
+    }
+
+    /// All `count` running jobs share `ran` nanoseconds at `rate`.
+    fn run(&mut self, ran: u64, rate: u64, count: u64) {
+        self.used += ran * rate / CORE;
+        self.virtual_time += if rate == count * CORE {
+            ran << FRACTION
+        } else {
+            proportion(ran << FRACTION, rate, count * CORE)
+        };
+    }
+}
+
+/// `a * b / c`, rounded down; in 64 bits where they suffice, which they nearly
+/// always do (a 128-bit division costs ten times as much).
+#[inline]
+fn proportion(a: u64, b: u64, c: u64) -> u64 {
+    match a.checked_mul(b) {
+        Some(product) => product / c,
+        None => (u128::from(a) * u128::from(b) / u128::from(c)) as u64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: u64 = 1_000_000;
+
+    fn at(millis: u64) -> SimTime {
+        SimTime::from_nanos(millis * MS)
+    }
+
+    fn station(threads: Option<u32>, limit: Option<u64>) -> Station {
+        Station::new(SimTime::ZERO, threads, limit.map(MilliCpu), MilliCpu(16_000), 0)
+    }
+
+    /// Runs jobs (arrival ms, work ms) to the end; when each ended, in µs.
+    fn ends(mut station: Station, jobs: &[(u64, u64)]) -> Vec<u64> {
+        let mut ended = vec![0; jobs.len()];
+        let mut coming = (0..jobs.len()).peekable();
+        loop {
+            let arrival = coming.peek().map(|&job| at(jobs[job].0));
+            let end = station.next_end();
+            match (arrival, end) {
+                (None, None) => return ended,
+                (Some(time), end) if end.is_none_or(|end| time <= end) => {
+                    let job = coming.next().unwrap_or_default();
+                    station.add(time, Job(job as u32), SimDuration::from_millis(jobs[job].1));
+                }
+                (_, Some(time)) => {
+                    while let Some(Job(job)) = station.take_ended(time) {
+                        ended[job as usize] = time.as_nanos() / 1_000;
+                    }
+                }
+                (Some(_), None) => unreachable!("the arm above takes every arrival before an end"),
+            }
+        }
+    }
+
+    #[test]
+    fn cpu_is_shared_evenly() {
+        // threads, limit, jobs (arrival, work in ms) -> ends in µs
+        let rows: [(Option<u32>, Option<u64>, &[(u64, u64)], &[u64]); 7] = [
+            (None, None, &[(0, 10), (0, 10)], &[10_000, 10_000]),
+            (Some(1), None, &[(0, 10), (0, 10)], &[20_000, 20_000]),
+            (Some(1), None, &[(0, 10), (5, 20)], &[15_000, 30_000]),
+            (Some(2), None, &[(0, 10), (0, 10), (0, 10)], &[15_000, 15_000, 15_000]),
+            // A limit of 600m lets one thread run 60 of every 100 ms.
+            (Some(1), Some(600), &[(40, 26)], &[66_000]),
+            (Some(1), Some(600), &[(0, 70)], &[110_000]),
+            (Some(1), Some(500), &[(0, 160)], &[310_000]),
+        ];
+        for (threads, limit, jobs, expected) in rows {
+            assert_eq!(
+                ends(station(threads, limit), jobs),
+                expected,
+                "{threads:?} threads, {limit:?}, {jobs:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_request_that_meets_the_quota_s_edge_waits_for_the_next_period() {
+        // M22: limit 600m; 34 ms are used when a request of 52 ms comes at 34 ms:
+        // it runs 26 ms, stands still for 40 ms and runs the rest.
+        assert_eq!(ends(station(Some(1), Some(600)), &[(0, 34), (34, 52)]), [34_000, 126_000]);
+    }
+
+    #[test]
+    fn many_threads_burn_the_quota_in_no_time() {
+        // M22: 10 threads with 5 ms each use the 50 ms of a 500m limit in 5 ms and
+        // stall whoever comes next for 95 ms.
+        let mut jobs = vec![(0, 5); 10];
+        jobs.push((5, 1));
+        let seen = ends(station(None, Some(500)), &jobs);
+        assert_eq!(seen[..10], [5_000; 10]);
+        assert_eq!(seen[10], 101_000);
+    }
+
+    #[test]
+    fn use_and_throttling_are_counted() {
+        let mut one = station(Some(1), Some(500));
+        one.add(SimTime::ZERO, Job(0), SimDuration::from_millis(160));
+        assert_eq!(one.used(at(250)), SimDuration::from_millis(150));
+        assert!(one.is_throttled(at(260)));
+        assert_eq!(one.take_ended(at(310)), Some(Job(0)));
+        assert_eq!(one.periods(), (4, 3));
+        assert_eq!(one.used(at(400)), SimDuration::from_millis(160));
+    }
+
+    #[test]
+    fn looking_often_changes_nothing() {
+        let jobs: Vec<(u64, u64)> = (0..40).map(|i| (i * 7, 3 + i * i % 11)).collect();
+        let quiet = ends(station(Some(2), Some(700)), &jobs);
+        let mut watched = station(Some(2), Some(700));
+        let mut seen = vec![0; jobs.len()];
+        for micros in 0..1_000_000_u64 {
+            let now = SimTime::from_nanos(micros * 1_000);
+            for (job, &(arrival, work)) in jobs.iter().enumerate() {
+                if arrival * 1_000 == micros {
+                    watched.add(now, Job(job as u32), SimDuration::from_millis(work));
+                }
+            }
+            while let Some(Job(job)) = watched.take_ended(now) {
+                seen[job as usize] = micros;
+            }
+        }
+        // Ends are seen up to 1 µs late here, and what runs beside them with them.
+        for (one, other) in quiet.iter().zip(&seen) {
+            assert!(one.abs_diff(*other) <= 5, "{one} against {other}");
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What every handler may touch besides the state: agenda, recorder, chance.
+
+use crate::observe::Recorder;
+use crate::sim::agenda::Agenda;
+use crate::sim::random::{Sampler, Seed, Stream};
+use crate::units::SimTime;
+use crate::world::event::Event;
+
+/// Agenda, recorder and the streams of the control plane.
+#[derive(Debug)]
+pub struct Context {
+    /// Pending events and the clock.
+    pub agenda: Agenda<Event>,
+    /// What is seen.
+    pub seen: Recorder,
+    /// Where all chance comes from.
+    pub seed: Seed,
+    /// Named streams for what isn't part of a request.
+    pub streams: Streams,
+    /// Tables for the cluster's own times.
+    pub times: Times,
+}
+
+/// One stream for each kind of thing that happens in order.
+#[derive(Debug)]
+pub struct Streams {
+    /// Times between arrivals.
+    pub arrivals: Stream,
+    /// Set-up, pull and start-up times.
+    pub starts: Stream,
+    /// Small delays between controllers.
+    pub delays: Stream,
+    /// Ties of the scheduler.
+    pub ties: Stream,
+    /// UIDs that decide between pods of like age.
+    pub uids: Stream,
+    /// Housekeeping periods of kubelets.
+    pub kubelets: Stream,
+    /// Provision times of nodes.
+    pub nodes: Stream,
+}
+
+/// Tables for the cluster's own times.
+#[derive(Debug)]
+pub struct Times {
+    /// From bound to container start.
+    pub pod_start: Sampler,
+    /// Pulling an image.
+    pub image_pull: Sampler,
+    /// Provisioning a node, by pool.
+    pub provision: Vec<Sampler>,
+    /// Start-up waits, by workload.
+    pub start_wait: Vec<Sampler>,
+    /// Start-up CPU work, by workload.
+    pub start_work: Vec<Sampler>,
+}
+
+impl Streams {
+    /// The streams of a seed.
+    pub fn new(seed: Seed) -> Self {
+        Self {
+            arrivals: seed.stream("arrivals"),
+            starts: seed.stream("starts"),
+            delays: seed.stream("delays"),
+            ties: seed.stream("ties"),
+            uids: seed.stream("uids"),
+            kubelets: seed.stream("kubelets"),
+            nodes: seed.stream("nodes"),
+        }
+    }
+}
+
+impl Context {
+    /// The present moment.
+    pub fn now(&self) -> SimTime {
+        self.agenda.now()
+    }
+}

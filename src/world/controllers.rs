@@ -1,0 +1,222 @@
+//! Workload controllers: make and delete pods until there are as many as wanted.
+
+use crate::k8s::ranking::{Candidate, Gates, Manage, Phase, manage, order};
+use crate::k8s::statefulset::{self, Action, Health, StatefulSetView, Update};
+use crate::scenario::Kind;
+use crate::service::Station;
+use crate::sim::random::draw;
+use crate::units::{MilliCpu, SimDuration, SimTime};
+use crate::world::context::Context;
+use crate::world::event::Event;
+use crate::world::ids::PodId;
+use crate::world::state::{ContainerState, NodeLife, Pod, Reported, State};
+use crate::world::{endpoints, kubelet, nodes, scheduler};
+
+/// From a change to the controller's answer: watch, queue and API calls. Drawn
+/// from half to one and a half times this.
+const CONTROLLER_LAG: SimDuration = SimDuration::from_millis(100);
+
+/// Sees to it that a workload's controller looks at its pods soon.
+pub fn soon(state: &mut State, cx: &mut Context, workload: u32) {
+    let one = &mut state.workloads[workload as usize];
+    if !one.sync_due {
+        one.sync_due = true;
+        let lag = CONTROLLER_LAG.scale(0.5 + cx.streams.delays.unit());
+        cx.agenda.after(lag, Event::WorkloadSynced(workload));
+    }
+}
+
+/// A workload shall have another number of replicas.
+pub fn scale(state: &mut State, cx: &mut Context, workload: u32, replicas: u32) {
+    state.workloads[workload as usize].desired = replicas;
+    note_replicas(state, cx, workload);
+    soon(state, cx, workload);
+}
+
+/// Takes a workload's replica counts down.
+pub fn note_replicas(state: &State, cx: &mut Context, workload: u32) {
+    let one = &state.workloads[workload as usize];
+    cx.seen.replicas(cx.agenda.now(), workload as usize, one.ready, one.desired);
+}
+
+/// A controller looks at its pods.
+pub fn synced(state: &mut State, cx: &mut Context, workload: u32) {
+    state.workloads[workload as usize].sync_due = false;
+    match state.spec(workload).kind {
+        Kind::Deployment { .. } | Kind::ReplicaSet => sync_replica_set(state, cx, workload),
+        Kind::StatefulSet { .. } => sync_stateful_set(state, cx, workload),
+        Kind::DaemonSet => sync_daemon_set(state, cx, workload),
+        // Nobody looks after a bare pod; a job's pods run to their end.
+        Kind::Pod | Kind::Job => {}
+    }
+}
+
+/// A ReplicaSet makes what is missing and deletes what is too much.
+fn sync_replica_set(state: &mut State, cx: &mut Context, workload: u32) {
+    let active = active_pods(state, workload);
+    match manage(active.len() as u32, state.workloads[workload as usize].desired) {
+        Manage::Nothing => {}
+        Manage::Create(count) => {
+            for _ in 0..count {
+                create(state, cx, workload, 0);
+            }
+        }
+        Manage::Delete(count) => {
+            let now = cx.now();
+            let gates = Gates { deletion_cost: true, logarithmic: state.rules.victim_ranking_log2 };
+            let mut candidates: Vec<_> =
+                active.iter().filter_map(|&id| Some((candidate(state, cx, id)?, id))).collect();
+            candidates.sort_by(|(a, _), (b, _)| order(a, b, gates, now).0);
+            for (_, id) in candidates.into_iter().take(count as usize) {
+                kubelet::delete(state, cx, id);
+            }
+        }
+    }
+}
+
+/// Pods of a workload that aren't being deleted, oldest first.
+fn active_pods(state: &State, workload: u32) -> Vec<PodId> {
+    let pods = state.workloads[workload as usize].pods.iter().copied();
+    pods.filter(|&id| state.pod(id).is_some_and(|pod| !pod.deleting)).collect()
+}
+
+/// What the ranking of victims looks at.
+fn candidate(state: &State, cx: &Context, id: PodId) -> Option<Candidate<u64>> {
+    let pod = state.pod(id)?;
+    let siblings = state.workloads[pod.workload as usize].pods.iter();
+    let beside = |other: &&PodId| {
+        state
+            .pod(**other)
+            .is_some_and(|other| other.node.is_some() && other.node == pod.node && !other.deleting)
+    };
+    Some(Candidate {
+        bound: pod.node.is_some(),
+        phase: if pod.run > 0 { Phase::Running } else { Phase::Pending },
+        ready: pod.ready,
+        deletion_cost: 0,
+        colocated: siblings.filter(beside).count() as u32,
+        ready_since: pod.ready_since,
+        restarts: pod.restarts,
+        sidecar_restarts: 0,
+        created: Some(pod.created),
+        uid: draw(cx.seed.key("uids"), u64::from(pod.uid)),
+    })
+}
+
+/// A StatefulSet takes its next steps.
+fn sync_stateful_set(state: &mut State, cx: &mut Context, workload: u32) {
+    let spec = state.spec(workload);
+    let Kind::StatefulSet { parallel, partition, on_delete } = spec.kind else { return };
+    let update =
+        if on_delete { Update::OnDelete } else { Update::Rolling { partition, max_unavailable: None } };
+    let replicas = state.workloads[workload as usize].desired;
+    let view = StatefulSetView { start: 0, replicas, ordered: !parallel, update };
+    let now = cx.now();
+    let pods: Vec<_> = state.workloads[workload as usize]
+        .pods
+        .iter()
+        .filter_map(|&id| {
+            let pod = state.pod(id)?;
+            let available = pod.ready_since.is_some_and(|since| since + spec.min_ready <= now);
+            let health = match (pod.ready, available) {
+                (false, _) => Health::Unready,
+                (true, false) => Health::Ready,
+                (true, true) => Health::Available,
+            };
+            let view = statefulset::PodView {
+                ordinal: pod.ordinal,
+                updated: true,
+                health,
+                terminating: pod.deleting,
+            };
+            Some((id, view))
+        })
+        .collect();
+    let views: Vec<_> = pods.iter().map(|(_, view)| *view).collect();
+    for action in statefulset::sync(&view, &views).actions {
+        match action {
+            Action::Create { ordinal, .. } => create(state, cx, workload, ordinal),
+            Action::Delete { ordinal, .. } => {
+                let victim = pods.iter().find(|(_, pod)| pod.ordinal == ordinal);
+                if let Some((id, _)) = victim {
+                    kubelet::delete(state, cx, *id);
+                }
+            }
+        }
+    }
+}
+
+/// A DaemonSet has one pod on every node where it fits; its scheduler says where
+/// it doesn't.
+fn sync_daemon_set(state: &mut State, cx: &mut Context, workload: u32) {
+    let nodes: Vec<u32> = (0..state.nodes.len() as u32)
+        .filter(|&node| state.nodes[node as usize].life == NodeLife::Ready)
+        .collect();
+    let has = |state: &State, node: u32| {
+        let pods = &state.workloads[workload as usize].pods;
+        pods.iter().any(|&id| state.pod(id).is_some_and(|pod| pod.ordinal == node && !pod.deleting))
+    };
+    state.workloads[workload as usize].desired = nodes.len() as u32;
+    for node in nodes {
+        if !has(state, node) && nodes::takes(state, workload, node) {
+            create(state, cx, workload, node);
+        }
+    }
+    note_replicas(state, cx, workload);
+}
+
+/// Makes a pod and queues it for the scheduler.
+pub fn create(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32) {
+    let id = make(state, cx, workload, ordinal);
+    scheduler::enqueue(state, cx, id);
+}
+
+/// Makes a pod object.
+pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32) -> PodId {
+    let now = cx.now();
+    let uid = state.pods_created;
+    state.pods_created += 1;
+    let pod = Pod {
+        uid,
+        workload,
+        ordinal,
+        created: now,
+        node: None,
+        bound: SimTime::NEVER,
+        container: ContainerState::Waiting,
+        run: 0,
+        listens: false,
+        started: false,
+        ready: false,
+        ready_since: None,
+        was_ready: false,
+        deleting: false,
+        terminated: false,
+        ending: false,
+        station: Station::new(now, None, None, MilliCpu(1), 0),
+        work_due: SimTime::NEVER,
+        work_stamp: 0,
+        in_progress: 0,
+        queue: std::collections::VecDeque::new(),
+        leaked: 0,
+        probes: [None; 3],
+        backoff: crate::k8s::restart::Backoff::default(),
+        finished: SimTime::ZERO,
+        restarts: 0,
+        sample: None,
+        window: crate::k8s::metrics::ContainerWindow::default(),
+        reported: Reported::default(),
+        unschedulable_since: None,
+    };
+    let (index, generation) = state.pods.insert(pod);
+    let id = PodId { index, generation };
+    state.workloads[workload as usize].pods.push(id);
+    id
+}
+
+/// A pod object is gone: its controller and the scheduler take note.
+pub fn removed(state: &mut State, cx: &mut Context, workload: u32, id: PodId) {
+    state.workloads[workload as usize].pods.retain(|other| *other != id);
+    endpoints::changed(state, cx, workload);
+    soon(state, cx, workload);
+}

@@ -1,0 +1,130 @@
+//! All that can happen: one closed enum.
+//!
+//! An event names a fact in the past tense. [`super::World::dispatch`] is the only
+//! place where an event meets its handler.
+
+use crate::world::ids::{FrameId, PodId};
+
+/// Something that happened, or will have when its time comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    // Users.
+    /// A user has thought and asks.
+    UserThought(u32),
+    /// The next journey of an open population may start.
+    JourneyDue,
+    /// The number of users may have changed.
+    PopulationChanged,
+
+    // Requests.
+    /// A call reached its pod.
+    CallArrived(FrameId),
+    /// The station's next job may have ended; the number recognises a stale event.
+    WorkEnded(PodId, u32),
+    /// A wait inside an operation is over.
+    WaitEnded(FrameId),
+    /// An answer reached the caller.
+    AnswerArrived(FrameId),
+    /// The back-off before another attempt is over.
+    BackoffEnded(FrameId),
+    /// The oldest deadline of this lane has come.
+    DeadlineCame(u16),
+
+    // Pods.
+    /// The kubelet has set a pod up; its container starts.
+    ContainerStarted(PodId),
+    /// The start-up's waiting part is over; its CPU part begins.
+    StartUpWaited(PodId, u32),
+    /// A probe worker ticked: 0 startup, 1 readiness, 2 liveness.
+    ProbeTicked(PodId, u8),
+    /// A probe was not answered in time.
+    ProbeTimedOut(FrameId),
+    /// The status change of a pod reached the API: readiness counts from here.
+    StatusReported(PodId),
+    /// The preStop hook is over: SIGTERM.
+    Terminated(PodId),
+    /// The process has ended by itself after SIGTERM.
+    ShutDownEnded(PodId),
+    /// The grace period is over: SIGKILL.
+    GraceEnded(PodId),
+    /// The pod object is removed.
+    PodRemoved(PodId),
+    /// A crashed or killed container may start again.
+    BackoffOver(PodId),
+
+    // Endpoints.
+    /// A workload's EndpointSlice was written.
+    SliceWritten(u32),
+    /// kube-proxy (0) or the ingress (1) has taken a workload's slice over.
+    ProxySynced(u32, u8),
+
+    // Controllers.
+    /// A workload's controller looks at its pods.
+    WorkloadSynced(u32),
+    /// The scheduler takes the next pod.
+    SchedulerRan,
+    /// The kubelet of a node sampled its containers.
+    NodeSampled(u32),
+    /// metrics-server scraped all nodes.
+    MetricsScraped,
+    /// An HPA was reconciled.
+    HpaSynced(u32),
+    /// The node autoscaler looked.
+    NodeAutoscalerRan,
+    /// Karpenter's batch of waiting pods may be closed.
+    KarpenterBatched,
+    /// A node that is to go may be empty.
+    NodeEmptied(u32),
+    /// A new node is ready.
+    NodeReady(u32),
+
+    // Observation.
+    /// The warm-up is over.
+    WarmUpEnded,
+    /// A step of the series is over.
+    StepEnded,
+    /// The run is over.
+    Ended,
+}
+
+impl Event {
+    /// The event as a number for the fingerprint: its kind and whom it is about.
+    pub fn code(self) -> u64 {
+        let (kind, about) = match self {
+            Self::UserThought(user) => (1, user),
+            Self::JourneyDue => (2, 0),
+            Self::PopulationChanged => (3, 0),
+            Self::CallArrived(frame) => (4, frame.index),
+            Self::WorkEnded(pod, _) => (5, pod.index),
+            Self::WaitEnded(frame) => (6, frame.index),
+            Self::AnswerArrived(frame) => (7, frame.index),
+            Self::BackoffEnded(frame) => (8, frame.index),
+            Self::DeadlineCame(lane) => (9, u32::from(lane)),
+            Self::ContainerStarted(pod) => (10, pod.index),
+            Self::StartUpWaited(pod, _) => (11, pod.index),
+            Self::ProbeTicked(pod, kind) => (12 + u64::from(kind), pod.index),
+            Self::ProbeTimedOut(frame) => (15, frame.index),
+            Self::StatusReported(pod) => (16, pod.index),
+            Self::Terminated(pod) => (17, pod.index),
+            Self::ShutDownEnded(pod) => (18, pod.index),
+            Self::GraceEnded(pod) => (19, pod.index),
+            Self::PodRemoved(pod) => (20, pod.index),
+            Self::BackoffOver(pod) => (21, pod.index),
+            Self::SliceWritten(workload) => (22, workload),
+            Self::ProxySynced(workload, which) => (23 + u64::from(which), workload),
+            Self::WorkloadSynced(workload) => (25, workload),
+            Self::SchedulerRan => (26, 0),
+            Self::NodeSampled(node) => (28, node),
+            Self::MetricsScraped => (29, 0),
+            Self::HpaSynced(hpa) => (30, hpa),
+            Self::NodeAutoscalerRan => (31, 0),
+            Self::KarpenterBatched => (36, 0),
+            Self::NodeEmptied(node) => (37, node),
+            Self::NodeReady(node) => (32, node),
+            Self::WarmUpEnded => (33, 0),
+            Self::StepEnded => (34, 0),
+            Self::Ended => (35, 0),
+        };
+        (kind << 32) | u64::from(about)
+    }
+}

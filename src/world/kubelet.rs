@@ -1,0 +1,488 @@
+//! The kubelet: starts, probes, restarts and ends pods.
+//!
+//! A pod's work is done by its first container; the others count with their
+//! requests and limits.
+
+use crate::k8s::placement::queue::Change;
+use crate::k8s::probe::{self, ContainerView, Kind, Probe, Tick, View, Worker};
+use crate::k8s::restart::{Policy, Restart};
+use crate::k8s::termination::{Ending, endings};
+use crate::observe::{Cause, MomentKind};
+use crate::scenario::Container;
+use crate::service::Job;
+use crate::service::Station;
+use crate::sim::random::draw;
+use crate::units::{SimDuration, SimTime};
+use crate::world::context::Context;
+use crate::world::event::Event;
+use crate::world::ids::{FrameId, PodId};
+use crate::world::requests::{self, Caller, Frame, Phase};
+use crate::world::state::{ContainerState, NodeLife, Pod, State};
+use crate::world::{controllers, endpoints, nodes, scheduler};
+
+/// The station's job that is the start-up's CPU work.
+pub const START_UP: Job = Job(u32::MAX);
+
+/// The kubelet notices a container's end at its next relist (PLEG, 1 s).
+const RELIST: SimDuration = SimDuration::from_secs(1);
+/// From a change at the kubelet to the pod's status in the API.
+const STATUS_LAG: SimDuration = SimDuration::from_millis(50);
+/// Each ordinary init container costs another container start and its own run;
+/// no published figure was found, so this is a guess.
+const INIT_CONTAINER: SimDuration = SimDuration::from_secs(1);
+
+const KINDS: [Kind; 3] = [Kind::Startup, Kind::Readiness, Kind::Liveness];
+const STARTUP: usize = 0;
+const READINESS: usize = 1;
+
+/// The container that does a pod's work.
+fn serving<'a>(state: &State<'a>, workload: u32) -> &'a Container {
+    state.spec(workload).template.containers.first().expect("input refuses pods without containers")
+}
+
+/// The probe of a kind.
+fn probe_of(container: &Container, kind: usize) -> Option<&Probe> {
+    [&container.startup, &container.readiness, &container.liveness][kind].as_ref()
+}
+
+/// A pod was bound to this kubelet's node: set-up begins, and its probe workers.
+pub fn bound(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod(id) else { return };
+    let (workload, node) = (pod.workload, pod.node);
+    let Some(node) = node else { return };
+    let mut set_up = cx.times.pod_start.at(cx.streams.starts.bits());
+    let pull = cx.times.image_pull.at(cx.streams.starts.bits());
+    let cached = std::mem::replace(&mut state.nodes[node as usize].images[workload as usize], true);
+    if !cached {
+        set_up += pull;
+    }
+    let inits = state.spec(workload).template.init_containers.iter().filter(|init| !init.sidecar).count();
+    set_up += INIT_CONTAINER * inits as u64;
+    cx.agenda.after(set_up, Event::ContainerStarted(id));
+    start_workers(state, cx, id);
+}
+
+/// Makes a pod's probe workers; each ticks with its probe's period from now on.
+pub fn start_workers(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod(id) else { return };
+    let container = serving(state, pod.workload);
+    let holds = state.rules.startup_success_hold;
+    for (kind, name) in KINDS.into_iter().enumerate() {
+        let Some(probe) = probe_of(container, kind) else { continue };
+        if let Some(pod) = state.pod_mut(id) {
+            pod.probes[kind] = Some(Worker::new(name, probe, holds));
+        }
+        cx.agenda.after(probe.period, Event::ProbeTicked(id, kind as u8));
+    }
+}
+
+/// The container starts: its process begins to start up.
+pub fn container_started(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    if pod.deleting || state.node_is_dead(pod.node) {
+        return;
+    }
+    let workload = pod.workload;
+    run_container(state, cx, id);
+    let wait = cx.times.start_wait[workload as usize].at(cx.streams.starts.bits());
+    let run = state.pod(id).map_or(0, |pod| pod.run);
+    cx.agenda.at(now + wait, Event::StartUpWaited(id, run));
+    // Without a readiness probe a running container counts as ready.
+    if serving(state, workload).readiness.is_none() && state.pod(id).is_some_and(|pod| pod.started) {
+        cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
+    }
+}
+
+/// A fresh run of the container.
+pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let (workload, uid, node) = (pod.workload, pod.uid, pod.node);
+    let container = serving(state, workload);
+    let behaviour = &state.spec(workload).behaviour;
+    let limit = state.workloads[workload as usize].cpu_limit;
+    let size = node.map(|node| nodes::cpu_of(state, node)).unwrap_or_default();
+    let phase = draw(cx.seed.key("quota periods"), u64::from(uid));
+    let station = Station::new(now, behaviour.threads, limit, size, phase);
+    let Some(pod) = state.pod_mut(id) else { return };
+    pod.station = station;
+    pod.run += 1;
+    pod.container = ContainerState::Running(now);
+    pod.started = container.startup.is_none();
+    pod.listens = false;
+    pod.leaked = 0;
+    pod.reported = super::state::Reported::default();
+    pod.work_due = SimTime::NEVER;
+    pod.work_stamp = pod.work_stamp.wrapping_add(1);
+}
+
+/// The start-up's waiting part is over: its CPU work begins, under the limit.
+pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u32) {
+    let Some(pod) = state.pod_mut(id) else { return };
+    if pod.run != run || !pod.runs() {
+        return;
+    }
+    let work = cx.times.start_work[pod.workload as usize].at(cx.streams.starts.bits());
+    if work == SimDuration::ZERO {
+        listening(state, cx, id);
+        return;
+    }
+    pod.station.add(cx.agenda.now(), START_UP, work);
+    requests::watch(state, cx, id);
+}
+
+/// The process has started up: it accepts connections.
+pub fn listening(state: &mut State, _cx: &mut Context, id: PodId) {
+    if let Some(pod) = state.pod_mut(id) {
+        pod.listens = true;
+    }
+}
+
+/// A probe worker ticks.
+pub fn probe_ticked(state: &mut State, cx: &mut Context, id: PodId, kind: usize) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let Some(probe) = probe_of(serving(state, pod.workload), kind) else { return };
+    if state.node_is_dead(pod.node) {
+        return;
+    }
+    let (period, timeout) = (probe.period, probe.timeout);
+    let Some(pod) = state.pod_mut(id) else { return };
+    let view = view_of(pod);
+    let Some(worker) = &mut pod.probes[kind] else { return };
+    match worker.step(&view, now) {
+        Tick::Exit => return,
+        Tick::Skip(_) => {}
+        Tick::Probe => ask(state, cx, id, kind, timeout),
+    }
+    cx.agenda.after(period, Event::ProbeTicked(id, kind as u8));
+}
+
+/// What a probe worker looks at.
+fn view_of(pod: &Pod) -> View {
+    let state = match pod.container {
+        ContainerState::Waiting => probe::ContainerState::Waiting,
+        ContainerState::Running(since) => probe::ContainerState::Running { since },
+        ContainerState::Ended => probe::ContainerState::Terminated { restarts: false },
+    };
+    let container =
+        (pod.run > 0).then_some(ContainerView { id: u64::from(pod.run), state, started: pod.started });
+    View { pod_ended: false, pod_deleting: pod.deleting, container }
+}
+
+/// Asks the container. One that has nothing else to do answers well at once: the
+/// answer takes far less than any timeout.
+fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: SimDuration) {
+    let Some(pod) = state.pod(id) else { return };
+    if !pod.listens {
+        probe_answered(state, cx, id, kind as u8, false);
+        return;
+    }
+    if pod.station.is_empty() && pod.queue.is_empty() && pod.in_progress == 0 {
+        probe_answered(state, cx, id, kind as u8, true);
+        return;
+    }
+    let call = state.program.probe_calls[pod.workload as usize];
+    let operation = state.program.operation_of(call);
+    let frame = Frame {
+        caller: Caller::Probe(kind as u8),
+        call,
+        attempt: 0,
+        connections: 1,
+        phase: Phase::Travelling,
+        failed: None,
+        pod: id,
+        step: state.program.operations[operation as usize].first_step,
+        outstanding: 0,
+        key: 0,
+        sent: cx.now(),
+        arrived: cx.now(),
+        begun: cx.now(),
+    };
+    let (index, generation) = state.frames.insert(frame);
+    let frame = FrameId { index, generation };
+    cx.agenda.after(timeout, Event::ProbeTimedOut(frame));
+    requests::admit(state, cx, frame, id);
+    requests::watch(state, cx, id);
+}
+
+/// A probe was not answered in time: that is a failure; the answer, should it
+/// still come, is for nobody.
+pub fn probe_timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    let Caller::Probe(kind) = frame.caller else { return };
+    frame.caller = Caller::Nobody;
+    let pod = frame.pod;
+    probe_answered(state, cx, pod, kind, false);
+}
+
+/// A probe's result is in.
+pub fn probe_answered(state: &mut State, cx: &mut Context, id: PodId, kind: u8, success: bool) {
+    let Some(pod) = state.pod_mut(id) else { return };
+    let Some(worker) = &mut pod.probes[kind as usize] else { return };
+    match worker.answer(success) {
+        probe::Change::Nothing => {}
+        probe::Change::Stored(probe::Outcome::Success) if kind as usize == STARTUP => {
+            pod.started = true;
+            let ready_at_once = pod.probes[READINESS].is_none();
+            if ready_at_once {
+                cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
+            }
+        }
+        probe::Change::Stored(_) => cx.agenda.after(STATUS_LAG, Event::StatusReported(id)),
+        probe::Change::Restart => kill_container(state, cx, id, kind),
+    }
+}
+
+/// The pod's status reaches the API: its Ready condition follows the containers.
+pub fn status_reported(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    if state.node_is_dead(pod.node) {
+        return;
+    }
+    let by_probe = match &pod.probes[READINESS] {
+        Some(worker) => worker.stored() == Some(probe::Outcome::Success),
+        None => true,
+    };
+    let ready = pod.runs() && pod.started && by_probe;
+    let workload = pod.workload;
+    let changed = set_ready(state, cx, id, ready);
+    if changed && ready {
+        let first = state.pod_mut(id).is_some_and(|pod| !std::mem::replace(&mut pod.was_ready, true));
+        let created = state.pod(id).map_or(now, |pod| pod.created);
+        if first && cx.seen.observing() {
+            let seen = &mut cx.seen.workloads[workload as usize];
+            seen.pods_started += 1;
+            seen.start_time.record(now.since(created));
+        }
+        let min_ready = state.spec(workload).min_ready;
+        if min_ready > SimDuration::ZERO {
+            cx.agenda.after(min_ready, Event::WorkloadSynced(workload));
+        }
+    }
+    if changed && !ready && state.pod(id).is_some_and(|pod| pod.runs() && !pod.deleting) {
+        let name = &state.scenario.workloads[workload as usize].name;
+        let text = format!("{name}: a pod fails its readiness probe and leaves the Service");
+        cx.seen.moment(now, MomentKind::Unready, Some(workload as usize), text);
+    }
+}
+
+/// Sets a pod's Ready condition; whether it was another before.
+pub fn set_ready(state: &mut State, cx: &mut Context, id: PodId, ready: bool) -> bool {
+    let now = cx.now();
+    let Some(pod) = state.pod_mut(id) else { return false };
+    if pod.ready == ready && pod.ready_since.is_some() {
+        return false;
+    }
+    let counted = pod.ready && !pod.deleting;
+    pod.ready = ready;
+    pod.ready_since = Some(now);
+    let counts = ready && !pod.deleting;
+    let workload = pod.workload;
+    let one = &mut state.workloads[workload as usize];
+    one.ready = one.ready + u32::from(counts) - u32::from(counted);
+    controllers::note_replicas(state, cx, workload);
+    endpoints::changed(state, cx, workload);
+    if matches!(state.spec(workload).kind, crate::scenario::Kind::StatefulSet { .. }) {
+        controllers::soon(state, cx, workload);
+    }
+    true
+}
+
+/// Whether a pod uses more memory than its container's limit.
+pub fn over_memory(state: &State, id: PodId) -> bool {
+    let Some(pod) = state.pod(id) else { return false };
+    let Some(limit) = state.workloads[pod.workload as usize].memory_limit else { return false };
+    pod.memory(&state.spec(pod.workload).behaviour, state.users_per_pod(pod.workload)) > limit
+}
+
+/// The kernel kills the container.
+pub fn out_of_memory(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let workload = pod.workload as usize;
+    if cx.seen.observing() {
+        cx.seen.workloads[workload].oom_kills += 1;
+    }
+    let name = &state.scenario.workloads[workload].name;
+    let text = format!("{name}: a container ran out of memory with {} requests in progress", pod.in_progress);
+    cx.seen.moment(now, MomentKind::OutOfMemory, Some(workload), text);
+    container_ended(state, cx, id, Cause::OutOfMemory);
+}
+
+/// A liveness or startup probe has failed too often.
+fn kill_container(state: &mut State, cx: &mut Context, id: PodId, kind: u8) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let workload = pod.workload as usize;
+    let name = &state.scenario.workloads[workload].name;
+    let which = if kind as usize == STARTUP { "startup" } else { "liveness" };
+    let text = format!("{name}: the {which} probe failed; the container is restarted");
+    cx.seen.moment(now, MomentKind::ProbeKilled, Some(workload), text);
+    container_ended(state, cx, id, Cause::PodEnded);
+}
+
+/// A container has ended: its calls are cut off, and it restarts after its
+/// back-off if the pod's policy says so.
+fn container_ended(state: &mut State, cx: &mut Context, id: PodId, cause: Cause) {
+    let now = cx.now();
+    report_use(state, cx, id);
+    let Some(pod) = state.pod_mut(id) else { return };
+    (pod.listens, pod.started) = (false, false);
+    pod.container = ContainerState::Waiting;
+    pod.finished = now;
+    pod.work_stamp = pod.work_stamp.wrapping_add(1);
+    pod.work_due = SimTime::NEVER;
+    requests::cut_off(state, cx, id, Some(cause));
+    cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::StatusReported(id));
+    let restarts = state.pod(id).is_some_and(|pod| state.spec(pod.workload).template.restart_always);
+    if restarts {
+        cx.agenda.after(RELIST / 2, Event::BackoffOver(id));
+    } else if let Some(pod) = state.pod_mut(id) {
+        pod.container = ContainerState::Ended;
+    }
+}
+
+/// A container that ended may start again, unless its back-off says later.
+pub fn backoff_over(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let policy = Policy { max: state.rules.crash_loop_cap, ..Policy::CONTAINER };
+    let Some(pod) = state.pod_mut(id) else { return };
+    if pod.deleting || pod.container != ContainerState::Waiting {
+        return;
+    }
+    match pod.backoff.restart(&policy, pod.finished, now) {
+        Restart::NotBefore(moment) => cx.agenda.at(moment.max(now), Event::BackoffOver(id)),
+        Restart::Now { .. } => {
+            pod.restarts += 1;
+            let workload = pod.workload as usize;
+            if cx.seen.observing() {
+                cx.seen.workloads[workload].restarts += 1;
+            }
+            let set_up = cx.times.pod_start.at(cx.streams.starts.bits()) / 2;
+            cx.agenda.after(set_up, Event::ContainerStarted(id));
+        }
+    }
+}
+
+/// A pod is deleted: gracefully if it runs, at once if it has no node yet.
+pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pod_mut(id) else { return };
+    if pod.deleting {
+        return;
+    }
+    pod.deleting = true;
+    let (uid, workload, waited) = (pod.uid, pod.workload, pod.unschedulable_since);
+    let (ready, bound, runs) = (pod.ready, pod.node.is_some(), pod.runs());
+    if ready {
+        state.workloads[workload as usize].ready -= 1;
+        controllers::note_replicas(state, cx, workload);
+    }
+    endpoints::changed(state, cx, workload);
+    if !bound {
+        scheduler::forget(state, cx, uid, workload, waited);
+        remove(state, cx, id);
+        return;
+    }
+    state.scheduler.cluster.terminate_pod(uid as usize, false);
+    if state.pod(id).is_some_and(|pod| state.node_is_dead(pod.node)) {
+        return;
+    }
+    if !runs {
+        cx.agenda.after(RELIST, Event::PodRemoved(id));
+        return;
+    }
+    let hook = serving(state, workload).pre_stop.map_or(SimDuration::ZERO, |hook| hook.takes);
+    let ending = Ending { pre_stop: hook, after_sigterm: SimDuration::MAX, sidecar: false };
+    let seen = now + STATUS_LAG;
+    let end = endings(seen, state.spec(workload).template.grace, &[ending])[0];
+    cx.agenda.at(end.sigterm, Event::Terminated(id));
+    cx.agenda.at(end.gone, Event::GraceEnded(id));
+}
+
+/// SIGTERM: no new connections; the process ends when it has drained, or soon.
+pub fn terminated(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod_mut(id) else { return };
+    if !pod.runs() {
+        return;
+    }
+    pod.terminated = true;
+    if state.pod(id).is_some_and(|pod| state.spec(pod.workload).behaviour.drains) {
+        drained(state, cx, id);
+    } else {
+        end_process(state, cx, id);
+    }
+}
+
+/// After SIGTERM: has the process finished what it had begun?
+pub fn drained(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod(id) else { return };
+    if pod.terminated && !pod.ending && pod.in_progress == 0 && pod.queue.is_empty() {
+        end_process(state, cx, id);
+    }
+}
+
+/// The process takes its time to end.
+fn end_process(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
+    pod.ending = true;
+    let shut_down = state.scenario.workloads[pod.workload as usize].behaviour.shut_down;
+    cx.agenda.after(shut_down, Event::ShutDownEnded(id));
+}
+
+/// The process has ended, by itself or by SIGKILL: the pod is done.
+pub fn ended(state: &mut State, cx: &mut Context, id: PodId) {
+    report_use(state, cx, id);
+    let Some(pod) = state.pod_mut(id) else { return };
+    if pod.container == ContainerState::Ended {
+        return;
+    }
+    pod.container = ContainerState::Ended;
+    pod.listens = false;
+    requests::cut_off(state, cx, id, Some(Cause::PodEnded));
+    cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::PodRemoved(id));
+}
+
+/// A pod's node is gone, and the pod with it.
+pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
+    report_use(state, cx, id);
+    let Some(pod) = state.pod_mut(id) else { return };
+    let (counted, workload) = (pod.ready && !pod.deleting, pod.workload);
+    pod.deleting = true;
+    if counted {
+        state.workloads[workload as usize].ready -= 1;
+        controllers::note_replicas(state, cx, workload);
+    }
+    requests::cut_off(state, cx, id, None);
+    remove(state, cx, id);
+}
+
+/// Adds a pod's CPU since the last report to its workload's.
+pub fn report_use(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
+    let workload = pod.workload as usize;
+    let used = pod.cpu_used(&state.scenario.workloads[workload].behaviour, now);
+    let (periods, throttled) = pod.station.periods();
+    let gone = &mut state.workloads[workload].gone;
+    gone.used += used.saturating_sub(pod.reported.used);
+    gone.periods += periods.saturating_sub(pod.reported.periods);
+    gone.throttled += throttled.saturating_sub(pod.reported.throttled);
+    pod.reported = super::state::Reported { used, periods, throttled };
+}
+
+/// The pod object is gone.
+pub fn remove(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pods.remove(id.index, id.generation) else { return };
+    if let Some(node) = pod.node {
+        state.scheduler.cluster.remove_pod(pod.uid as usize);
+        state.nodes[node as usize].pods.retain(|other| *other != id);
+        if state.nodes[node as usize].life == NodeLife::Ready {
+            scheduler::notice(state, cx, Change::PodGone);
+        }
+    }
+    controllers::removed(state, cx, pod.workload, id);
+}

@@ -1,0 +1,112 @@
+//! Everything that changes, and who answers to what.
+//!
+//! [`simulate`] is a function of scenario and seed: no input or output, no clock,
+//! no thread, no failure. Handlers are free functions on [`State`] and
+//! [`Context`] in the file of their part; [`dispatch`] is the only place where an
+//! event meets its handler.
+
+pub mod autoscaler;
+pub mod budgets;
+pub mod context;
+pub mod controllers;
+pub mod endpoints;
+pub mod event;
+pub mod ids;
+pub mod kubelet;
+pub mod metrics;
+pub mod node_autoscaler;
+pub mod nodes;
+pub mod program;
+pub mod reports;
+pub mod requests;
+pub mod scheduler;
+pub mod start;
+pub mod state;
+pub mod users;
+
+use crate::observe::{Observations, Stop};
+use crate::scenario::Scenario;
+use crate::sim::fingerprint::Fingerprint;
+use crate::sim::random::Seed;
+use context::Context;
+use event::Event;
+use state::State;
+
+/// Runs a scenario once.
+pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
+    let (mut state, mut cx) = start::begin(scenario, seed);
+    let mut fingerprint = Fingerprint::default();
+    let mut events = 0_u64;
+    let mut stopped = None;
+    while let Some((time, event)) = cx.agenda.next() {
+        events += 1;
+        fingerprint.fold(time.as_nanos());
+        fingerprint.fold(event.code());
+        if event == Event::Ended {
+            break;
+        }
+        dispatch(&mut state, &mut cx, event);
+        if events.is_multiple_of(4_096) {
+            stopped = beyond_limits(&state);
+            if stopped.is_some() {
+                break;
+            }
+        }
+    }
+    reports::conclude(state, cx, fingerprint, events, stopped)
+}
+
+/// Whether the run has outgrown the scenario's limits.
+fn beyond_limits(state: &State) -> Option<Stop> {
+    let limits = state.scenario.limits;
+    if state.frames.len() > limits.in_flight {
+        Some(Stop::InFlight(limits.in_flight))
+    } else if state.pods.len() > limits.pods {
+        Some(Stop::Pods(limits.pods))
+    } else {
+        None
+    }
+}
+
+/// Hands an event to whoever answers to it.
+fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
+    match event {
+        Event::UserThought(user) => users::thought(state, cx, user),
+        Event::JourneyDue => users::journey_due(state, cx),
+        Event::PopulationChanged => users::population_changed(state, cx),
+
+        Event::CallArrived(frame) => requests::arrived(state, cx, frame),
+        Event::WorkEnded(pod, stamp) => requests::work_ended(state, cx, pod, stamp),
+        Event::WaitEnded(frame) => requests::wait_ended(state, cx, frame),
+        Event::AnswerArrived(frame) => requests::answer_arrived(state, cx, frame),
+        Event::BackoffEnded(frame) => requests::backoff_ended(state, cx, frame),
+        Event::DeadlineCame(lane) => requests::deadline_came(state, cx, lane),
+
+        Event::ContainerStarted(pod) => kubelet::container_started(state, cx, pod),
+        Event::StartUpWaited(pod, run) => kubelet::start_up_waited(state, cx, pod, run),
+        Event::ProbeTicked(pod, kind) => kubelet::probe_ticked(state, cx, pod, kind as usize),
+        Event::ProbeTimedOut(frame) => kubelet::probe_timed_out(state, cx, frame),
+        Event::StatusReported(pod) => kubelet::status_reported(state, cx, pod),
+        Event::Terminated(pod) => kubelet::terminated(state, cx, pod),
+        Event::ShutDownEnded(pod) | Event::GraceEnded(pod) => kubelet::ended(state, cx, pod),
+        Event::PodRemoved(pod) => kubelet::remove(state, cx, pod),
+        Event::BackoffOver(pod) => kubelet::backoff_over(state, cx, pod),
+
+        Event::SliceWritten(workload) => endpoints::slice_written(state, cx, workload),
+        Event::ProxySynced(workload, which) => endpoints::proxy_synced(state, cx, workload, which as usize),
+
+        Event::WorkloadSynced(workload) => controllers::synced(state, cx, workload),
+        Event::SchedulerRan => scheduler::ran(state, cx),
+        Event::NodeSampled(node) => metrics::node_sampled(state, cx, node),
+        Event::MetricsScraped => metrics::scraped(state, cx),
+        Event::HpaSynced(hpa) => autoscaler::synced(state, cx, hpa as usize),
+        Event::NodeAutoscalerRan => node_autoscaler::ran(state, cx),
+        Event::KarpenterBatched => node_autoscaler::karpenter_batched(state, cx),
+        Event::NodeEmptied(node) => node_autoscaler::node_emptied(state, cx, node),
+        Event::NodeReady(node) => nodes::ready(state, cx, node),
+
+        Event::WarmUpEnded => reports::warm_up_ended(state, cx),
+        Event::StepEnded => reports::step_ended(state, cx),
+        Event::Ended => unreachable!("the loop ends here"),
+    }
+}

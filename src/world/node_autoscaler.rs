@@ -1,0 +1,308 @@
+//! cluster-autoscaler's and Karpenter's loops: nodes come and go.
+
+use std::collections::BTreeMap;
+
+use crate::k8s::node_autoscaling::back_off::BackOff;
+use crate::k8s::node_autoscaling::consolidation::{Consolidation, Market, Owned, consolidate};
+use crate::k8s::node_autoscaling::karpenter::{Batch, Offering, provision};
+use crate::k8s::node_autoscaling::scale_down::{
+    DownSettings, Looked, NodeFacts, PodFacts, ScaleDownMemory, scale_down,
+};
+use crate::k8s::node_autoscaling::scale_up::{NodeGroup, Pending, ScaleUp, UpSettings, scale_up};
+use crate::k8s::placement::{ClusterView, PodView};
+use crate::observe::MomentKind;
+use crate::scenario::{Kind, ProvisionedBy};
+use crate::units::SimDuration;
+use crate::world::budgets;
+use crate::world::context::Context;
+use crate::world::event::Event;
+use crate::world::ids::PodId;
+use crate::world::state::{NodeLife, State};
+use crate::world::{kubelet, nodes};
+
+/// Both autoscalers look again after this at the latest.
+const SCAN: SimDuration = SimDuration::from_secs(10);
+/// From the taint of a node that is to go until it is deleted.
+const DELETE_DELAY: SimDuration = SimDuration::from_secs(5);
+/// Karpenter validates what it wants to consolidate once more after this.
+const VALIDATION: SimDuration = SimDuration::from_secs(15);
+/// Karpenter disrupts at most so many percent of its nodes at a time.
+const KARPENTER_BUDGET: u32 = 10;
+
+/// What a node autoscaler remembers.
+#[derive(Clone, Debug, Default)]
+pub struct NodeAutoscaler {
+    down: ScaleDownMemory,
+    batch: Batch,
+    /// Pods already noticed, by UID: the first free number.
+    noticed: u32,
+}
+
+/// Starts the loop, where there is one.
+pub fn start(state: &State, cx: &mut Context) {
+    if state.scenario.cluster.provisioned_by != ProvisionedBy::Nobody {
+        let first = SimDuration::from_nanos(cx.streams.delays.below(SCAN.as_nanos()));
+        cx.agenda.after(first, Event::NodeAutoscalerRan);
+    }
+}
+
+/// The autoscaler looks.
+pub fn ran(state: &mut State, cx: &mut Context) {
+    match state.scenario.cluster.provisioned_by {
+        ProvisionedBy::Nobody => return,
+        ProvisionedBy::ClusterAutoscaler => cluster_autoscaler(state, cx),
+        ProvisionedBy::Karpenter => karpenter(state, cx),
+    }
+    cx.agenda.after(SCAN, Event::NodeAutoscalerRan);
+}
+
+/// Pods that the scheduler found no node for.
+fn pending(state: &State) -> Vec<Pending> {
+    let waiting = state.scheduler.waiting.values().filter_map(|&id| state.pod(id));
+    waiting
+        .filter(|pod| pod.unschedulable_since.is_some())
+        .map(|pod| {
+            let kind = state.workloads[pod.workload as usize].kind;
+            let only_node = nodes::made_for(state, pod.workload, pod.ordinal);
+            let view = PodView { id: pod.uid as usize, kind, only_node, nominated: None };
+            Pending { pod: view, created: pod.created }
+        })
+        .collect()
+}
+
+/// The cluster with the nodes that are on their way.
+fn with_upcoming(state: &State) -> ClusterView {
+    let mut cluster = state.scheduler.cluster.clone();
+    for (number, node) in
+        state.nodes.iter().enumerate().filter(|(_, node)| node.life == NodeLife::Provisioning)
+    {
+        let pool = &state.scenario.cluster.pools[node.pool as usize];
+        cluster.add_node(nodes::shape(pool, &node.name, nodes::number_in_pool(state, number)));
+    }
+    cluster
+}
+
+/// Kinds of DaemonSet pods, which a new node has to carry.
+fn daemons(state: &State) -> Vec<usize> {
+    let workloads = state.scenario.workloads.iter().zip(&state.workloads);
+    workloads.filter(|(spec, _)| matches!(spec.kind, Kind::DaemonSet)).map(|(_, one)| one.kind).collect()
+}
+
+/// What matters of each kind of pod when its node shall go.
+fn facts(state: &State) -> BTreeMap<usize, PodFacts> {
+    let workloads = state.scenario.workloads.iter().zip(&state.workloads);
+    workloads
+        .map(|(spec, one)| {
+            let daemon = matches!(spec.kind, Kind::DaemonSet);
+            let replicated = !matches!(spec.kind, Kind::Pod);
+            (one.kind, PodFacts { daemon, replicated, ..PodFacts::default() })
+        })
+        .collect()
+}
+
+/// Node pools as cluster-autoscaler's node groups.
+fn groups(state: &State) -> Vec<NodeGroup> {
+    let daemons = daemons(state);
+    let pools = state.scenario.cluster.pools.iter().enumerate();
+    pools
+        .map(|(number, pool)| {
+            let there = state.nodes.iter().filter(|node| {
+                node.pool as usize == number && matches!(node.life, NodeLife::Provisioning | NodeLife::Ready)
+            });
+            NodeGroup {
+                name: pool.name.clone(),
+                template: nodes::shape(pool, &pool.name, 0),
+                capacity_cpu: pool.cpu,
+                capacity_memory: pool.memory,
+                daemons: daemons.clone(),
+                target: there.count() as u32,
+                min: pool.min,
+                max: pool.max,
+                back_off: BackOff::default(),
+            }
+        })
+        .collect()
+}
+
+/// One loop of cluster-autoscaler.
+fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
+    let now = cx.now();
+    let groups = groups(state);
+    let pending = pending(state);
+    if !pending.is_empty() {
+        let cluster = with_upcoming(state);
+        let tie = cx.streams.ties.bits();
+        match scale_up(&cluster, &pending, &groups, &UpSettings::default(), now, tie) {
+            ScaleUp::Grow { chosen, .. } => {
+                state.node_autoscaler.down.last_add = Some(now);
+                for _ in 0..chosen.nodes {
+                    buy(state, cx, chosen.group as u32);
+                }
+                return;
+            }
+            ScaleUp::TooYoung => return,
+            ScaleUp::NotNeeded | ScaleUp::NoOption => {}
+        }
+    }
+    let owned: BTreeMap<usize, NodeFacts> = ready_places(state)
+        .map(|(place, node)| {
+            (place, NodeFacts { group: state.nodes[node].pool as usize, ready: true, held: false })
+        })
+        .collect();
+    let (facts, budgets) = (facts(state), budgets::guarded(state, now));
+    let around = Looked { groups: &groups, nodes: &owned, pods: &facts, budgets: &budgets };
+    let mut memory = std::mem::take(&mut state.node_autoscaler.down);
+    let decision = scale_down(&state.scheduler.cluster, &around, &DownSettings::default(), &mut memory, now);
+    state.node_autoscaler.down = memory;
+    for place in decision.delete {
+        retire(state, cx, place, &[]);
+    }
+    for (place, pods) in decision.drain {
+        retire(state, cx, place, &pods);
+    }
+}
+
+/// Ready nodes: the scheduler's place and ours.
+fn ready_places<'a>(state: &'a State) -> impl Iterator<Item = (usize, usize)> + 'a {
+    let nodes = state.nodes.iter().enumerate();
+    nodes
+        .filter(|(_, node)| node.life == NodeLife::Ready && !node.leaving)
+        .filter_map(|(number, node)| Some((node.place?, number)))
+}
+
+/// One loop of Karpenter: buys for the pods that wait once their batch is
+/// closed, and consolidates when nobody waits.
+fn karpenter(state: &mut State, cx: &mut Context) {
+    let now = cx.now();
+    let pending = pending(state);
+    let newest = pending.iter().map(|one| one.pod.id as u32 + 1).max().unwrap_or(0);
+    if newest > state.node_autoscaler.noticed {
+        state.node_autoscaler.noticed = newest;
+        let closes = state.node_autoscaler.batch.pod_came(now);
+        cx.agenda.at(closes, Event::KarpenterBatched);
+    }
+    if pending.is_empty() {
+        consolidate_nodes(state, cx);
+    } else {
+        karpenter_batched(state, cx);
+    }
+}
+
+/// Karpenter's batch may be closed: buys machines for the pods in it.
+pub fn karpenter_batched(state: &mut State, cx: &mut Context) {
+    let waits_for_more = !state.node_autoscaler.batch.closes(cx.now());
+    let pods: Vec<PodView> = pending(state).into_iter().map(|one| one.pod).collect();
+    if pods.is_empty() || waits_for_more {
+        return;
+    }
+    let room = groups(state);
+    let (pools, offerings): (Vec<usize>, Vec<Offering>) =
+        offerings(state).into_iter().filter(|(pool, _)| room[*pool].target < room[*pool].max).unzip();
+    let answer = provision(&with_upcoming(state), &pods, &offerings, &daemons(state));
+    let mut left: Vec<u32> = room.iter().map(|group| group.max - group.target.min(group.max)).collect();
+    for purchase in answer.purchases {
+        let pool = pools[purchase.offering];
+        if left[pool] > 0 {
+            left[pool] -= 1;
+            buy(state, cx, pool as u32);
+        }
+    }
+}
+
+/// What is on sale: each pool is one machine type.
+fn offerings(state: &State) -> Vec<(usize, Offering)> {
+    let pools = state.scenario.cluster.pools.iter().enumerate();
+    pools
+        .map(|(number, pool)| {
+            let shape = nodes::shape(pool, &pool.name, 0);
+            let instance_type = pool.name.clone();
+            (number, Offering { instance_type, shape, price: pool.price_per_hour, spot: false })
+        })
+        .collect()
+}
+
+/// Karpenter looks for nodes that don't pay. A command is carried out after its
+/// second validation.
+fn consolidate_nodes(state: &mut State, cx: &mut Context) {
+    let room = groups(state);
+    let mut owned = BTreeMap::new();
+    for (place, node) in ready_places(state) {
+        let pool = state.nodes[node].pool as usize;
+        let disruptable = room[pool].target > room[pool].min;
+        let spec = &state.scenario.cluster.pools[pool];
+        let (instance_type, price) = (spec.name.clone(), spec.price_per_hour);
+        owned.insert(place, Owned { instance_type, price, spot: false, disruptable });
+    }
+    let (pools, offerings): (Vec<usize>, Vec<Offering>) = offerings(state).into_iter().unzip();
+    let (facts, budgets, daemons) = (facts(state), budgets::guarded(state, cx.now()), daemons(state));
+    let market = Market {
+        owned: &owned,
+        offerings: &offerings,
+        daemons: &daemons,
+        pods: &facts,
+        budgets: &budgets,
+        budget_percent: KARPENTER_BUDGET,
+        underutilized_too: true,
+        spot_to_spot: false,
+    };
+    let doomed = match consolidate(&state.scheduler.cluster, &market) {
+        Consolidation::Nothing => return,
+        Consolidation::DeleteEmpty(nodes) | Consolidation::Delete(nodes) => nodes,
+        Consolidation::Replace { nodes, offerings } => {
+            if let Some(&cheapest) = offerings.first() {
+                buy(state, cx, pools[cheapest] as u32);
+            }
+            nodes
+        }
+    };
+    for place in doomed {
+        let pods = state.scheduler.cluster.node(place).pods.iter().copied().collect::<Vec<_>>();
+        retire_after(state, cx, place, &pods, VALIDATION);
+    }
+}
+
+/// Orders a node; it joins when its provisioning is over.
+fn buy(state: &mut State, cx: &mut Context, pool: u32) {
+    let node = nodes::order(state, pool);
+    let takes = cx.times.provision[pool as usize].at(cx.streams.nodes.bits());
+    cx.agenda.after(takes, Event::NodeReady(node));
+}
+
+/// Takes a node out of service: cordoned, its pods evicted, deleted when they
+/// have gone.
+fn retire(state: &mut State, cx: &mut Context, place: usize, pods: &[usize]) {
+    retire_after(state, cx, place, pods, DELETE_DELAY);
+}
+
+fn retire_after(state: &mut State, cx: &mut Context, place: usize, pods: &[usize], delay: SimDuration) {
+    let Some(node) = nodes::at_place(state, place) else { return };
+    state.nodes[node as usize].leaving = true;
+    state.scheduler.cluster.change_node(place, |shape| shape.unschedulable = true);
+    let here: Vec<PodId> = state.nodes[node as usize].pods.clone();
+    for id in here {
+        let evicted = state.pod(id).is_some_and(|pod| pods.contains(&(pod.uid as usize)));
+        let daemon =
+            state.pod(id).is_some_and(|pod| matches!(state.spec(pod.workload).kind, Kind::DaemonSet));
+        if evicted && !daemon {
+            kubelet::delete(state, cx, id);
+        }
+    }
+    cx.agenda.after(delay, Event::NodeEmptied(node));
+}
+
+/// A node that is to go may be empty by now: deleted if so, else looked at again.
+pub fn node_emptied(state: &mut State, cx: &mut Context, node: u32) {
+    let here: Vec<PodId> = state.nodes[node as usize].pods.clone();
+    let daemon = |state: &State, id: PodId| {
+        state.pod(id).is_none_or(|pod| matches!(state.spec(pod.workload).kind, Kind::DaemonSet))
+    };
+    if here.iter().any(|&id| !daemon(state, id)) {
+        cx.agenda.after(DELETE_DELAY, Event::NodeEmptied(node));
+        return;
+    }
+    let now = cx.now();
+    nodes::leave(state, cx, node);
+    state.node_autoscaler.down.last_delete = Some(now);
+    let text = format!("node {} left", state.nodes[node as usize].name);
+    cx.seen.moment(now, MomentKind::NodeRemoved, None, text);
+}

@@ -1,0 +1,122 @@
+//! What a run reports about itself: rows of the series, and its end.
+
+use crate::observe::{Balance, ClusterRow, Observations, Stop, WorkloadRow};
+use crate::sim::fingerprint::Fingerprint;
+use crate::units::Bytes;
+use crate::world::context::Context;
+use crate::world::event::Event;
+use crate::world::state::{Reported, State};
+use crate::world::{autoscaler, kubelet, nodes, scheduler};
+
+/// The warm-up is over.
+pub fn warm_up_ended(state: &mut State, cx: &mut Context) {
+    // What was used until now belongs to the warm-up.
+    for workload in 0..state.workloads.len() {
+        collect_use(state, cx, workload);
+    }
+    cx.seen.begin(cx.agenda.now());
+}
+
+/// A step of the series is over.
+pub fn step_ended(state: &mut State, cx: &mut Context) {
+    let step = cx.seen.series.step;
+    let rows: Vec<WorkloadRow> =
+        (0..state.workloads.len()).map(|workload| workload_row(state, cx, workload)).collect();
+    let row = cluster_row(state);
+    cx.seen.step_ended(cx.agenda.now(), &row, &rows);
+    cx.agenda.after(step, Event::StepEnded);
+}
+
+/// CPU and quota periods of a workload since the last report.
+fn collect_use(state: &mut State, cx: &mut Context, workload: usize) -> Reported {
+    for at in 0..state.workloads[workload].pods.len() {
+        let id = state.workloads[workload].pods[at];
+        kubelet::report_use(state, cx, id);
+    }
+    std::mem::take(&mut state.workloads[workload].gone)
+}
+
+/// A workload's figures for the step that has just ended.
+fn workload_row(state: &mut State, cx: &mut Context, workload: usize) -> WorkloadRow {
+    let since = collect_use(state, cx, workload);
+    if cx.seen.observing() {
+        cx.seen.workloads[workload].periods += since.periods;
+        cx.seen.workloads[workload].throttled_periods += since.throttled;
+    }
+    let one = &state.workloads[workload];
+    let users = state.users_per_pod(workload as u32);
+    let behaviour = &state.scenario.workloads[workload].behaviour;
+    let mut row = WorkloadRow { desired: one.desired, ready: one.ready, ..WorkloadRow::default() };
+    for pod in one.pods.iter().filter_map(|&id| state.pod(id)).filter(|pod| pod.runs()) {
+        let memory = pod.memory(behaviour, users);
+        row.running += 1;
+        row.memory += memory.0 as f64;
+        row.memory_pod_max = row.memory_pod_max.max(memory);
+    }
+    let running = f64::from(row.running);
+    row.cpu = since.used.as_secs_f64() / cx.seen.series.step.as_secs_f64();
+    row.cpu_request = one.cpu_request.as_cores() * running;
+    row.cpu_limit = one.cpu_limit.unwrap_or_default().as_cores() * running;
+    row.memory_request = one.memory_request.0 as f64 * running;
+    row.memory_limit = one.memory_limit.unwrap_or(Bytes::ZERO).0 as f64 * running;
+    row
+}
+
+/// The cluster's figures now.
+fn cluster_row(state: &State) -> ClusterRow {
+    let (nodes, price_per_hour) = nodes::count_and_price(state);
+    let cluster = &state.scheduler.cluster;
+    let (mut requested, mut allocatable) = (0, 0);
+    for &node in cluster.node_ids() {
+        let node = cluster.node(node);
+        requested += node.load.requested.cpu.0;
+        allocatable += node.shape.allocatable.cpu.0;
+    }
+    ClusterRow {
+        users: state.users.present(),
+        nodes,
+        pods: state.pods.len() as u32,
+        ready_pods: state.workloads.iter().map(|workload| workload.ready).sum(),
+        pending: state.scheduler.waiting.len() as u32,
+        cpu_requested_share: requested as f64 / (allocatable as f64).max(1.0),
+        price_per_hour,
+    }
+}
+
+/// Closes the books.
+pub fn conclude(
+    state: State,
+    mut cx: Context,
+    fingerprint: Fingerprint,
+    events: u64,
+    stopped: Option<Stop>,
+) -> Observations {
+    scheduler::settle(&state, &mut cx);
+    autoscaler::settle(&state, &mut cx);
+    let now = cx.now();
+    let seen = cx.seen;
+    let Balance { arrived, answered, failed, in_flight } = seen.balance;
+    assert_eq!(arrived, answered + failed + in_flight, "every request is somewhere");
+    let mut workloads = seen.workloads;
+    for one in &mut workloads {
+        let (ready, desired) = (one.ready.value(), one.desired.value());
+        one.ready.set(now, ready);
+        one.desired.set(now, desired);
+    }
+    Observations {
+        seed: cx.seed,
+        fingerprint: fingerprint.value(),
+        events,
+        start: crate::units::SimTime::ZERO + state.scenario.warm_up,
+        end: now,
+        stopped,
+        balance: seen.balance,
+        journeys: seen.journeys,
+        workloads,
+        externals: seen.externals,
+        cluster: seen.cluster,
+        decisions: seen.decisions,
+        moments: seen.moments,
+        series: seen.series,
+    }
+}

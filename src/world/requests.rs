@@ -1,0 +1,615 @@
+//! A request's way: sent, arrived, served step by step, answered, given up.
+//!
+//! A *frame* is one attempt of one call. Its caller is a user, another frame or
+//! a probe. A caller that gives up detaches the frame; the callee works on, as
+//! servers do.
+
+use std::collections::VecDeque;
+
+use crate::observe::Cause;
+use crate::service::Job;
+use crate::sim::random::{draw, unit};
+use crate::units::{SimDuration, SimTime};
+use crate::world::context::Context;
+use crate::world::event::Event;
+use crate::world::ids::{FrameId, PodId};
+use crate::world::program::{StepCode, TargetCode};
+use crate::world::state::{Pod, State};
+use crate::world::{endpoints, kubelet, users};
+
+/// What a draw of a request is for; a step's number is added where it matters.
+mod purpose {
+    /// Which endpoint.
+    pub const ROUTE: u64 = 1 << 40;
+    /// The demand or wait of a step.
+    pub const STEP: u64 = 2 << 40;
+    /// Whether a call is made.
+    pub const CHANCE: u64 = 3 << 40;
+    /// The key of a child call.
+    pub const CHILD: u64 = 4 << 40;
+    /// Jitter of a back-off.
+    pub const JITTER: u64 = 5 << 40;
+    /// Latency of an external service.
+    pub const LATENCY: u64 = 6 << 40;
+    /// Whether an external service fails.
+    pub const ERROR: u64 = 7 << 40;
+}
+
+/// How often ingress-nginx tries another endpoint after a failed connection
+/// (`proxy-next-upstream-tries` counts the first one, too).
+const INGRESS_TRIES: u8 = 3;
+
+/// One attempt of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Frame {
+    /// Who waits for it.
+    pub caller: Caller,
+    /// The call, by its number in the program.
+    pub call: u32,
+    /// Attempts before this one.
+    pub attempt: u8,
+    /// Connections tried for this attempt by the ingress.
+    pub connections: u8,
+    /// Where it stands.
+    pub phase: Phase,
+    /// Whether the answer on its way back is a failure.
+    pub failed: Option<Cause>,
+    /// The pod that serves it.
+    pub pod: PodId,
+    /// The next step (absolute number in the program).
+    pub step: u32,
+    /// Calls of the present step that aren't answered yet.
+    pub outstanding: u32,
+    /// Everything random about it follows from this.
+    pub key: u64,
+    /// When this attempt was sent.
+    pub sent: SimTime,
+    /// When it reached the pod.
+    pub arrived: SimTime,
+    /// When it got a place.
+    pub begun: SimTime,
+}
+
+/// Who waits for a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Caller {
+    /// Nobody any more.
+    Nobody,
+    /// A user.
+    User(u32),
+    /// A frame of another operation.
+    Frame(FrameId),
+    /// The kubelet: 0 startup, 1 readiness, 2 liveness.
+    Probe(u8),
+}
+
+/// Where a frame stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// On its way to the pod, or with an external service.
+    Travelling,
+    /// In the pod, waiting for a place.
+    Queued,
+    /// Using CPU.
+    Computing,
+    /// In a wait step.
+    Waiting,
+    /// Waiting for calls.
+    Calling,
+    /// The answer is on its way back.
+    Answering,
+    /// Waiting before it is sent (again).
+    BackingOff,
+    /// Swallowed by a dead node: no answer will ever come.
+    Lost,
+}
+
+impl Phase {
+    /// Whether the frame holds a place in its pod.
+    pub fn holds_place(self) -> bool {
+        matches!(self, Self::Computing | Self::Waiting | Self::Calling)
+    }
+}
+
+const NO_POD: PodId = PodId { index: u32::MAX, generation: 0 };
+
+/// Deadlines of one timeout: in order, because the timeout is always the same.
+#[derive(Clone, Debug, Default)]
+pub struct Lane {
+    deadlines: VecDeque<(SimTime, FrameId)>,
+    armed: bool,
+}
+
+/// Sends a call: its first attempt or a further one.
+pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, attempt: u8, key: u64) {
+    let frame = Frame {
+        caller,
+        call,
+        attempt,
+        connections: 0,
+        phase: Phase::Travelling,
+        failed: None,
+        pod: NO_POD,
+        step: 0,
+        outstanding: 0,
+        key,
+        sent: cx.now(),
+        arrived: SimTime::ZERO,
+        begun: SimTime::ZERO,
+    };
+    let (index, generation) = state.frames.insert(frame);
+    dispatch(state, cx, FrameId { index, generation });
+}
+
+/// Sets a frame on its way: arms its timeout and routes it.
+fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
+    let now = cx.now();
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    (frame.phase, frame.sent) = (Phase::Travelling, now);
+    let code = state.program.calls[frame.call as usize];
+    if let Some(lane) = code.lane {
+        let deadline = now + state.program.lanes[lane as usize];
+        let waiting = &mut state.lanes[lane as usize];
+        waiting.deadlines.push_back((deadline, id));
+        if !waiting.armed {
+            waiting.armed = true;
+            cx.agenda.at(deadline, Event::DeadlineCame(lane));
+        }
+    }
+    match code.target {
+        TargetCode::Operation(operation) => connect(state, cx, id, operation),
+        TargetCode::External(external) => call_outside(state, cx, id, external as usize),
+    }
+}
+
+/// Chooses an endpoint and sends the call there.
+fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let code = state.program.operations[operation as usize];
+    let from_outside = matches!(frame.caller, Caller::User(_));
+    let bits = draw(frame.key, purpose::ROUTE + u64::from(frame.connections));
+    let chosen = endpoints::choose(state, code.workload as usize, from_outside, bits);
+    let travel = state.travel(from_outside);
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    frame.connections += 1;
+    frame.step = code.first_step;
+    match chosen {
+        Some(pod) => {
+            frame.pod = pod;
+            cx.agenda.after(travel, Event::CallArrived(id));
+        }
+        None => {
+            cx.seen.call_failed(code.workload as usize, frame.sent, Cause::NoEndpoint);
+            answer_later(frame, id, cx, travel, Some(Cause::NoEndpoint));
+        }
+    }
+}
+
+/// Asks an external service.
+fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usize) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    let spec = &state.scenario.externals[external];
+    cx.seen.external_called(external, frame.sent);
+    if !state.externals[external].admits(spec.quota_per_second, cx.agenda.now()) {
+        cx.seen.external_failed(external, frame.sent, Cause::ExternalQuota);
+        let there_and_back = state.scenario.cluster.network_latency * 2;
+        answer_later(frame, id, cx, there_and_back, Some(Cause::ExternalQuota));
+        return;
+    }
+    let sampler = &state.program.samplers[state.program.external_latency[external] as usize];
+    let latency = sampler.at(draw(frame.key, purpose::LATENCY));
+    let failed = unit(draw(frame.key, purpose::ERROR)) < spec.error_rate;
+    if failed {
+        cx.seen.external_failed(external, frame.sent, Cause::ExternalError);
+    } else {
+        cx.seen.external_answered(external, frame.sent, latency);
+    }
+    answer_later(frame, id, cx, latency, failed.then_some(Cause::ExternalError));
+}
+
+/// The answer reaches the caller after `delay`.
+fn answer_later(frame: &mut Frame, id: FrameId, cx: &mut Context, delay: SimDuration, failed: Option<Cause>) {
+    frame.phase = Phase::Answering;
+    frame.failed = failed;
+    cx.agenda.after(delay, Event::AnswerArrived(id));
+}
+
+/// A call reached the pod it was sent to.
+pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    frame.arrived = cx.agenda.now();
+    let pod_id = frame.pod;
+    let pod = state.pods.get(pod_id.index, pod_id.generation);
+    let swallowed = pod.is_some_and(|pod| state.node_is_dead(pod.node));
+    let accepted = pod.is_some_and(Pod::accepts);
+    if swallowed {
+        if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
+            frame.phase = Phase::Lost;
+        }
+        forget_if_orphan(state, id);
+    } else if accepted {
+        admit(state, cx, id, pod_id);
+    } else {
+        refused(state, cx, id);
+    }
+}
+
+/// Nobody listens at the pod's address.
+fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    let operation = state.program.operation_of(frame.call);
+    let workload = state.program.operations[operation as usize].workload as usize;
+    let from_outside = matches!(frame.caller, Caller::User(_));
+    let retried = from_outside && state.scenario.workloads[workload].behind_ingress;
+    if retried && frame.connections < INGRESS_TRIES {
+        connect(state, cx, id, operation);
+        return;
+    }
+    cx.seen.call_failed(workload, frame.sent, Cause::ConnectionRefused);
+    let travel = state.travel(from_outside);
+    if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
+        answer_later(frame, id, cx, travel, Some(Cause::ConnectionRefused));
+    }
+}
+
+/// A place, the queue, or a refusal.
+pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
+    let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
+    let rules = state.scenario.workloads[pod.workload as usize].behaviour.concurrency;
+    if rules.limit.is_none_or(|limit| pod.in_progress < limit) {
+        begin(state, cx, id);
+        fill(state, cx, pod_id);
+    } else if rules.queue.is_none_or(|queue| (pod.queue.len() as u32) < queue) {
+        pod.queue.push_back(id);
+        if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
+            frame.phase = Phase::Queued;
+        }
+    } else {
+        fail(state, cx, id, Cause::QueueFull);
+    }
+}
+
+/// A frame gets its place and starts on its first step.
+fn begin(state: &mut State, cx: &mut Context, id: FrameId) {
+    let now = cx.now();
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    frame.begun = now;
+    frame.phase = Phase::Computing;
+    let pod_id = frame.pod;
+    let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
+    pod.in_progress += 1;
+    if kubelet::over_memory(state, pod_id) {
+        kubelet::out_of_memory(state, cx, pod_id);
+        return;
+    }
+    next_step(state, cx, id);
+}
+
+/// Goes on with a frame's next step until one takes time.
+fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
+    loop {
+        let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+        let operation = state.program.operation_of(frame.call);
+        let code = state.program.operations[operation as usize];
+        if frame.step == code.end_step {
+            finish(state, cx, id);
+            return;
+        }
+        let number = u64::from(frame.step - code.first_step);
+        match state.program.steps[frame.step as usize] {
+            StepCode::Compute(sampler) => {
+                let work =
+                    state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
+                frame.phase = Phase::Computing;
+                if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
+                    pod.station.add(cx.agenda.now(), Job(id.index), work);
+                }
+                return;
+            }
+            StepCode::Wait(sampler) => {
+                let wait =
+                    state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
+                frame.phase = Phase::Waiting;
+                cx.agenda.after(wait, Event::WaitEnded(id));
+                return;
+            }
+            StepCode::Calls(first, end) => {
+                let key = frame.key;
+                let step = purpose::CHANCE + (number << 16);
+                let made = |call: u32| {
+                    draw(key, step + u64::from(call - first)) <= state.program.calls[call as usize].chance
+                };
+                let count = (first..end).filter(|&call| made(call)).count() as u32;
+                if count > 0 {
+                    frame.phase = Phase::Calling;
+                    frame.outstanding = count;
+                    call_all(state, cx, id, (first, end), number);
+                    return;
+                }
+                frame.step += 1;
+            }
+        }
+    }
+}
+
+/// Sends the calls of a step.
+fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u64) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let key = frame.key;
+    for call in first..end {
+        let position = (number << 16) + u64::from(call - first);
+        if draw(key, purpose::CHANCE + position) <= state.program.calls[call as usize].chance {
+            send(state, cx, Caller::Frame(id), call, 0, draw(key, purpose::CHILD + position));
+        }
+    }
+}
+
+/// Jobs of a pod's station have ended.
+pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId, stamp: u32) {
+    let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
+    if pod.work_stamp != stamp {
+        return;
+    }
+    pod.work_due = SimTime::NEVER;
+    while let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation)
+        && let Some(job) = pod.station.take_ended(cx.agenda.now())
+    {
+        if job == kubelet::START_UP {
+            kubelet::listening(state, cx, pod_id);
+        } else if let Some((generation, frame)) = state.frames.at_mut(job.0) {
+            frame.step += 1;
+            next_step(state, cx, FrameId { index: job.0, generation });
+        }
+    }
+    fill(state, cx, pod_id);
+}
+
+/// A wait step is over.
+pub fn wait_ended(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    if frame.phase != Phase::Waiting {
+        return;
+    }
+    frame.step += 1;
+    let pod = frame.pod;
+    next_step(state, cx, id);
+    fill(state, cx, pod);
+}
+
+/// The last step is over: the answer leaves.
+fn finish(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let now = cx.now();
+    let workload =
+        state.program.operations[state.program.operation_of(frame.call) as usize].workload as usize;
+    if !matches!(frame.caller, Caller::Probe(_)) {
+        let wanted = frame.caller != Caller::Nobody;
+        let (latency, wait) = (now.since(frame.arrived), frame.begun.since(frame.arrived));
+        cx.seen.call_served(workload, frame.sent, latency, wait, wanted);
+    }
+    let leak = state.scenario.workloads[workload].behaviour.memory.leak.0;
+    if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
+        pod.in_progress -= 1;
+        pod.leaked += leak;
+    }
+    give_answer(state, cx, id, None);
+}
+
+/// A frame fails where it is: it leaves its place, and the failure travels back.
+pub fn fail(state: &mut State, cx: &mut Context, id: FrameId, cause: Cause) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let workload =
+        state.program.operations[state.program.operation_of(frame.call) as usize].workload as usize;
+    if matches!(frame.caller, Caller::User(_) | Caller::Frame(_)) {
+        cx.seen.call_failed(workload, frame.sent, cause);
+    }
+    if frame.phase.holds_place()
+        && let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation)
+    {
+        pod.in_progress -= 1;
+    }
+    give_answer(state, cx, id, Some(cause));
+}
+
+/// Sends the answer, good or bad, to whoever still waits for it.
+fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<Cause>) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    match frame.caller {
+        Caller::Nobody => {
+            state.frames.remove(id.index, id.generation);
+        }
+        Caller::Probe(kind) => {
+            let pod = frame.pod;
+            state.frames.remove(id.index, id.generation);
+            kubelet::probe_answered(state, cx, pod, kind, failed.is_none());
+        }
+        Caller::User(_) | Caller::Frame(_) => {
+            let from_outside = matches!(frame.caller, Caller::User(_));
+            let travel = state.scenario.cluster.network_latency
+                + if from_outside { state.scenario.demand.client_latency } else { SimDuration::ZERO };
+            answer_later(frame, id, cx, travel, failed);
+        }
+    }
+}
+
+/// An answer reached its caller.
+pub fn answer_arrived(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.remove(id.index, id.generation) else { return };
+    match (frame.failed, frame.caller) {
+        (Some(cause), caller) => attempt_failed(state, cx, caller, &frame, cause),
+        (None, Caller::User(user)) => users::answered(state, cx, user),
+        (None, Caller::Frame(parent)) => call_done(state, cx, parent),
+        (None, Caller::Nobody | Caller::Probe(_)) => {}
+    }
+}
+
+/// One call of a frame's present step is settled.
+fn call_done(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    if frame.phase != Phase::Calling {
+        return;
+    }
+    frame.outstanding -= 1;
+    if frame.outstanding > 0 {
+        return;
+    }
+    frame.step += 1;
+    let pod = frame.pod;
+    next_step(state, cx, id);
+    fill(state, cx, pod);
+}
+
+/// An attempt failed: another one, or the caller has to live with it.
+fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &Frame, cause: Cause) {
+    let code = state.program.calls[frame.call as usize];
+    let still_there = match caller {
+        Caller::Nobody | Caller::Probe(_) => false,
+        Caller::User(_) => true,
+        Caller::Frame(parent) => state.frames.get(parent.index, parent.generation).is_some(),
+    };
+    if !still_there {
+        return;
+    }
+    if u32::from(frame.attempt) < code.retry.attempts {
+        // The same request again: the same key but for the attempt.
+        let attempt = frame.attempt + 1;
+        let key = draw(frame.key, purpose::CHILD + u64::from(attempt));
+        let backoff =
+            (code.retry.backoff * (1 << u64::from(frame.attempt.min(20)))).min(code.retry.max_backoff);
+        let kept = 1.0 - code.retry.jitter * unit(draw(frame.key, purpose::JITTER));
+        let again =
+            Frame { caller, attempt, connections: 0, failed: None, key, phase: Phase::BackingOff, ..*frame };
+        let (index, generation) = state.frames.insert(again);
+        cx.agenda.after(backoff.scale(kept), Event::BackoffEnded(FrameId { index, generation }));
+        return;
+    }
+    match caller {
+        Caller::User(user) => users::failed(state, cx, user, cause),
+        Caller::Frame(parent) if code.required => {
+            let pod = state.frames.get(parent.index, parent.generation).map(|frame| frame.pod);
+            fail(state, cx, parent, Cause::Dependency);
+            if let Some(pod) = pod {
+                fill(state, cx, pod);
+            }
+        }
+        Caller::Frame(parent) => call_done(state, cx, parent),
+        Caller::Nobody | Caller::Probe(_) => {}
+    }
+}
+
+/// The wait before another attempt is over.
+pub fn backoff_ended(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let alive = match frame.caller {
+        Caller::Frame(parent) => state.frames.get(parent.index, parent.generation).is_some(),
+        Caller::User(_) => true,
+        Caller::Nobody | Caller::Probe(_) => false,
+    };
+    if alive {
+        dispatch(state, cx, id);
+    } else {
+        state.frames.remove(id.index, id.generation);
+    }
+}
+
+/// The oldest deadlines of a lane have come: whoever still waits gives up.
+pub fn deadline_came(state: &mut State, cx: &mut Context, lane: u16) {
+    let now = cx.now();
+    loop {
+        let Some(&(deadline, id)) = state.lanes[lane as usize].deadlines.front() else {
+            state.lanes[lane as usize].armed = false;
+            return;
+        };
+        let open =
+            state.frames.get(id.index, id.generation).is_some_and(|frame| frame.caller != Caller::Nobody);
+        if open && deadline > now {
+            cx.agenda.at(deadline, Event::DeadlineCame(lane));
+            return;
+        }
+        state.lanes[lane as usize].deadlines.pop_front();
+        if open {
+            timed_out(state, cx, id);
+        }
+    }
+}
+
+/// A caller gives an attempt up; the callee works on.
+fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    let caller = std::mem::replace(&mut frame.caller, Caller::Nobody);
+    let copy = *frame;
+    let operation = state.program.calls[copy.call as usize].target;
+    if let TargetCode::Operation(operation) = operation {
+        let workload = state.program.operations[operation as usize].workload as usize;
+        cx.seen.call_failed(workload, copy.sent, Cause::Timeout);
+    }
+    forget_if_orphan(state, id);
+    attempt_failed(state, cx, caller, &copy, Cause::Timeout);
+}
+
+/// Frees a frame that nobody waits for and that nothing will come to.
+fn forget_if_orphan(state: &mut State, id: FrameId) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    if frame.caller == Caller::Nobody && frame.phase == Phase::Lost {
+        state.frames.remove(id.index, id.generation);
+    }
+}
+
+/// Gives free places of a pod to its queue, and sees to the station's next end.
+pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
+    loop {
+        let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
+        let limit = state.scenario.workloads[pod.workload as usize].behaviour.concurrency.limit;
+        if pod.queue.is_empty() || limit.is_some_and(|limit| pod.in_progress >= limit) {
+            break;
+        }
+        if let Some(next) = pod.queue.pop_front() {
+            begin(state, cx, next);
+        }
+    }
+    watch(state, cx, id);
+    kubelet::drained(state, cx, id);
+}
+
+/// Puts the station's next end in, unless an event for it or before it is.
+pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
+    if let Some(end) = pod.station.next_end()
+        && end < pod.work_due
+    {
+        pod.work_due = end;
+        pod.work_stamp = pod.work_stamp.wrapping_add(1);
+        cx.agenda.at(end, Event::WorkEnded(id, pod.work_stamp));
+    }
+}
+
+/// Ends every call in a pod: at once with `cause`, or never (`None`) when its
+/// node has died and nobody is left to say so.
+pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option<Cause>) {
+    let here =
+        |frame: &Frame| frame.pod == pod_id && (frame.phase.holds_place() || frame.phase == Phase::Queued);
+    let hit: Vec<FrameId> = state
+        .frames
+        .iter()
+        .filter(|(_, _, frame)| here(frame))
+        .map(|(index, generation, _)| FrameId { index, generation })
+        .collect();
+    if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
+        pod.station.clear(cx.agenda.now());
+        pod.queue.clear();
+    }
+    for id in hit {
+        match cause {
+            Some(cause) => fail(state, cx, id, cause),
+            None => {
+                if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
+                    frame.phase = Phase::Lost;
+                }
+                forget_if_orphan(state, id);
+            }
+        }
+    }
+    if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
+        pod.in_progress = 0;
+    }
+}

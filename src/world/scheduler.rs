@@ -1,0 +1,156 @@
+//! kube-scheduler: binds waiting pods, one per cycle.
+
+use crate::k8s::placement::queue::Change;
+use crate::k8s::placement::{BoundPod, Outcome, PodView, Unschedulable, schedule};
+use crate::observe::MomentKind;
+use crate::units::{SimDuration, SimTime};
+use crate::world::context::Context;
+use crate::world::event::Event;
+use crate::world::ids::PodId;
+use crate::world::state::State;
+use crate::world::{kubelet, nodes};
+
+/// One scheduling cycle: some hundred pods a second (behaviour.md G.2).
+const CYCLE: SimDuration = SimDuration::from_millis(5);
+
+/// A pod waits for a node.
+pub fn enqueue(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let (uid, workload) = (pod.uid, pod.workload);
+    let priority = state.spec(workload).template.wishes.priority;
+    state.scheduler.waiting.insert(uid, id);
+    state.scheduler.queue.add(uid as usize, priority, now);
+    wake(state, cx);
+}
+
+/// Puts the next cycle in if somebody waits and none is due.
+pub fn wake(state: &mut State, cx: &mut Context) {
+    if state.scheduler.due {
+        return;
+    }
+    let now = cx.now();
+    let queue = &mut state.scheduler.queue;
+    queue.wake(now);
+    let next = if queue.has_active() { Some(now + CYCLE) } else { queue.next_wake() };
+    if let Some(next) = next {
+        state.scheduler.due = true;
+        cx.agenda.at(next.max(now), Event::SchedulerRan);
+    }
+}
+
+/// Something may make room for a waiting pod.
+pub fn notice(state: &mut State, cx: &mut Context, change: Change) {
+    state.scheduler.queue.notice(change);
+    wake(state, cx);
+}
+
+/// One cycle.
+pub fn ran(state: &mut State, cx: &mut Context) {
+    state.scheduler.due = false;
+    state.scheduler.queue.wake(cx.now());
+    if let Some(uid) = state.scheduler.queue.pop()
+        && let Some(&id) = state.scheduler.waiting.get(&(uid as u32))
+    {
+        try_to_place(state, cx, id);
+    }
+    wake(state, cx);
+}
+
+/// Finds a node for a pod, or puts it back.
+fn try_to_place(state: &mut State, cx: &mut Context, id: PodId) {
+    match decide(state, cx, id) {
+        Some(Outcome::Bound { node, .. }) => {
+            bind(state, cx, id, node);
+            kubelet::bound(state, cx, id);
+        }
+        Some(Outcome::Unschedulable(why)) => put_back(state, cx, id, &why),
+        None => {}
+    }
+}
+
+/// Gives a pod of the first moment its node; whether there is one.
+pub fn place_now(state: &mut State, cx: &mut Context, id: PodId) -> bool {
+    let Some(Outcome::Bound { node, .. }) = decide(state, cx, id) else { return false };
+    bind(state, cx, id, node);
+    true
+}
+
+/// The scheduler's decision about a pod.
+fn decide(state: &mut State, cx: &mut Context, id: PodId) -> Option<Outcome> {
+    let pod = state.pod(id)?;
+    let (uid, workload) = (pod.uid, pod.workload);
+    let kind = state.workloads[workload as usize].kind;
+    let only_node = nodes::made_for(state, workload, pod.ordinal);
+    let view = PodView { id: uid as usize, kind, only_node, nominated: None };
+    let tie = cx.streams.ties.bits();
+    let decision = schedule(&view, &state.scheduler.cluster, state.scheduler.scan_start, tie);
+    state.scheduler.scan_start = decision.next_start;
+    Some(decision.outcome)
+}
+
+/// The pod gets its node.
+fn bind(state: &mut State, cx: &mut Context, id: PodId, place: usize) {
+    let now = cx.now();
+    let Some(node) = nodes::at_place(state, place) else { return };
+    let Some(pod) = state.pod_mut(id) else { return };
+    (pod.node, pod.bound) = (Some(node), now);
+    let waited = pod.unschedulable_since.take();
+    let (uid, workload) = (pod.uid, pod.workload);
+    note_waited(cx, workload, waited, now);
+    let kind = state.workloads[workload as usize].kind;
+    let bound = BoundPod { kind, node: place, start: now, terminating: false, preempted: false };
+    state.scheduler.waiting.remove(&uid);
+    state.nodes[node as usize].pods.push(id);
+    state.scheduler.queue.remove(uid as usize);
+    state.scheduler.cluster.add_pod(uid as usize, bound);
+    state.nodes[node as usize].images[workload as usize] |= now == SimTime::ZERO;
+}
+
+/// Adds the time a pod waited for a node to the record.
+fn note_waited(cx: &mut Context, workload: u32, since: Option<SimTime>, now: SimTime) {
+    let Some(since) = since else { return };
+    if cx.seen.observing() {
+        let seconds = now.since(since.max(cx.seen.start())).as_secs_f64();
+        cx.seen.workloads[workload as usize].pending_seconds += seconds;
+        cx.seen.cluster.pending_pod_seconds += seconds;
+    }
+}
+
+/// No node would do.
+fn put_back(state: &mut State, cx: &mut Context, id: PodId, why: &Unschedulable) {
+    let now = cx.now();
+    let Some(pod) = state.pod_mut(id) else { return };
+    let (uid, workload) = (pod.uid, pod.workload);
+    let first = pod.unschedulable_since.is_none();
+    pod.unschedulable_since = pod.unschedulable_since.or(Some(now));
+    let mut filters: Vec<_> = why.refusals.iter().map(|(_, refusal)| refusal.filter).collect();
+    filters.dedup();
+    let priority = state.spec(workload).template.wishes.priority;
+    state.scheduler.queue.put_back(uid as usize, priority, filters, now);
+    let seen = &mut cx.seen.workloads[workload as usize];
+    let new_words = seen.pending_because.is_none();
+    seen.pending_because = Some(why.to_string());
+    if first && new_words {
+        let name = &state.scenario.workloads[workload as usize].name;
+        let text = format!("{name}: no node for a pod: {why}");
+        cx.seen.moment(now, MomentKind::Unschedulable, Some(workload as usize), text);
+    }
+}
+
+/// A waiting pod is deleted.
+pub fn forget(state: &mut State, cx: &mut Context, uid: u32, workload: u32, since: Option<SimTime>) {
+    note_waited(cx, workload, since, cx.now());
+    state.scheduler.waiting.remove(&uid);
+    state.scheduler.queue.remove(uid as usize);
+}
+
+/// At the end of a run: pods still waiting have waited until now.
+pub fn settle(state: &State, cx: &mut Context) {
+    let now = cx.now();
+    for id in state.scheduler.waiting.values() {
+        if let Some(pod) = state.pod(*id) {
+            note_waited(cx, pod.workload, pod.unschedulable_since, now);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! The first moment of a run: a cluster that has been up for a while.
+
+use crate::k8s::endpoints::ingress_limit;
+use crate::k8s::labels::{Labels, Selector};
+use crate::k8s::placement::{ClusterView, Containers, PodKind, Profile, Queue};
+use crate::k8s::version::ControllerSettings;
+use crate::observe::Recorder;
+use crate::scenario::{Kind, Scenario, Workload};
+use crate::sim::agenda::Agenda;
+use crate::sim::random::{Sampler, Seed};
+use crate::units::{SimDuration, SimTime};
+use crate::world::context::{Context, Streams, Times};
+use crate::world::event::Event;
+use crate::world::ids::{Arena, PodId};
+use crate::world::program::Program;
+use crate::world::requests::Lane;
+use crate::world::state::{
+    AutoscalerState, ExternalState, NodeLife, Proxy, Reported, Scheduler, State, WorkloadState,
+};
+use crate::world::users::{self, Users};
+use crate::world::{controllers, endpoints, kubelet, node_autoscaler, nodes, scheduler};
+
+/// Rows of a series: enough for a chart, whatever the run's length.
+const SERIES_ROWS: u64 = 720;
+/// Rows are whole multiples of this.
+const SERIES_UNIT: SimDuration = SimDuration::from_secs(5);
+
+/// State and context at time zero, with the first events put in.
+pub fn begin(scenario: &Scenario, seed: Seed) -> (State<'_>, Context) {
+    let mut state = state_of(scenario, seed);
+    let mut cx = context_of(scenario, seed);
+    for (pool, spec) in scenario.cluster.pools.iter().enumerate() {
+        for _ in 0..spec.count {
+            let node = nodes::order(&mut state, pool as u32);
+            nodes::join(&mut state, &mut cx, node);
+        }
+    }
+    for workload in 0..scenario.workloads.len() as u32 {
+        first_pods(&mut state, &mut cx, workload);
+    }
+    for workload in 0..scenario.workloads.len() as u32 {
+        endpoints::settle(&mut state, workload);
+        controllers::note_replicas(&state, &mut cx, workload);
+    }
+    first_events(&mut state, &mut cx);
+    users::begin(&mut state, &mut cx);
+    (state, cx)
+}
+
+/// The series' step for a run of this length.
+fn series_step(scenario: &Scenario) -> SimDuration {
+    let whole = (scenario.warm_up + scenario.horizon).as_nanos();
+    let units = (whole / SERIES_ROWS).div_ceil(SERIES_UNIT.as_nanos()).max(1);
+    SERIES_UNIT * units
+}
+
+fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
+    let program = Program::new(scenario);
+    let lanes = vec![Lane::default(); program.lanes.len()];
+    let mut cluster = ClusterView::new(Profile::default(), std::collections::BTreeMap::new());
+    let workloads =
+        scenario.workloads.iter().map(|workload| workload_state(workload, &mut cluster)).collect();
+    let weights = scenario.demand.journeys.iter().map(|journey| journey.weight);
+    State {
+        scenario,
+        program,
+        rules: scenario.version.rules(),
+        settings: ControllerSettings::default(),
+        frames: Arena::default(),
+        lanes,
+        users: Users::new(seed.key("users"), weights),
+        pods: Arena::default(),
+        workloads,
+        nodes: Vec::new(),
+        externals: vec![ExternalState::new(); scenario.externals.len()],
+        autoscalers: scenario.autoscalers.iter().map(|_| AutoscalerState::default()).collect(),
+        scheduler: Scheduler {
+            cluster,
+            queue: Queue::default(),
+            scan_start: 0,
+            due: false,
+            waiting: std::collections::BTreeMap::new(),
+        },
+        node_autoscaler: crate::world::node_autoscaler::NodeAutoscaler::default(),
+        pods_created: 0,
+    }
+}
+
+fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadState {
+    let template = &workload.template;
+    let containers = Containers {
+        main: template.containers.iter().map(|one| one.requests.clone()).collect(),
+        init: template.init_containers.iter().map(|one| (one.requests.clone(), one.sidecar)).collect(),
+        overhead: template.overhead.clone(),
+        ..Containers::default()
+    };
+    let demand = containers.demand();
+    let (cpu_request, memory_request) = (demand.requests.cpu, demand.requests.memory);
+    let images = template.containers.iter().map(|one| one.image.clone()).collect();
+    let kind = cluster.add_kind(PodKind {
+        namespace: workload.namespace.clone(),
+        labels: template.labels.clone(),
+        wishes: template.wishes.clone(),
+        demand,
+        images,
+        owners_select: owner(&template.labels),
+    });
+    let limits = template.containers.first().map(|one| &one.limits);
+    let proxy = || Proxy { endpoints: Vec::new(), last_sync: None, due: false, limit: ingress_limit() };
+    WorkloadState {
+        desired: workload.replicas,
+        pods: Vec::new(),
+        ready: 0,
+        sync_due: false,
+        slice_due: false,
+        proxies: [proxy(), proxy()],
+        kind,
+        cpu_limit: limits.and_then(|limits| limits.cpu),
+        memory_limit: limits.and_then(|limits| limits.memory),
+        cpu_request,
+        memory_request,
+        gone: Reported::default(),
+    }
+}
+
+/// Whom a pod's owner selects: its labels, as a ReplicaSet's selector does.
+fn owner(labels: &Labels) -> Option<Selector> {
+    (!labels.is_empty()).then(|| Selector::of(labels.clone()))
+}
+
+fn context_of(scenario: &Scenario, seed: Seed) -> Context {
+    let behaviours = || scenario.workloads.iter().map(|workload| &workload.behaviour.start_up);
+    let times = Times {
+        pod_start: Sampler::new(&scenario.cluster.pod_start),
+        image_pull: Sampler::new(&scenario.cluster.image_pull),
+        provision: scenario.cluster.pools.iter().map(|pool| Sampler::new(&pool.provision)).collect(),
+        start_wait: behaviours().map(|start| Sampler::new(&start.wait)).collect(),
+        start_work: behaviours().map(|start| Sampler::new(&start.cpu)).collect(),
+    };
+    let seen = Recorder::new(
+        scenario.demand.journeys.len(),
+        scenario.workloads.len(),
+        scenario.externals.len(),
+        series_step(scenario),
+    );
+    Context { agenda: Agenda::default(), seen, seed, streams: Streams::new(seed), times }
+}
+
+/// The pods that a workload has when the run begins: those that find a node have
+/// been running for a while.
+fn first_pods(state: &mut State, cx: &mut Context, workload: u32) {
+    let count = match state.spec(workload).kind {
+        Kind::DaemonSet => state.nodes.len() as u32,
+        Kind::Pod | Kind::Job => 1,
+        Kind::Deployment { .. } | Kind::ReplicaSet | Kind::StatefulSet { .. } => {
+            state.workloads[workload as usize].desired
+        }
+    };
+    for ordinal in 0..count {
+        if matches!(state.spec(workload).kind, Kind::DaemonSet) && !nodes::takes(state, workload, ordinal) {
+            continue;
+        }
+        let id = controllers::make(state, cx, workload, ordinal);
+        if !scheduler::place_now(state, cx, id) {
+            scheduler::enqueue(state, cx, id);
+            continue;
+        }
+        kubelet::run_container(state, cx, id);
+        kubelet::start_workers(state, cx, id);
+        settle_pod(state, cx, id);
+    }
+    if matches!(state.spec(workload).kind, Kind::DaemonSet) {
+        state.workloads[workload as usize].desired = state.workloads[workload as usize].pods.len() as u32;
+    }
+}
+
+/// A pod that has been running: it listens and is ready.
+fn settle_pod(state: &mut State, cx: &mut Context, id: PodId) {
+    if let Some(pod) = state.pod_mut(id) {
+        (pod.listens, pod.started, pod.was_ready) = (true, true, true);
+        for worker in pod.probes.iter_mut().flatten() {
+            *worker = worker.settled(u64::from(pod.run));
+        }
+    }
+    kubelet::set_ready(state, cx, id, true);
+}
+
+/// The loops of the control plane and of observation.
+fn first_events(state: &mut State, cx: &mut Context) {
+    let scenario = state.scenario;
+    let phase = |cx: &mut Context, period: SimDuration| {
+        SimDuration::from_nanos(cx.streams.delays.below(period.as_nanos()))
+    };
+    for hpa in 0..scenario.autoscalers.len() as u32 {
+        let first = phase(cx, state.settings.sync_period);
+        cx.agenda.after(first, Event::HpaSynced(hpa));
+    }
+    let first = phase(cx, scenario.cluster.metrics_resolution);
+    cx.agenda.after(first, Event::MetricsScraped);
+    node_autoscaler::start(state, cx);
+    let step = cx.seen.series.step;
+    cx.agenda.after(step, Event::StepEnded);
+    cx.agenda.at(SimTime::ZERO + scenario.warm_up, Event::WarmUpEnded);
+    cx.agenda.at(SimTime::ZERO + scenario.warm_up + scenario.horizon, Event::Ended);
+    for node in &state.nodes {
+        debug_assert!(node.life == NodeLife::Ready, "the first nodes are there");
+    }
+}

@@ -1,0 +1,342 @@
+//! All that changes in a run.
+
+use std::collections::VecDeque;
+
+use crate::k8s::hpa::Memory;
+use crate::k8s::metrics::{ContainerSample, ContainerWindow};
+use crate::k8s::placement::{ClusterView, Queue};
+use crate::k8s::probe::Worker;
+use crate::k8s::restart::Backoff;
+use crate::k8s::token_bucket::TokenBucket;
+use crate::k8s::version::{ControllerSettings, Rules};
+use crate::scenario::{Behaviour, Scenario, Workload};
+use crate::service::Station;
+use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
+use crate::world::ids::{Arena, FrameId, PodId};
+use crate::world::node_autoscaler::NodeAutoscaler;
+use crate::world::program::Program;
+use crate::world::requests::{Frame, Lane};
+use crate::world::users::Users;
+
+/// All that changes in a run, and the scenario that doesn't.
+#[derive(Debug)]
+pub struct State<'a> {
+    /// The run's input.
+    pub scenario: &'a Scenario,
+    /// Its operations and journeys as tables.
+    pub program: Program,
+    /// What this Kubernetes release does.
+    pub rules: Rules,
+    /// The controller manager's flags.
+    pub settings: ControllerSettings,
+    /// Calls in progress.
+    pub frames: Arena<Frame>,
+    /// Deadlines, by timeout.
+    pub lanes: Vec<Lane>,
+    /// Who asks.
+    pub users: Users,
+    /// Pods.
+    pub pods: Arena<Pod>,
+    /// What controllers know of the workloads.
+    pub workloads: Vec<WorkloadState>,
+    /// Nodes, gone ones included.
+    pub nodes: Vec<Node>,
+    /// External services.
+    pub externals: Vec<ExternalState>,
+    /// HPAs.
+    pub autoscalers: Vec<AutoscalerState>,
+    /// The scheduler.
+    pub scheduler: Scheduler,
+    /// The node autoscaler.
+    pub node_autoscaler: NodeAutoscaler,
+    /// Pods ever created: the next UID.
+    pub pods_created: u32,
+}
+
+/// A pod.
+#[derive(Debug)]
+pub struct Pod {
+    /// Its number among all pods of the run.
+    pub uid: u32,
+    /// Its workload.
+    pub workload: u32,
+    /// Its ordinal (StatefulSet) or the node it is made for (DaemonSet).
+    pub ordinal: u32,
+    /// When it was created.
+    pub created: SimTime,
+    /// Its node, once bound.
+    pub node: Option<u32>,
+    /// When it was bound.
+    pub bound: SimTime,
+    /// What its container does.
+    pub container: ContainerState,
+    /// Which run of the container this is; counts from 1.
+    pub run: u32,
+    /// The process accepts connections.
+    pub listens: bool,
+    /// The startup probe has succeeded, or there is none.
+    pub started: bool,
+    /// The Ready condition as the API has it.
+    pub ready: bool,
+    /// When that last changed; `None` before the kubelet has written it.
+    pub ready_since: Option<SimTime>,
+    /// It has been ready before.
+    pub was_ready: bool,
+    /// It has a deletion time.
+    pub deleting: bool,
+    /// SIGTERM was sent.
+    pub terminated: bool,
+    /// The process' own end after SIGTERM is on the agenda.
+    pub ending: bool,
+    /// Its CPU.
+    pub station: Station,
+    /// When an event for the station's next end comes.
+    pub work_due: SimTime,
+    /// The newest such event; older ones are stale.
+    pub work_stamp: u32,
+    /// Calls with a place.
+    pub in_progress: u32,
+    /// Calls waiting for a place.
+    pub queue: VecDeque<FrameId>,
+    /// Memory lost in this run of the container.
+    pub leaked: u64,
+    /// Probe workers: startup, readiness, liveness.
+    pub probes: [Option<Worker>; 3],
+    /// Restart back-off.
+    pub backoff: Backoff,
+    /// When the last run of the container ended.
+    pub finished: SimTime,
+    /// Restarts so far.
+    pub restarts: u32,
+    /// What the kubelet last measured.
+    pub sample: Option<ContainerSample>,
+    /// What metrics-server makes of it.
+    pub window: ContainerWindow,
+    /// CPU used by earlier runs and counted periods, for reports.
+    pub reported: Reported,
+    /// Since when it waits for a node in vain.
+    pub unschedulable_since: Option<SimTime>,
+}
+
+/// What has been reported of a pod's CPU so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Reported {
+    /// CPU time.
+    pub used: SimDuration,
+    /// Quota periods.
+    pub periods: u64,
+    /// Throttled ones.
+    pub throttled: u64,
+}
+
+/// What a pod's container does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ContainerState {
+    /// Waits: for a node, for its set-up, or in its restart back-off.
+    Waiting,
+    /// Runs since then.
+    Running(SimTime),
+    /// Has ended and won't come back in this pod.
+    Ended,
+}
+
+impl Pod {
+    /// Whether a connection finds someone who takes it.
+    pub fn accepts(&self) -> bool {
+        self.listens && !self.terminated
+    }
+
+    /// Whether its container runs.
+    pub fn runs(&self) -> bool {
+        matches!(self.container, ContainerState::Running(_))
+    }
+
+    /// CPU time used in this run of the container, what it uses at rest included.
+    pub fn cpu_used(&mut self, behaviour: &Behaviour, now: SimTime) -> SimDuration {
+        let ContainerState::Running(started) = self.container else { return SimDuration::ZERO };
+        let idle = behaviour.idle_cpu.0 * now.since(started).as_nanos() / 1_000;
+        self.station.used(now) + SimDuration::from_nanos(idle)
+    }
+
+    /// Memory in use, with `users` connected to it.
+    pub fn memory(&self, behaviour: &Behaviour, users: f64) -> Bytes {
+        if !self.runs() {
+            return Bytes::ZERO;
+        }
+        let memory = &behaviour.memory;
+        let requests = memory.per_request.0 * u64::from(self.in_progress);
+        Bytes(memory.base.0 + requests + self.leaked + (memory.per_user.0 as f64 * users) as u64)
+    }
+}
+
+/// What controllers know of a workload.
+#[derive(Debug)]
+pub struct WorkloadState {
+    /// Wanted replicas.
+    pub desired: u32,
+    /// Its pods, oldest first, terminating ones included.
+    pub pods: Vec<PodId>,
+    /// Ready pods that aren't being deleted.
+    pub ready: u32,
+    /// A look at the pods is on the agenda.
+    pub sync_due: bool,
+    /// A write of the slice is on the agenda.
+    pub slice_due: bool,
+    /// What kube-proxy and the ingress make of it.
+    pub proxies: [Proxy; 2],
+    /// Its pods for the scheduler.
+    pub kind: usize,
+    /// CPU limit of the serving container.
+    pub cpu_limit: Option<MilliCpu>,
+    /// Memory limit of the serving container.
+    pub memory_limit: Option<Bytes>,
+    /// CPU request of a pod.
+    pub cpu_request: MilliCpu,
+    /// Memory request of a pod.
+    pub memory_request: Bytes,
+    /// CPU used by pods that are gone, not yet reported.
+    pub gone: Reported,
+}
+
+/// kube-proxy's or the ingress' view of a workload's endpoints.
+#[derive(Debug)]
+pub struct Proxy {
+    /// Whom it sends traffic to.
+    pub endpoints: Vec<PodId>,
+    /// When it last took a slice over.
+    pub last_sync: Option<SimTime>,
+    /// A sync is on the agenda.
+    pub due: bool,
+    /// The ingress controller's rate limit.
+    pub limit: TokenBucket,
+}
+
+/// A node.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Its pool.
+    pub pool: u32,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub life: NodeLife,
+    /// Its number at the scheduler, while it is there.
+    pub place: Option<usize>,
+    /// The pods bound to it.
+    pub pods: Vec<PodId>,
+    /// Images it has pulled: by workload.
+    pub images: Vec<bool>,
+    /// It is cordoned and will be deleted.
+    pub leaving: bool,
+    /// When it became ready.
+    pub ready_since: SimTime,
+}
+
+/// Where a node stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NodeLife {
+    /// Ordered, not there yet.
+    Provisioning,
+    /// Works.
+    Ready,
+    /// Without power or network: nothing on it answers.
+    Dead,
+    /// Deleted.
+    Gone,
+}
+
+/// An external service.
+#[derive(Clone, Copy, Debug)]
+pub struct ExternalState {
+    /// Calls that may still be made in the present second.
+    left: f64,
+    second: u64,
+}
+
+impl ExternalState {
+    /// A service that nobody has called yet.
+    pub fn new() -> Self {
+        Self { left: 0.0, second: u64::MAX }
+    }
+
+    /// Whether the quota (calls per second) admits a call now.
+    pub fn admits(&mut self, quota: Option<f64>, now: SimTime) -> bool {
+        let Some(quota) = quota else { return true };
+        let second = now.as_nanos() / 1_000_000_000;
+        if second != self.second {
+            // A fraction of a call is carried over, so that 0.5 a second is one in two.
+            let carried = if self.second == u64::MAX { 0.0 } else { self.left.min(1.0) };
+            (self.second, self.left) = (second, quota + carried.fract());
+        }
+        if self.left < 1.0 {
+            return false;
+        }
+        self.left -= 1.0;
+        true
+    }
+}
+
+impl Default for ExternalState {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// An HPA's memory and what its target's pods request.
+#[derive(Debug, Default)]
+pub struct AutoscalerState {
+    /// What the controller remembers.
+    pub memory: Memory,
+    /// Wants more than its maximum since then.
+    pub at_max_since: Option<SimTime>,
+    /// The metrics failed at the last pass.
+    pub failing: bool,
+}
+
+/// The scheduler.
+#[derive(Debug)]
+pub struct Scheduler {
+    /// What it knows of the cluster.
+    pub cluster: ClusterView,
+    /// Who waits.
+    pub queue: Queue,
+    /// Where the next scan starts.
+    pub scan_start: usize,
+    /// A cycle is on the agenda.
+    pub due: bool,
+    /// Unbound pods by UID.
+    pub waiting: std::collections::BTreeMap<u32, PodId>,
+}
+
+impl<'a> State<'a> {
+    /// A pod by name.
+    pub fn pod(&self, id: PodId) -> Option<&Pod> {
+        self.pods.get(id.index, id.generation)
+    }
+
+    /// A pod by name.
+    pub fn pod_mut(&mut self, id: PodId) -> Option<&mut Pod> {
+        self.pods.get_mut(id.index, id.generation)
+    }
+
+    /// A workload's part of the scenario.
+    pub fn spec(&self, workload: u32) -> &'a Workload {
+        &self.scenario.workloads[workload as usize]
+    }
+
+    /// Whether a bound pod's node is without power or gone.
+    pub fn node_is_dead(&self, node: Option<u32>) -> bool {
+        node.is_some_and(|node| matches!(self.nodes[node as usize].life, NodeLife::Dead | NodeLife::Gone))
+    }
+
+    /// One way from a caller to a pod.
+    pub fn travel(&self, from_outside: bool) -> SimDuration {
+        let outside = if from_outside { self.scenario.demand.client_latency } else { SimDuration::ZERO };
+        self.scenario.cluster.network_latency + outside
+    }
+
+    /// Connected users per ready pod of a workload.
+    pub fn users_per_pod(&self, workload: u32) -> f64 {
+        self.users.present() / f64::from(self.workloads[workload as usize].ready.max(1))
+    }
+}

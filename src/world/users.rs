@@ -1,0 +1,312 @@
+//! Who asks: users with think times, or journeys that start at a rate.
+
+use crate::observe::Cause;
+use crate::scenario::Population;
+use crate::sim::random::{below, draw, unit};
+use crate::units::{SimDuration, SimTime};
+use crate::world::context::Context;
+use crate::world::event::Event;
+use crate::world::requests::{self, Caller};
+use crate::world::state::State;
+
+/// How often the number of users follows the shape.
+const FOLLOW: SimDuration = SimDuration::from_secs(1);
+/// Over how long a piece of the rate's shape is bounded at a time.
+const PIECE: SimDuration = SimDuration::from_secs(10);
+
+/// What a draw of a user is for.
+mod purpose {
+    /// Which journey.
+    pub const JOURNEY: u64 = 1 << 40;
+    /// How long to think.
+    pub const THINK: u64 = 2 << 40;
+    /// The key of a request.
+    pub const REQUEST: u64 = 3 << 40;
+    /// Where in a journey a user is met first.
+    pub const PLACE: u64 = 4 << 40;
+}
+
+/// All users.
+#[derive(Clone, Debug)]
+pub struct Users {
+    all: Vec<User>,
+    /// Open population: places of users that are done.
+    free: Vec<u32>,
+    /// Closed population: users with a smaller number are wanted.
+    wanted: u32,
+    /// Users that are there.
+    present: u32,
+    /// Sums of the journeys' weights.
+    weights: Vec<f64>,
+    key: u64,
+    /// Journeys ever started by an open population.
+    started: u64,
+    /// The rate at which the arrival on the agenda is a candidate; 0 for none.
+    candidate_at: f64,
+}
+
+/// One user.
+#[derive(Clone, Copy, Debug)]
+struct User {
+    key: u64,
+    /// Requests and choices so far: a counter for draws.
+    count: u32,
+    journey: u32,
+    /// The visit, by its number in the program.
+    visit: u32,
+    /// How often the visit is still to be made.
+    left: u32,
+    /// When the present request was first sent.
+    asked: SimTime,
+    present: bool,
+}
+
+impl Users {
+    /// Nobody yet.
+    pub fn new(state_key: u64, weights: impl Iterator<Item = f64>) -> Self {
+        let mut sum = 0.0;
+        let weights = weights
+            .map(|weight| {
+                sum += weight;
+                sum
+            })
+            .collect();
+        Self {
+            all: Vec::new(),
+            free: Vec::new(),
+            wanted: 0,
+            present: 0,
+            weights,
+            key: state_key,
+            started: 0,
+            candidate_at: 0.0,
+        }
+    }
+
+    /// A place for the next user of an open population.
+    fn take_place(&mut self) -> u32 {
+        let fresh = newcomer(draw(self.key, self.started));
+        self.started += 1;
+        if let Some(place) = self.free.pop() {
+            self.all[place as usize] = fresh;
+            return place;
+        }
+        self.all.push(fresh);
+        self.all.len() as u32 - 1
+    }
+
+    /// How many users are there: thinking or waiting for an answer.
+    pub fn present(&self) -> f64 {
+        f64::from(self.present)
+    }
+
+    /// The journey that a random number chooses.
+    fn choose(&self, bits: u64) -> u32 {
+        let point = unit(bits) * self.weights.last().copied().unwrap_or(1.0);
+        self.weights.partition_point(|sum| *sum <= point).min(self.weights.len() - 1) as u32
+    }
+}
+
+/// The first users and arrivals of a run.
+pub fn begin(state: &mut State, cx: &mut Context) {
+    match &state.scenario.demand.population {
+        Population::Users { .. } => {
+            let wanted = wanted_now(state, cx.now());
+            state.users.wanted = wanted;
+            for user in 0..wanted {
+                state.users.all.push(newcomer(draw(state.users.key, u64::from(user))));
+                meet_midway(state, cx, user);
+            }
+            cx.agenda.after(FOLLOW, Event::PopulationChanged);
+        }
+        Population::Rate { .. } => next_arrival(state, cx),
+    }
+}
+
+fn newcomer(key: u64) -> User {
+    User { key, count: 0, journey: 0, visit: 0, left: 0, asked: SimTime::ZERO, present: false }
+}
+
+/// How many users the shape asks for.
+fn wanted_now(state: &State, now: SimTime) -> u32 {
+    match &state.scenario.demand.population {
+        Population::Users { peak, shape } => (peak * shape.at(now)).round().max(0.0) as u32,
+        Population::Rate { .. } => 0,
+    }
+}
+
+/// The number of users follows its shape: newcomers start, surplus users leave
+/// at the end of their thinking.
+pub fn population_changed(state: &mut State, cx: &mut Context) {
+    let wanted = wanted_now(state, cx.now());
+    let before = std::mem::replace(&mut state.users.wanted, wanted);
+    for user in before..wanted {
+        if user as usize == state.users.all.len() {
+            state.users.all.push(newcomer(draw(state.users.key, u64::from(user))));
+        }
+        if !state.users.all[user as usize].present {
+            start_journey(state, cx, user, true);
+        }
+    }
+    cx.agenda.after(FOLLOW, Event::PopulationChanged);
+}
+
+/// A user starts a journey: thinks before its first visit, or asks at once.
+fn start_journey(state: &mut State, cx: &mut Context, user: u32, thinks: bool) {
+    let one = &mut state.users.all[user as usize];
+    if !one.present {
+        one.present = true;
+        state.users.present += 1;
+    }
+    let one = &mut state.users.all[user as usize];
+    one.count += 1;
+    let bits = draw(one.key, purpose::JOURNEY + u64::from(one.count));
+    let journey = state.users.choose(bits);
+    let one = &mut state.users.all[user as usize];
+    one.journey = journey;
+    one.visit = state.program.first_visit[journey as usize];
+    one.left = state.program.visits[one.visit as usize].times;
+    if thinks {
+        think(state, cx, user, 1.0);
+    } else {
+        ask(state, cx, user);
+    }
+}
+
+/// A user of the first moment is met somewhere in the middle of a journey: at a
+/// visit chosen by the time it takes, with a part of its thinking done.
+fn meet_midway(state: &mut State, cx: &mut Context, user: u32) {
+    let key = state.users.all[user as usize].key;
+    let journey = state.users.choose(draw(key, purpose::JOURNEY));
+    let visits = &state.scenario.demand.journeys[journey as usize].visits;
+    let weight = |visit: &crate::scenario::Visit| f64::from(visit.times) * visit.think.mean().max(1e-3);
+    let total: f64 = visits.iter().map(weight).sum();
+    let mut point = unit(draw(key, purpose::PLACE)) * total;
+    let mut at = 0;
+    while at + 1 < visits.len() && point >= weight(&visits[at]) {
+        point -= weight(&visits[at]);
+        at += 1;
+    }
+    let done = below(draw(key, purpose::PLACE + 1), u64::from(visits[at].times)) as u32;
+    let one = &mut state.users.all[user as usize];
+    (one.present, one.journey) = (true, journey);
+    one.visit = state.program.first_visit[journey as usize] + at as u32;
+    one.left = visits[at].times - done;
+    state.users.present += 1;
+    think(state, cx, user, unit(draw(key, purpose::PLACE + 2)));
+}
+
+/// A user thinks before the next request; `share` of the time is left.
+fn think(state: &mut State, cx: &mut Context, user: u32, share: f64) {
+    let one = &mut state.users.all[user as usize];
+    one.count += 1;
+    let sampler = &state.program.samplers[state.program.visits[one.visit as usize].think as usize];
+    let time = sampler.at(draw(one.key, purpose::THINK + u64::from(one.count)));
+    let time = if share < 1.0 { time.scale(share) } else { time };
+    cx.agenda.after(time, Event::UserThought(user));
+}
+
+/// A user has thought: asks, or leaves if there are too many.
+pub fn thought(state: &mut State, cx: &mut Context, user: u32) {
+    if leaves(state, user) {
+        leave(state, user);
+    } else {
+        ask(state, cx, user);
+    }
+}
+
+/// Whether a user of a closed population is one too many.
+fn leaves(state: &State, user: u32) -> bool {
+    matches!(state.scenario.demand.population, Population::Users { .. }) && user >= state.users.wanted
+}
+
+fn leave(state: &mut State, user: u32) {
+    state.users.all[user as usize].present = false;
+    state.users.present -= 1;
+}
+
+/// A user sends a request.
+fn ask(state: &mut State, cx: &mut Context, user: u32) {
+    let one = &mut state.users.all[user as usize];
+    one.count += 1;
+    one.asked = cx.agenda.now();
+    let key = draw(one.key, purpose::REQUEST + u64::from(one.count));
+    let call = state.program.visits[one.visit as usize].call;
+    cx.seen.request_arrived(one.journey as usize, one.asked);
+    requests::send(state, cx, Caller::User(user), call, 0, key);
+}
+
+/// A user got the answer.
+pub fn answered(state: &mut State, cx: &mut Context, user: u32) {
+    let one = &state.users.all[user as usize];
+    let latency = cx.now().since(one.asked);
+    cx.seen.request_answered(one.journey as usize, one.asked, latency);
+    go_on(state, cx, user);
+}
+
+/// A user's request failed for good; the journey goes on all the same, as people
+/// reload and click on.
+pub fn failed(state: &mut State, cx: &mut Context, user: u32, cause: Cause) {
+    let one = &state.users.all[user as usize];
+    cx.seen.request_failed(one.journey as usize, one.asked, cause);
+    go_on(state, cx, user);
+}
+
+/// The next request of the journey, the next journey, or the end.
+fn go_on(state: &mut State, cx: &mut Context, user: u32) {
+    let one = &mut state.users.all[user as usize];
+    one.left -= 1;
+    if one.left == 0 {
+        one.visit += 1;
+        if one.visit == state.program.first_visit[one.journey as usize + 1] {
+            end_journey(state, cx, user);
+            return;
+        }
+        one.left = state.program.visits[one.visit as usize].times;
+    }
+    think(state, cx, user, 1.0);
+}
+
+/// A closed population's user starts over; an open one's is gone.
+fn end_journey(state: &mut State, cx: &mut Context, user: u32) {
+    match state.scenario.demand.population {
+        Population::Users { .. } if leaves(state, user) => leave(state, user),
+        Population::Users { .. } => start_journey(state, cx, user, true),
+        Population::Rate { .. } => {
+            leave(state, user);
+            state.users.free.push(user);
+        }
+    }
+}
+
+/// A journey of an open population may start: candidates come at the rate's
+/// local maximum, and each is kept with the share the rate has of it (thinning,
+/// Lewis and Shedler 1979).
+pub fn journey_due(state: &mut State, cx: &mut Context) {
+    let bound = state.users.candidate_at;
+    if bound > 0.0 && cx.streams.arrivals.unit() * bound < rate_now(state, cx.now()) {
+        let user = state.users.take_place();
+        start_journey(state, cx, user, false);
+    }
+    next_arrival(state, cx);
+}
+
+/// Journeys per second that the shape asks for.
+fn rate_now(state: &State, now: SimTime) -> f64 {
+    match &state.scenario.demand.population {
+        Population::Rate { peak_per_second, shape, .. } => peak_per_second * shape.at(now),
+        Population::Users { .. } => 0.0,
+    }
+}
+
+/// Puts the next candidate in; where none comes within a piece of the shape,
+/// looks again at the piece's end.
+fn next_arrival(state: &mut State, cx: &mut Context) {
+    let Population::Rate { peak_per_second, shape, .. } = &state.scenario.demand.population else { return };
+    let now = cx.now();
+    let bound = peak_per_second * shape.peak(now, now + PIECE);
+    let gap = -libm::log(1.0 - cx.streams.arrivals.unit()) / bound;
+    let within = gap < PIECE.as_secs_f64();
+    state.users.candidate_at = if within { bound } else { 0.0 };
+    cx.agenda.after(if within { SimDuration::from_secs_f64(gap) } else { PIECE }, Event::JourneyDue);
+}

@@ -1,0 +1,117 @@
+//! The control plane at work: timelines that follow from Kubernetes' rules.
+
+mod support;
+
+use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget};
+use kubeplan::k8s::probe::Probe;
+use kubeplan::observe::{MomentKind, Observations};
+use kubeplan::scenario::{Autoscaler, Interpolation, Population, ProvisionedBy, Scenario, Shape, Step};
+use kubeplan::sim::random::Seed;
+use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
+use kubeplan::world::simulate;
+use support::{always, exponential, scenario, workload};
+
+const STEP_AT: u64 = 600;
+
+/// Two pods of one core at 40 % under an HPA with a target of 50 %; the load
+/// quadruples after ten minutes.
+fn load_step() -> Scenario {
+    let mut pod = workload("web", 2, vec![Step::Compute(exponential(0.01))]);
+    pod.behaviour.threads = Some(2);
+    pod.template.containers[0].requests.cpu = Some(MilliCpu(1_000));
+    pod.template.containers[0].limits.cpu = Some(MilliCpu(2_000));
+    pod.template.containers[0].readiness =
+        Some(Probe { period: SimDuration::from_secs(5), ..Probe::default() });
+    let mut scenario = scenario(vec![pod], 1.0, 1_800);
+    scenario.warm_up = SimDuration::from_secs(300);
+    let points = vec![(SimTime::ZERO, 0.25), (SimTime::from_secs(STEP_AT), 1.0)];
+    scenario.demand.population = Population::Rate {
+        peak_per_second: 320.0,
+        shape: Shape { points, interpolation: Interpolation::Step },
+        users: None,
+    };
+    scenario.autoscalers.push(Autoscaler {
+        name: "web".to_owned(),
+        workload: 0,
+        spec: HpaSpec {
+            min_replicas: 2,
+            max_replicas: 20,
+            metrics: vec![MetricSpec::Resource {
+                resource: ResourceName::Cpu,
+                container: None,
+                target: ResourceTarget::Utilization(50),
+            }],
+            behavior: None,
+        },
+    });
+    scenario
+}
+
+fn run(scenario: &Scenario) -> Observations {
+    simulate(scenario, Seed { base: 11, replication: 0 })
+}
+
+#[test]
+fn a_load_step_gets_capacity_within_a_minute_or_two() {
+    let seen = run(&load_step());
+    let step = SimTime::from_secs(STEP_AT);
+    let first = seen.decisions.iter().find(|decision| decision.time > step).expect("the HPA reacts");
+    // Kubelet sample, scrape, window and pass: each waits up to 15 s, the window
+    // dilutes (behaviour.md K.1).
+    let reaction = first.time.since(step).as_secs_f64();
+    assert!((5.0..=60.0).contains(&reaction), "the first decision came after {reaction} s: {first:?}");
+    // 320 requests/s × 10 ms = 3.2 cores at 50 % of one core each: 7 pods, give or
+    // take the tolerance of 10 %.
+    let last = seen.workloads[0].desired.value();
+    assert!((6.0..=8.0).contains(&last), "{last} replicas in the end");
+    assert!(
+        seen.decisions.iter().all(|decision| decision.to <= 2.max(decision.from * 2).max(4)),
+        "at most doubled"
+    );
+    assert_eq!(seen.balance.failed, 0);
+    assert!(
+        seen.workloads[0].start_time.quantile(0.5).expect("pods started") >= 3.0,
+        "2 s set-up and 1 s start-up"
+    );
+}
+
+#[test]
+fn cpu_steers_to_the_target() {
+    let seen = run(&load_step());
+    let late = seen.series.times.iter().position(|time| *time > SimTime::from_secs(1_500)).expect("rows");
+    let web = &seen.series.workloads[0];
+    let rows = web.cpu.len() - late;
+    let used: f64 = web.cpu[late..].iter().sum::<f64>() / rows as f64;
+    assert!((used - 3.2).abs() < 0.1, "{used} cores of 3.2");
+}
+
+#[test]
+fn pods_without_room_get_a_node() {
+    let mut scenario = load_step();
+    let pool = &mut scenario.cluster.pools[0];
+    (pool.cpu, pool.memory) = (MilliCpu(4_000), Bytes::from_mib(16_384));
+    (pool.max, pool.provision) = (3, always(45.0));
+    scenario.cluster.provisioned_by = ProvisionedBy::ClusterAutoscaler;
+    let seen = run(&scenario);
+    let added: Vec<_> = seen.moments.iter().filter(|moment| moment.kind == MomentKind::NodeAdded).collect();
+    assert!(!added.is_empty(), "no node was added: {:?}", seen.moments);
+    assert!(seen.workloads[0].pending_because.as_deref().is_some_and(|why| why.contains("Insufficient cpu")));
+    assert!(seen.cluster.pending_pod_seconds > 45.0, "pods waited for the node");
+    let waited = added[0].time.since(seen.decisions[0].time).as_secs_f64();
+    assert!(waited >= 45.0, "the node came {waited} s after the decision");
+}
+
+#[test]
+fn a_pod_that_runs_out_of_memory_restarts_with_back_off() {
+    let mut pod = workload("leaky", 1, vec![Step::Compute(always(0.001))]);
+    pod.behaviour.memory.leak = Bytes(1 << 20);
+    pod.template.containers[0].limits.memory = Some(Bytes::from_mib(96));
+    let mut scenario = scenario(vec![pod], 2.0, 600);
+    scenario.warm_up = SimDuration::from_secs(1);
+    let seen = run(&scenario);
+    // 64 requests leak what is left: every half minute, and the back-off
+    // stretches from 0 to 10, 20, 40, … seconds.
+    let killed = seen.workloads[0].oom_kills;
+    assert!((5..=9).contains(&killed), "{killed} kills in ten minutes");
+    assert!(seen.journeys[0].failed() > 0, "whoever asks meanwhile is refused");
+}
