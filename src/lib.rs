@@ -15,7 +15,9 @@
 //! | [`service`] | one pod at work |
 //! | [`world`] | everything that changes in a run |
 //! | [`observe`] | what a run leaves behind |
+//! | [`judge`] | facts against goals: met, missed or unsure, and why |
 
+pub mod judge;
 pub mod k8s;
 pub mod observe;
 pub mod scenario;
