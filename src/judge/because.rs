@@ -69,7 +69,9 @@ fn unsure(judged: &Judged, replications: usize) -> Vec<String> {
             vec!["one replication says nothing about chance; ask for at least 3".to_owned()]
         }
         _ if judged.because.is_empty() => {
-            vec![format!("the goal lies inside the interval of {replications} replications; more would narrow it")]
+            vec![format!(
+                "the goal lies inside the interval of {replications} replications; more would narrow it"
+            )]
         }
         _ => Vec::new(),
     }
@@ -87,8 +89,9 @@ struct Case<'a> {
 impl Case<'_> {
     /// Which requests failed, where that started, and what was wrong there.
     fn failures(&self) -> Vec<String> {
-        let traffic =
-            measure::traffic(&self.objective.scope, &self.pooled.journeys, |i| &self.pooled.workloads[i].traffic);
+        let traffic = measure::traffic(&self.objective.scope, &self.pooled.journeys, |i| {
+            &self.pooled.workloads[i].traffic
+        });
         let mut lines = Vec::new();
         if traffic.failed() > 0 {
             lines.push(self.what_failed(&traffic));
@@ -123,7 +126,10 @@ impl Case<'_> {
                 external.name,
                 percent(1.0 - traffic.availability()),
                 count(self.pooled.per_run(traffic.arrived as f64)),
-                quota.map_or(String::new(), |quota| format!(" (its quota is {} calls a second)", amount(quota))),
+                quota.map_or(String::new(), |quota| format!(
+                    " (its quota is {} calls a second)",
+                    amount(quota)
+                )),
             ));
         }
         let (root, rest) = names.split_last()?;
@@ -146,7 +152,8 @@ impl Case<'_> {
             return lines;
         }
         let reachable = path::reachable(self.scenario, &self.objective.scope);
-        let slowest = |index: &usize| self.pooled.workloads[*index].traffic.latency.quantile(quantile).unwrap_or(0.0);
+        let slowest =
+            |index: &usize| self.pooled.workloads[*index].traffic.latency.quantile(quantile).unwrap_or(0.0);
         let Some(worst) = reachable.into_iter().max_by(|a, b| slowest(a).total_cmp(&slowest(b))) else {
             return Vec::new();
         };
@@ -165,7 +172,8 @@ impl Case<'_> {
             Scope::All | Scope::Journey(_) | Scope::Drill(_) => true,
         };
         let goes_up = self.objective.comparison == Comparison::AtMost;
-        let decisions = self.shown.decisions.iter().filter(|d| wanted(d.workload) && (d.to > d.from) == goes_up);
+        let decisions =
+            self.shown.decisions.iter().filter(|d| wanted(d.workload) && (d.to > d.from) == goes_up);
         let extreme = decisions.max_by_key(|d| if goes_up { i64::from(d.to) } else { -i64::from(d.to) });
         let lines = extreme.map(|decision| {
             let name = &self.scenario.workloads[decision.workload].name;
@@ -192,7 +200,11 @@ impl Case<'_> {
     }
 
     fn scale_events(&self) -> Vec<String> {
-        let mut events: Vec<(u64, &str)> = self.pooled.workloads.iter().zip(&self.scenario.workloads)
+        let mut events: Vec<(u64, &str)> = self
+            .pooled
+            .workloads
+            .iter()
+            .zip(&self.scenario.workloads)
             .map(|(seen, workload)| (seen.scale_events, workload.name.as_str()))
             .filter(|(events, _)| *events > 0)
             .collect();
@@ -246,6 +258,7 @@ fn causes(traffic: &Traffic) -> String {
         return only.in_words().to_owned();
     }
     let share = |failures: u64| percent(failures as f64 / traffic.failed() as f64);
-    let top = all.iter().take(3).map(|(failures, cause)| format!("{} {}", share(*failures), cause.in_words()));
+    let top =
+        all.iter().take(3).map(|(failures, cause)| format!("{} {}", share(*failures), cause.in_words()));
     top.collect::<Vec<_>>().join(", ")
 }

@@ -109,7 +109,11 @@ impl View<'_> {
         let text = format!(
             "{}: {} a run killed for running out of memory; the largest pod held {}{}",
             self.workload.name,
-            if kills > 0.95 && kills < 1.05 { "1 container".to_owned() } else { format!("{} containers", count(kills)) },
+            if kills > 0.95 && kills < 1.05 {
+                "1 container".to_owned()
+            } else {
+                format!("{} containers", count(kills))
+            },
             bytes(self.seen.memory_pod_max.0 as f64),
             limit.map_or(String::new(), |limit| format!(" of {} allowed", bytes(limit as f64))),
         );
@@ -141,7 +145,8 @@ impl View<'_> {
     fn no_ready_pod(&self) -> Option<Finding> {
         let series = &self.shown.series;
         let ready = &series.workloads.get(self.index)?.ready;
-        let mut gone = (0..series.times.len()).filter(|&row| series.times[row] > self.shown.start && ready[row] == 0);
+        let mut gone =
+            (0..series.times.len()).filter(|&row| series.times[row] > self.shown.start && ready[row] == 0);
         let first = gone.next()?;
         let rows = 1 + gone.count() as u64;
         let failed = self.pooled.per_run(self.seen.traffic.failures[Cause::NoEndpoint as usize] as f64);
@@ -160,8 +165,12 @@ impl View<'_> {
 
     fn metric_failed(&self) -> Option<Finding> {
         let moment = self.moments(MomentKind::MetricFailed).next()?;
-        let text =
-            format!("{}: its HPA could not compute a metric at {}: {}", self.workload.name, clock(moment.time), moment.text);
+        let text = format!(
+            "{}: its HPA could not compute a metric at {}: {}",
+            self.workload.name,
+            clock(moment.time),
+            moment.text
+        );
         Some(self.finding(Kind::MetricFailed, text, None))
     }
 
@@ -175,7 +184,11 @@ impl View<'_> {
             "{}: containers restarted {} times a run{}",
             self.workload.name,
             count(self.pooled.per_run(other as f64)),
-            words.map_or(String::new(), |moment| format!(", first at {}: {}", clock(moment.time), moment.text)),
+            words.map_or(String::new(), |moment| format!(
+                ", first at {}: {}",
+                clock(moment.time),
+                moment.text
+            )),
         );
         Some(self.finding(Kind::Restarted, text, None))
     }
@@ -184,7 +197,8 @@ impl View<'_> {
         let throttled = self.seen.throttled_share();
         let one_thread = self.workload.behaviour.threads.filter(|&threads| {
             let usable = f64::from(threads);
-            self.seen.cpu_per_pod.max >= USED_UP * usable && self.limit_cores().is_none_or(|limit| limit >= usable)
+            self.seen.cpu_per_pod.max >= USED_UP * usable
+                && self.limit_cores().is_none_or(|limit| limit >= usable)
         });
         if let Some(threads) = one_thread {
             let text = format!(
@@ -216,7 +230,8 @@ impl View<'_> {
             seconds(wait),
             places.map_or("a place in a pod".to_owned(), |places| format!("one of {places} places in a pod")),
         );
-        let binds = places.map(|places| format!("concurrency limit {places} of {} (in the model)", self.workload.name));
+        let binds = places
+            .map(|places| format!("concurrency limit {places} of {} (in the model)", self.workload.name));
         Some(self.finding(Kind::Waited, text, binds.or_else(|| self.replicas_setting())))
     }
 
@@ -253,10 +268,16 @@ impl View<'_> {
                 format!(" ({:.0} × {})", peak.limit / limit, MilliCpu((limit * 1e3).round() as u64))
             });
             let (used, limit) = (amount(peak.used), cores(peak.limit));
-            return Some(format!("CPU stood at {used} of {limit} allowed{each} at {}{throttled}", clock(peak.time)));
+            return Some(format!(
+                "CPU stood at {used} of {limit} allowed{each} at {}{throttled}",
+                clock(peak.time)
+            ));
         }
         let (used, request) = (amount(peak.used), cores(peak.request));
-        Some(format!("CPU stood at {used} where {request} were requested, at {}{throttled}", clock(peak.time)))
+        Some(format!(
+            "CPU stood at {used} where {request} were requested, at {}{throttled}",
+            clock(peak.time)
+        ))
     }
 
     /// The row of the shown run in which all pods together used most CPU.
@@ -264,7 +285,8 @@ impl View<'_> {
         let series = &self.shown.series;
         let own = series.workloads.get(self.index)?;
         let rows = (0..series.times.len()).filter(|&row| series.times[row] > self.shown.start);
-        let row = rows.max_by(|&one, &other| own.cpu[one].total_cmp(&own.cpu[other]).then(other.cmp(&one)))?;
+        let row =
+            rows.max_by(|&one, &other| own.cpu[one].total_cmp(&own.cpu[other]).then(other.cmp(&one)))?;
         Some(Peak {
             time: series.times[row],
             used: own.cpu[row],
@@ -284,17 +306,21 @@ impl View<'_> {
                 "spec.minReplicas: {} and spec.maxReplicas: {} of HPA {}",
                 hpa.spec.min_replicas, hpa.spec.max_replicas, hpa.name
             ),
-            None => format!("spec.replicas: {} of {}, which no HPA scales", self.workload.replicas, self.workload.name),
+            None => format!(
+                "spec.replicas: {} of {}, which no HPA scales",
+                self.workload.replicas, self.workload.name
+            ),
         })
     }
 
     fn pools(&self) -> String {
-        let pools = self.scenario.cluster.pools.iter().map(|pool| match self.scenario.cluster.provisioned_by {
-            ProvisionedBy::Nobody => format!("{} of {} nodes, added by nobody", pool.name, pool.count),
-            ProvisionedBy::ClusterAutoscaler | ProvisionedBy::Karpenter => {
-                format!("{} of at most {} nodes", pool.name, pool.max)
-            }
-        });
+        let pools =
+            self.scenario.cluster.pools.iter().map(|pool| match self.scenario.cluster.provisioned_by {
+                ProvisionedBy::Nobody => format!("{} of {} nodes, added by nobody", pool.name, pool.count),
+                ProvisionedBy::ClusterAutoscaler | ProvisionedBy::Karpenter => {
+                    format!("{} of at most {} nodes", pool.name, pool.max)
+                }
+            });
         let name = &self.workload.name;
         format!("resources.requests of {name}, and the node pools: {}", pools.collect::<Vec<_>>().join("; "))
     }
@@ -305,11 +331,16 @@ impl View<'_> {
     }
 
     fn limit_cores(&self) -> Option<f64> {
-        self.limit(|limits| limits.cpu.map(|cpu| cpu.0)).filter(|limit| *limit > 0).map(|limit| limit as f64 / 1e3)
+        self.limit(|limits| limits.cpu.map(|cpu| cpu.0))
+            .filter(|limit| *limit > 0)
+            .map(|limit| limit as f64 / 1e3)
     }
 
     fn moments(&self, kind: MomentKind) -> impl Iterator<Item = &crate::observe::Moment> {
-        self.shown.moments.iter().filter(move |moment| moment.kind == kind && moment.workload == Some(self.index))
+        self.shown
+            .moments
+            .iter()
+            .filter(move |moment| moment.kind == kind && moment.workload == Some(self.index))
     }
 
     fn first(&self, kind: MomentKind) -> Option<SimTime> {

@@ -36,13 +36,19 @@ pub(super) fn measure(scenario: &Scenario, objective: &Objective, run: &Observat
         }),
         Indicator::Throughput => Measured::Value(rate(traffic().answered as f64, hours * 3_600.0)),
         Indicator::CarriedUsers => Measured::Value(carried_users(asked_availability(scenario), run)),
-        Indicator::ReplicasMax => replicas(objective, run, |index| run.workloads[index].ready.max(), f64::max),
-        Indicator::ReplicasMin => replicas(objective, run, |index| run.workloads[index].ready.min(), f64::min),
+        Indicator::ReplicasMax => {
+            replicas(objective, run, |index| run.workloads[index].ready.max(), f64::max)
+        }
+        Indicator::ReplicasMin => {
+            replicas(objective, run, |index| run.workloads[index].ready.min(), f64::min)
+        }
         Indicator::PodsMax => Measured::Value(run.cluster.ready_pods.max()),
         Indicator::NodesMax => Measured::Value(run.cluster.nodes.max()),
         Indicator::NodesMin => Measured::Value(run.cluster.nodes.min()),
         Indicator::PendingPodSeconds => {
-            per_workload(objective, run, run.cluster.pending_pod_seconds, |index| run.workloads[index].pending_seconds)
+            per_workload(objective, run, run.cluster.pending_pod_seconds, |index| {
+                run.workloads[index].pending_seconds
+            })
         }
         Indicator::CostPerMonth => Measured::Value(rate(run.cluster.cost, hours) * HOURS_PER_MONTH),
         Indicator::ScaleEventsPerHour => {

@@ -117,10 +117,7 @@ pub fn judge(scenario: &Scenario, runs: &[Observations]) -> Verdict {
 /// about twice as often). Such a value is neither met nor missed in any way
 /// that matters; `--replications` fixes the number where that is not wanted.
 pub fn more_needed(verdict: &Verdict) -> bool {
-    verdict
-        .objectives
-        .iter()
-        .any(|judged| judged.outcome == Outcome::Unsure && judged.measured.is_some())
+    verdict.objectives.iter().any(|judged| judged.outcome == Outcome::Unsure && judged.measured.is_some())
 }
 
 /// Compares one objective's values with its goal.
@@ -140,7 +137,11 @@ fn weigh(
                 return Judged { measured: None, outcome: Outcome::Missed, because: vec![because] };
             }
             Measured::Nothing(why) => {
-                return Judged { measured: None, outcome: Outcome::NotJudged, because: vec![(*why).to_owned()] };
+                return Judged {
+                    measured: None,
+                    outcome: Outcome::NotJudged,
+                    because: vec![(*why).to_owned()],
+                };
             }
         }
     }
@@ -182,7 +183,8 @@ fn overall(judged: &[Judged]) -> Outcome {
 /// The replication that tells most: of the first objective that is missed (or
 /// else unsure), the one whose value is nearest to the mean.
 fn typical(judged: &[Judged], values: &[Vec<Measured>]) -> usize {
-    let of = |outcome| judged.iter().position(|judged| judged.outcome == outcome && judged.measured.is_some());
+    let of =
+        |outcome| judged.iter().position(|judged| judged.outcome == outcome && judged.measured.is_some());
     let Some(index) = of(Outcome::Missed).or_else(|| of(Outcome::Unsure)) else { return 0 };
     let mean = judged[index].measured.map_or(0.0, |estimate| estimate.value);
     let distance = |value: &Measured| match value {

@@ -74,13 +74,17 @@ pub(super) fn top_cause(traffic: &Traffic) -> Option<Cause> {
 }
 
 fn worst(externals: BTreeSet<usize>, traffic: &[Traffic]) -> Option<usize> {
-    externals.into_iter().filter(|index| traffic[*index].failed() > 0).max_by_key(|index| traffic[*index].failed())
+    externals
+        .into_iter()
+        .filter(|index| traffic[*index].failed() > 0)
+        .max_by_key(|index| traffic[*index].failed())
 }
 
 /// The workloads and external services that a workload calls.
 fn callees(scenario: &Scenario, workload: usize) -> (BTreeSet<usize>, BTreeSet<usize>) {
     let (mut workloads, mut externals) = (BTreeSet::new(), BTreeSet::new());
-    let steps = scenario.workloads[workload].behaviour.operations.iter().flat_map(|operation| &operation.steps);
+    let steps =
+        scenario.workloads[workload].behaviour.operations.iter().flat_map(|operation| &operation.steps);
     for step in steps {
         let calls = match step {
             Step::Compute(_) | Step::Wait(_) => &[][..],

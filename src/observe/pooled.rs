@@ -153,7 +153,10 @@ impl Span {
     }
 }
 
-fn merged<'run>(runs: &'run [Observations], of: impl Fn(&'run Observations) -> &'run Vec<Traffic>) -> Vec<Traffic> {
+fn merged<'run>(
+    runs: &'run [Observations],
+    of: impl Fn(&'run Observations) -> &'run Vec<Traffic>,
+) -> Vec<Traffic> {
     let mut all = vec![Traffic::default(); of(&runs[0]).len()];
     for run in runs {
         for (sum, traffic) in all.iter_mut().zip(of(run)) {

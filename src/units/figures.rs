@@ -75,8 +75,12 @@ pub fn amount(number: f64) -> String {
 
 /// Memory in binary units: `512 MiB`, `1.5 GiB`.
 pub fn bytes(number: f64) -> String {
-    const UNITS: [(f64, &str); 4] =
-        [((1_u64 << 40) as f64, "TiB"), ((1 << 30) as f64, "GiB"), ((1 << 20) as f64, "MiB"), (1024.0, "KiB")];
+    const UNITS: [(f64, &str); 4] = [
+        ((1_u64 << 40) as f64, "TiB"),
+        ((1 << 30) as f64, "GiB"),
+        ((1 << 20) as f64, "MiB"),
+        (1024.0, "KiB"),
+    ];
     match UNITS.iter().find(|(size, _)| number.abs() >= *size) {
         None => format!("{number:.0} B"),
         Some((size, unit)) => format!("{} {unit}", amount(number / size)),

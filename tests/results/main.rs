@@ -1,0 +1,4 @@
+//! From observations to what people see, on made-up observations.
+
+mod judging;
+mod made_up;
