@@ -13,6 +13,7 @@ mod path;
 
 pub use estimate::Estimate;
 pub use finding::Finding;
+pub use measure::cost_per_month;
 
 use crate::observe::{Observations, Pooled};
 use crate::scenario::{Comparison, Objective, Scenario};
