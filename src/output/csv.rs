@@ -10,8 +10,17 @@ use crate::scenario::Scenario;
 /// that ends at `t_seconds`, which count from the start of the warm-up.
 pub fn time_series(scenario: &Scenario, runs: &[Observations]) -> Vec<u8> {
     let mut header = [
-        "replication", "t_seconds", "users", "requests", "failed", "p50_seconds", "p95_seconds", "p99_seconds",
-        "nodes", "pods", "pending_pods",
+        "replication",
+        "t_seconds",
+        "users",
+        "requests",
+        "failed",
+        "p50_seconds",
+        "p95_seconds",
+        "p99_seconds",
+        "nodes",
+        "pods",
+        "pending_pods",
     ]
     .map(str::to_owned)
     .to_vec();
@@ -52,8 +61,15 @@ pub fn decisions(scenario: &Scenario, runs: &[Observations]) -> Vec<u8> {
 }
 
 const WORKLOAD_COLUMNS: [&str; 9] = [
-    "desired", "ready", "cpu_cores", "cpu_request_cores", "cpu_limit_cores", "memory_bytes", "memory_request_bytes",
-    "memory_limit_bytes", "failed",
+    "desired",
+    "ready",
+    "cpu_cores",
+    "cpu_request_cores",
+    "cpu_limit_cores",
+    "memory_bytes",
+    "memory_request_bytes",
+    "memory_limit_bytes",
+    "failed",
 ];
 
 fn series_row(run: &Observations, row: usize) -> Vec<String> {

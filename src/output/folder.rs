@@ -108,7 +108,12 @@ impl Places {
             hidden.push(suffix);
             hidden
         };
-        Ok(Self { target: target.to_owned(), aside: parent.join(beside(".old")), fresh_prefix: beside(".new-"), parent })
+        Ok(Self {
+            target: target.to_owned(),
+            aside: parent.join(beside(".old")),
+            fresh_prefix: beside(".new-"),
+            parent,
+        })
     }
 
     /// Puts results back that a killed run had put aside.

@@ -10,6 +10,7 @@ pub mod folder;
 mod number;
 pub mod raster;
 pub mod table;
+mod text;
 pub mod verdict;
 
 pub use folder::FolderError;
@@ -43,7 +44,11 @@ pub fn workload_names(scenario: &Scenario) -> Vec<String> {
     let all = &scenario.workloads;
     let twice = |name: &str| all.iter().filter(|workload| workload.name == name).count() > 1;
     let name = |workload: &crate::scenario::Workload| {
-        if twice(&workload.name) { format!("{}/{}", workload.namespace, workload.name) } else { workload.name.clone() }
+        if twice(&workload.name) {
+            format!("{}/{}", workload.namespace, workload.name)
+        } else {
+            workload.name.clone()
+        }
     };
     all.iter().map(name).collect()
 }

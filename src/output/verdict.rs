@@ -317,7 +317,9 @@ pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -
         objectives: objectives.map(|(asked, judged)| objective(scenario, asked, judged)).collect(),
         workloads: workloads.collect(),
         journeys: journeys.map(|(what, seen)| (what.name.clone(), journey(&pooled, seen))).collect(),
-        external_services: externals.map(|(what, seen)| (what.name.clone(), external(&pooled, seen))).collect(),
+        external_services: externals
+            .map(|(what, seen)| (what.name.clone(), external(&pooled, seen)))
+            .collect(),
         cluster: ClusterData {
             nodes: span(pooled.nodes),
             pods: span(pooled.pods),
@@ -370,7 +372,11 @@ fn objective(scenario: &Scenario, asked: &Objective, judged: &Judged) -> Objecti
     ObjectiveData {
         name: asked.name.clone(),
         indicator: indicator(asked.indicator),
-        quantile: if let Indicator::Latency { quantile } = asked.indicator { Some(Number(quantile)) } else { None },
+        quantile: if let Indicator::Latency { quantile } = asked.indicator {
+            Some(Number(quantile))
+        } else {
+            None
+        },
         scope: scope(scenario, &asked.scope),
         comparison: asked.comparison.to_string(),
         goal: Number(asked.goal),

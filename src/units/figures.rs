@@ -44,7 +44,7 @@ pub fn seconds(length: f64) -> String {
         below if below < 0.000_999_5 => format!("{} ms", significant(length * 1e3, 2)),
         below if below < 0.999_5 => format!("{} ms", significant(length * 1e3, 3)),
         below if below < 119.5 => format!("{} s", significant(length, 3)),
-        below if below < 7_170.0 => format!("{:.0} min", length / 60.0),
+        below if below < 3_570.0 => format!("{:.0} min", length / 60.0),
         _ => {
             let minutes = (length / 60.0).round();
             match minutes % 60.0 {
@@ -154,6 +154,7 @@ mod tests {
             (seconds(2_820.0), "47 min"),
             (seconds(7_500.0), "2 h 5 min"),
             (seconds(7_199.0), "2 h"),
+            (seconds(3_600.0), "1 h"),
             (clock(SimTime::from_nanos(750_600_000_000)), "0:12:31"),
             (amount(4.9), "4.9"),
             (amount(0.000_5), "0.0005"),

@@ -2,3 +2,4 @@
 
 mod judging;
 mod made_up;
+mod showing;
