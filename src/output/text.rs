@@ -32,7 +32,7 @@ pub(super) fn wrapped(first: &str, text: &str, width: usize) -> Vec<String> {
     let mut fresh = true;
     for word in glued(text) {
         let line = lines.last_mut().expect("there is always a line");
-        if !fresh && length(line) + 1 + length(word) > width {
+        if !fresh && length(line) + 1 + length(&word) > width {
             lines.push(format!("{indent}{word}"));
             continue;
         }
