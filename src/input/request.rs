@@ -38,13 +38,9 @@ pub struct Request {
     pub users: Option<f64>,
     /// Observed time.
     pub duration: Option<SimDuration>,
-    /// The Kubernetes release; [`NEWEST`] where absent.
+    /// The Kubernetes release; the newest known where absent.
     pub version: Option<Version>,
 }
-
-/// The release whose rules apply when none is asked for: the newest that the
-/// rules know.
-pub const NEWEST: Version = Version { minor: 37 };
 
 /// A scenario, and what else came of reading it.
 #[derive(Debug)]
@@ -105,7 +101,7 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
         documents,
         asked: Asked { users: request.users, duration: request.duration, trace },
         profile: request.profile.clone(),
-        version: request.version.unwrap_or(NEWEST),
+        version: request.version.unwrap_or_default(),
         name: name_of(&request.manifests),
     };
     match assemble(parts, &mut problems) {

@@ -70,7 +70,7 @@ impl Page<'_> {
             seconds(scenario.horizon.as_secs_f64()),
             seconds(scenario.warm_up.as_secs_f64()),
             scenario.cluster.name,
-            scenario.version.minor,
+            scenario.version.minor(),
         );
         let how = format!(
             "seed {}, {}, {} confidence, fingerprint {}",
