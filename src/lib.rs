@@ -17,10 +17,14 @@
 //! | [`service`] | one pod at work |
 //! | [`world`] | everything that changes in a run |
 //! | [`observe`] | what a run leaves behind |
+//! | [`judge`] | facts against goals: met, missed or unsure, and why |
+//! | [`output`] | the verdict as data, pages, charts, and their folder |
 
 pub mod input;
+pub mod judge;
 pub mod k8s;
 pub mod observe;
+pub mod output;
 pub mod scenario;
 pub mod service;
 pub mod sim;

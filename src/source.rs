@@ -123,6 +123,6 @@ mod tests {
         assert_eq!(sources.describe(&place(12..13)), "second.yaml:2:1");
         assert_eq!(sources.line(&place(9..10)), (1, 0..10));
         assert_eq!(sources.slice(&place(12..13)), "b");
-        assert_eq!(sources.position(&place(999..1000)), (2, 1));
+        assert_eq!(sources.position(&place(999..1000)), (2, 5));
     }
 }

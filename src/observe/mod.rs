@@ -4,11 +4,13 @@
 
 pub mod histogram;
 pub mod level;
+pub mod pooled;
 pub mod recorder;
 pub mod series;
 
 pub use histogram::Histogram;
 pub use level::Level;
+pub use pooled::{Pooled, PooledWorkload, Span};
 pub use recorder::{ClusterRow, Recorder, WorkloadRow};
 pub use series::{Series, WorkloadSeries};
 

@@ -3,6 +3,7 @@
 //! This is the ground floor: it imports nothing of ours, and every room may
 //! import it.
 
+pub mod figures;
 pub mod resources;
 pub mod time;
 

@@ -14,10 +14,10 @@ use crate::observe::{Decision, MomentKind};
 use crate::scenario::PodTemplate;
 use crate::units::SimTime;
 use crate::world::context::Context;
-use crate::world::controllers;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{Pod, State};
+use crate::world::workloads;
 
 /// One pass over one HPA.
 pub fn synced(state: &mut State, cx: &mut Context, hpa: usize) {
@@ -53,7 +53,7 @@ pub fn synced(state: &mut State, cx: &mut Context, hpa: usize) {
     answer.settle(&pass, memory, true);
     note(state, cx, hpa, &answer);
     if answer.write && answer.replicas != answer.current {
-        controllers::scale(state, cx, workload as u32, answer.replicas);
+        workloads::scale(state, cx, workload as u32, answer.replicas);
     }
     cx.agenda.after(state.settings.sync_period, Event::HpaSynced(hpa as u32));
 }

@@ -1,5 +1,7 @@
 //! What every handler may touch besides the state: agenda, recorder, chance.
 
+use std::collections::VecDeque;
+
 use crate::observe::Recorder;
 use crate::sim::agenda::Agenda;
 use crate::sim::random::{Sampler, Seed, Stream};
@@ -19,6 +21,8 @@ pub struct Context {
     pub streams: Streams,
     /// Tables for the cluster's own times.
     pub times: Times,
+    /// What follows at once from the event being handled.
+    follows: VecDeque<Event>,
 }
 
 /// One stream for each kind of thing that happens in order.
@@ -71,6 +75,25 @@ impl Streams {
 }
 
 impl Context {
+    /// A context at time zero.
+    pub fn new(seed: Seed, seen: Recorder, times: Times) -> Self {
+        let (agenda, follows) = (Agenda::default(), VecDeque::new());
+        Self { agenda, seen, seed, streams: Streams::new(seed), times, follows }
+    }
+
+    /// Something follows at once, in a part that the present one doesn't know:
+    /// it is handled right after the present handler, at the same instant.
+    #[inline]
+    pub fn raise(&mut self, event: Event) {
+        self.follows.push_back(event);
+    }
+
+    /// The next thing that follows from what was handled.
+    #[inline]
+    pub fn next_raised(&mut self) -> Option<Event> {
+        self.follows.pop_front()
+    }
+
     /// The present moment.
     pub fn now(&self) -> SimTime {
         self.agenda.now()

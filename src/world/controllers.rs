@@ -5,39 +5,11 @@ use crate::k8s::statefulset::{self, Action, Health, StatefulSetView, Update};
 use crate::scenario::Kind;
 use crate::service::Station;
 use crate::sim::random::draw;
-use crate::units::{MilliCpu, SimDuration, SimTime};
+use crate::units::{MilliCpu, SimTime};
 use crate::world::context::Context;
-use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{ContainerState, NodeLife, Pod, Reported, State};
-use crate::world::{endpoints, kubelet, nodes, scheduler};
-
-/// From a change to the controller's answer: watch, queue and API calls. Drawn
-/// from half to one and a half times this.
-const CONTROLLER_LAG: SimDuration = SimDuration::from_millis(100);
-
-/// Sees to it that a workload's controller looks at its pods soon.
-pub fn soon(state: &mut State, cx: &mut Context, workload: u32) {
-    let one = &mut state.workloads[workload as usize];
-    if !one.sync_due {
-        one.sync_due = true;
-        let lag = CONTROLLER_LAG.scale(0.5 + cx.streams.delays.unit());
-        cx.agenda.after(lag, Event::WorkloadSynced(workload));
-    }
-}
-
-/// A workload shall have another number of replicas.
-pub fn scale(state: &mut State, cx: &mut Context, workload: u32, replicas: u32) {
-    state.workloads[workload as usize].desired = replicas;
-    note_replicas(state, cx, workload);
-    soon(state, cx, workload);
-}
-
-/// Takes a workload's replica counts down.
-pub fn note_replicas(state: &State, cx: &mut Context, workload: u32) {
-    let one = &state.workloads[workload as usize];
-    cx.seen.replicas(cx.agenda.now(), workload as usize, one.ready, one.desired);
-}
+use crate::world::{kubelet, scheduler, workloads};
 
 /// A controller looks at its pods.
 pub fn synced(state: &mut State, cx: &mut Context, workload: u32) {
@@ -158,11 +130,11 @@ fn sync_daemon_set(state: &mut State, cx: &mut Context, workload: u32) {
     };
     state.workloads[workload as usize].desired = nodes.len() as u32;
     for node in nodes {
-        if !has(state, node) && nodes::takes(state, workload, node) {
+        if !has(state, node) && state.takes(workload, node) {
             create(state, cx, workload, node);
         }
     }
-    note_replicas(state, cx, workload);
+    workloads::note_replicas(state, cx, workload);
 }
 
 /// Makes a pod and queues it for the scheduler.
@@ -212,11 +184,4 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32) ->
     let id = PodId { index, generation };
     state.workloads[workload as usize].pods.push(id);
     id
-}
-
-/// A pod object is gone: its controller and the scheduler take note.
-pub fn removed(state: &mut State, cx: &mut Context, workload: u32, id: PodId) {
-    state.workloads[workload as usize].pods.retain(|other| *other != id);
-    endpoints::changed(state, cx, workload);
-    soon(state, cx, workload);
 }

@@ -3,6 +3,7 @@
 //! An event names a fact in the past tense. [`super::World::dispatch`] is the only
 //! place where an event meets its handler.
 
+use crate::observe::Cause;
 use crate::world::ids::{FrameId, PodId};
 
 /// Something that happened, or will have when its time comes.
@@ -15,6 +16,11 @@ pub enum Event {
     JourneyDue,
     /// The number of users may have changed.
     PopulationChanged,
+
+    /// A user's request was answered.
+    RequestAnswered(u32),
+    /// A user's request failed for good.
+    RequestFailed(u32, Cause),
 
     // Requests.
     /// A call reached its pod.
@@ -31,6 +37,16 @@ pub enum Event {
     DeadlineCame(u16),
 
     // Pods.
+    /// The scheduler has bound a pod.
+    PodBound(PodId),
+    /// The process has started up and listens.
+    StartUpEnded(PodId),
+    /// A probe was answered, well or badly.
+    ProbeAnswered(PodId, u8, bool),
+    /// A pod uses more memory than its limit.
+    MemoryExceeded(PodId),
+    /// A pod that was told to end has nothing left to do.
+    PodDrained(PodId),
     /// The kubelet has set a pod up; its container starts.
     ContainerStarted(PodId),
     /// The start-up's waiting part is over; its CPU part begins.
@@ -120,6 +136,13 @@ impl Event {
             Self::NodeAutoscalerRan => (31, 0),
             Self::KarpenterBatched => (36, 0),
             Self::NodeEmptied(node) => (37, node),
+            Self::RequestAnswered(user) => (38, user),
+            Self::RequestFailed(user, cause) => (40 + cause as u64, user),
+            Self::PodBound(pod) => (50, pod.index),
+            Self::StartUpEnded(pod) => (51, pod.index),
+            Self::ProbeAnswered(pod, kind, good) => (52 + u64::from(kind) * 2 + u64::from(good), pod.index),
+            Self::MemoryExceeded(pod) => (58, pod.index),
+            Self::PodDrained(pod) => (59, pod.index),
             Self::NodeReady(node) => (32, node),
             Self::WarmUpEnded => (33, 0),
             Self::StepEnded => (34, 0),

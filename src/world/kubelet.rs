@@ -9,19 +9,16 @@ use crate::k8s::restart::{Policy, Restart};
 use crate::k8s::termination::{Ending, endings};
 use crate::observe::{Cause, MomentKind};
 use crate::scenario::Container;
-use crate::service::Job;
 use crate::service::Station;
 use crate::sim::random::draw;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
+use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
-use crate::world::requests::{self, Caller, Frame, Phase};
+use crate::world::requests::{self, START_UP};
 use crate::world::state::{ContainerState, NodeLife, Pod, State};
-use crate::world::{controllers, endpoints, nodes, scheduler};
-
-/// The station's job that is the start-up's CPU work.
-pub const START_UP: Job = Job(u32::MAX);
+use crate::world::{endpoints, scheduler, workloads};
 
 /// The kubelet notices a container's end at its next relist (PLEG, 1 s).
 const RELIST: SimDuration = SimDuration::from_secs(1);
@@ -102,7 +99,7 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     let container = serving(state, workload);
     let behaviour = &state.spec(workload).behaviour;
     let limit = state.workloads[workload as usize].cpu_limit;
-    let size = node.map(|node| nodes::cpu_of(state, node)).unwrap_or_default();
+    let size = node.map(|node| state.cpu_of(node)).unwrap_or_default();
     let phase = draw(cx.seed.key("quota periods"), u64::from(uid));
     let station = Station::new(now, behaviour.threads, limit, size, phase);
     let Some(pod) = state.pod_mut(id) else { return };
@@ -125,7 +122,7 @@ pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u32)
     }
     let work = cx.times.start_work[pod.workload as usize].at(cx.streams.starts.bits());
     if work == SimDuration::ZERO {
-        listening(state, cx, id);
+        listening(state, id);
         return;
     }
     pod.station.add(cx.agenda.now(), START_UP, work);
@@ -133,7 +130,7 @@ pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u32)
 }
 
 /// The process has started up: it accepts connections.
-pub fn listening(state: &mut State, _cx: &mut Context, id: PodId) {
+pub fn listening(state: &mut State, id: PodId) {
     if let Some(pod) = state.pod_mut(id) {
         pod.listens = true;
     }
@@ -283,24 +280,20 @@ pub fn set_ready(state: &mut State, cx: &mut Context, id: PodId, ready: bool) ->
     let workload = pod.workload;
     let one = &mut state.workloads[workload as usize];
     one.ready = one.ready + u32::from(counts) - u32::from(counted);
-    controllers::note_replicas(state, cx, workload);
+    workloads::note_replicas(state, cx, workload);
     endpoints::changed(state, cx, workload);
     if matches!(state.spec(workload).kind, crate::scenario::Kind::StatefulSet { .. }) {
-        controllers::soon(state, cx, workload);
+        workloads::soon(state, cx, workload);
     }
     true
-}
-
-/// Whether a pod uses more memory than its container's limit.
-pub fn over_memory(state: &State, id: PodId) -> bool {
-    let Some(pod) = state.pod(id) else { return false };
-    let Some(limit) = state.workloads[pod.workload as usize].memory_limit else { return false };
-    pod.memory(&state.spec(pod.workload).behaviour, state.users_per_pod(pod.workload)) > limit
 }
 
 /// The kernel kills the container.
 pub fn out_of_memory(state: &mut State, cx: &mut Context, id: PodId) {
     let now = cx.now();
+    if !state.is_over_memory(id) {
+        return;
+    }
     let Some(pod) = state.pod(id) else { return };
     let workload = pod.workload as usize;
     if cx.seen.observing() {
@@ -379,7 +372,7 @@ pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
     let (ready, bound, runs) = (pod.ready, pod.node.is_some(), pod.runs());
     if ready {
         state.workloads[workload as usize].ready -= 1;
-        controllers::note_replicas(state, cx, workload);
+        workloads::note_replicas(state, cx, workload);
     }
     endpoints::changed(state, cx, workload);
     if !bound {
@@ -420,7 +413,7 @@ pub fn terminated(state: &mut State, cx: &mut Context, id: PodId) {
 /// After SIGTERM: has the process finished what it had begun?
 pub fn drained(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pod(id) else { return };
-    if pod.terminated && !pod.ending && pod.in_progress == 0 && pod.queue.is_empty() {
+    if pod.has_drained() {
         end_process(state, cx, id);
     }
 }
@@ -454,7 +447,7 @@ pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
     pod.deleting = true;
     if counted {
         state.workloads[workload as usize].ready -= 1;
-        controllers::note_replicas(state, cx, workload);
+        workloads::note_replicas(state, cx, workload);
     }
     requests::cut_off(state, cx, id, None);
     remove(state, cx, id);
@@ -484,5 +477,5 @@ pub fn remove(state: &mut State, cx: &mut Context, id: PodId) {
             scheduler::notice(state, cx, Change::PodGone);
         }
     }
-    controllers::removed(state, cx, pod.workload, id);
+    workloads::removed(state, cx, pod.workload, id);
 }

@@ -11,11 +11,13 @@ pub mod context;
 pub mod controllers;
 pub mod endpoints;
 pub mod event;
+pub mod frames;
 pub mod ids;
 pub mod kubelet;
 pub mod metrics;
 pub mod node_autoscaler;
 pub mod nodes;
+pub mod population;
 pub mod program;
 pub mod reports;
 pub mod requests;
@@ -23,6 +25,7 @@ pub mod scheduler;
 pub mod start;
 pub mod state;
 pub mod users;
+pub mod workloads;
 
 use crate::observe::{Observations, Stop};
 use crate::scenario::Scenario;
@@ -39,13 +42,17 @@ pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
     let mut events = 0_u64;
     let mut stopped = None;
     while let Some((time, event)) = cx.agenda.next() {
-        events += 1;
-        fingerprint.fold(time.as_nanos());
-        fingerprint.fold(event.code());
         if event == Event::Ended {
             break;
         }
-        dispatch(&mut state, &mut cx, event);
+        fingerprint.fold(time.as_nanos());
+        let mut next = Some(event);
+        while let Some(event) = next {
+            events += 1;
+            fingerprint.fold(event.code());
+            dispatch(&mut state, &mut cx, event);
+            next = cx.next_raised();
+        }
         if events.is_multiple_of(4_096) {
             stopped = beyond_limits(&state);
             if stopped.is_some() {
@@ -74,6 +81,8 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::UserThought(user) => users::thought(state, cx, user),
         Event::JourneyDue => users::journey_due(state, cx),
         Event::PopulationChanged => users::population_changed(state, cx),
+        Event::RequestAnswered(user) => users::answered(state, cx, user),
+        Event::RequestFailed(user, cause) => users::failed(state, cx, user, cause),
 
         Event::CallArrived(frame) => requests::arrived(state, cx, frame),
         Event::WorkEnded(pod, stamp) => requests::work_ended(state, cx, pod, stamp),
@@ -82,6 +91,11 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::BackoffEnded(frame) => requests::backoff_ended(state, cx, frame),
         Event::DeadlineCame(lane) => requests::deadline_came(state, cx, lane),
 
+        Event::PodBound(pod) => kubelet::bound(state, cx, pod),
+        Event::StartUpEnded(pod) => kubelet::listening(state, pod),
+        Event::ProbeAnswered(pod, kind, good) => kubelet::probe_answered(state, cx, pod, kind, good),
+        Event::MemoryExceeded(pod) => kubelet::out_of_memory(state, cx, pod),
+        Event::PodDrained(pod) => kubelet::drained(state, cx, pod),
         Event::ContainerStarted(pod) => kubelet::container_started(state, cx, pod),
         Event::StartUpWaited(pod, run) => kubelet::start_up_waited(state, cx, pod, run),
         Event::ProbeTicked(pod, kind) => kubelet::probe_ticked(state, cx, pod, kind as usize),

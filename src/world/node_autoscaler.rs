@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::k8s::node_autoscaling::back_off::BackOff;
 use crate::k8s::node_autoscaling::consolidation::{Consolidation, Market, Owned, consolidate};
-use crate::k8s::node_autoscaling::karpenter::{Batch, Offering, provision};
-use crate::k8s::node_autoscaling::scale_down::{
-    DownSettings, Looked, NodeFacts, PodFacts, ScaleDownMemory, scale_down,
-};
+use crate::k8s::node_autoscaling::karpenter::{Offering, provision};
+use crate::k8s::node_autoscaling::scale_down::{DownSettings, Looked, NodeFacts, PodFacts, scale_down};
 use crate::k8s::node_autoscaling::scale_up::{NodeGroup, Pending, ScaleUp, UpSettings, scale_up};
 use crate::k8s::placement::{ClusterView, PodView};
 use crate::observe::MomentKind;
@@ -28,15 +26,6 @@ const DELETE_DELAY: SimDuration = SimDuration::from_secs(5);
 const VALIDATION: SimDuration = SimDuration::from_secs(15);
 /// Karpenter disrupts at most so many percent of its nodes at a time.
 const KARPENTER_BUDGET: u32 = 10;
-
-/// What a node autoscaler remembers.
-#[derive(Clone, Debug, Default)]
-pub struct NodeAutoscaler {
-    down: ScaleDownMemory,
-    batch: Batch,
-    /// Pods already noticed, by UID: the first free number.
-    noticed: u32,
-}
 
 /// Starts the loop, where there is one.
 pub fn start(state: &State, cx: &mut Context) {
@@ -63,7 +52,7 @@ fn pending(state: &State) -> Vec<Pending> {
         .filter(|pod| pod.unschedulable_since.is_some())
         .map(|pod| {
             let kind = state.workloads[pod.workload as usize].kind;
-            let only_node = nodes::made_for(state, pod.workload, pod.ordinal);
+            let only_node = state.made_for(pod.workload, pod.ordinal);
             let view = PodView { id: pod.uid as usize, kind, only_node, nominated: None };
             Pending { pod: view, created: pod.created }
         })
@@ -275,7 +264,7 @@ fn retire(state: &mut State, cx: &mut Context, place: usize, pods: &[usize]) {
 }
 
 fn retire_after(state: &mut State, cx: &mut Context, place: usize, pods: &[usize], delay: SimDuration) {
-    let Some(node) = nodes::at_place(state, place) else { return };
+    let Some(node) = state.node_at(place) else { return };
     state.nodes[node as usize].leaving = true;
     state.scheduler.cluster.change_node(place, |shape| shape.unschedulable = true);
     let here: Vec<PodId> = state.nodes[node as usize].pods.clone();

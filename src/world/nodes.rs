@@ -5,11 +5,11 @@ use crate::k8s::placement::queue::Change;
 use crate::k8s::placement::{Amounts, NodeShape};
 use crate::observe::MomentKind;
 use crate::scenario::{Kind, NodePool};
-use crate::units::{MilliCpu, SimDuration};
+use crate::units::SimDuration;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::state::{Node, NodeLife, State};
-use crate::world::{controllers, kubelet, scheduler};
+use crate::world::{kubelet, scheduler, workloads};
 
 /// Orders a node of a pool; it is not there yet.
 pub fn order(state: &mut State, pool: u32) -> u32 {
@@ -60,7 +60,7 @@ pub fn join(state: &mut State, cx: &mut Context, node: u32) {
     cx.agenda.after(SimDuration::from_nanos(phase), Event::NodeSampled(node));
     for workload in 0..state.scenario.workloads.len() as u32 {
         if matches!(state.spec(workload).kind, Kind::DaemonSet) {
-            controllers::soon(state, cx, workload);
+            workloads::soon(state, cx, workload);
         }
     }
 }
@@ -71,32 +71,6 @@ pub fn ready(state: &mut State, cx: &mut Context, node: u32) {
     let text = format!("node {} joined", state.nodes[node as usize].name);
     cx.seen.moment(cx.agenda.now(), MomentKind::NodeAdded, None, text);
     scheduler::notice(state, cx, Change::NodeBetter);
-}
-
-/// The node at a scheduler's place.
-pub fn at_place(state: &State, place: usize) -> Option<u32> {
-    state.nodes.iter().position(|node| node.place == Some(place)).map(|node| node as u32)
-}
-
-/// CPU of a node.
-pub fn cpu_of(state: &State, node: u32) -> MilliCpu {
-    state.scenario.cluster.pools[state.nodes[node as usize].pool as usize].cpu
-}
-
-/// The scheduler's place of the node that a DaemonSet's pod is made for.
-pub fn made_for(state: &State, workload: u32, ordinal: u32) -> Option<usize> {
-    match state.spec(workload).kind {
-        Kind::DaemonSet => state.nodes.get(ordinal as usize)?.place,
-        _ => None,
-    }
-}
-
-/// Whether a DaemonSet wants a pod on a node: its node selector and taints decide.
-pub fn takes(state: &State, workload: u32, node: u32) -> bool {
-    let wishes = &state.spec(workload).template.wishes;
-    let Some(place) = state.nodes[node as usize].place else { return false };
-    let labels = &state.scheduler.cluster.node(place).shape.labels;
-    wishes.node_selector.iter().all(|(key, value)| labels.get(key) == Some(value))
 }
 
 /// How many nodes are ready, and what they cost per hour.

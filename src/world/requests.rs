@@ -4,18 +4,17 @@
 //! a probe. A caller that gives up detaches the frame; the callee works on, as
 //! servers do.
 
-use std::collections::VecDeque;
-
 use crate::observe::Cause;
 use crate::service::Job;
 use crate::sim::random::{draw, unit};
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
+use crate::world::endpoints;
 use crate::world::event::Event;
+use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::program::{StepCode, TargetCode};
 use crate::world::state::{Pod, State};
-use crate::world::{endpoints, kubelet, users};
 
 /// What a draw of a request is for; a step's number is added where it matters.
 mod purpose {
@@ -35,90 +34,12 @@ mod purpose {
     pub const ERROR: u64 = 7 << 40;
 }
 
+/// The station's job that is the start-up's CPU work.
+pub const START_UP: Job = Job(u32::MAX);
+
 /// How often ingress-nginx tries another endpoint after a failed connection
 /// (`proxy-next-upstream-tries` counts the first one, too).
 const INGRESS_TRIES: u8 = 3;
-
-/// One attempt of one call.
-#[derive(Clone, Copy, Debug)]
-pub struct Frame {
-    /// Who waits for it.
-    pub caller: Caller,
-    /// The call, by its number in the program.
-    pub call: u32,
-    /// Attempts before this one.
-    pub attempt: u8,
-    /// Connections tried for this attempt by the ingress.
-    pub connections: u8,
-    /// Where it stands.
-    pub phase: Phase,
-    /// Whether the answer on its way back is a failure.
-    pub failed: Option<Cause>,
-    /// The pod that serves it.
-    pub pod: PodId,
-    /// The next step (absolute number in the program).
-    pub step: u32,
-    /// Calls of the present step that aren't answered yet.
-    pub outstanding: u32,
-    /// Everything random about it follows from this.
-    pub key: u64,
-    /// When this attempt was sent.
-    pub sent: SimTime,
-    /// When it reached the pod.
-    pub arrived: SimTime,
-    /// When it got a place.
-    pub begun: SimTime,
-}
-
-/// Who waits for a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
-    /// Nobody any more.
-    Nobody,
-    /// A user.
-    User(u32),
-    /// A frame of another operation.
-    Frame(FrameId),
-    /// The kubelet: 0 startup, 1 readiness, 2 liveness.
-    Probe(u8),
-}
-
-/// Where a frame stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// On its way to the pod, or with an external service.
-    Travelling,
-    /// In the pod, waiting for a place.
-    Queued,
-    /// Using CPU.
-    Computing,
-    /// In a wait step.
-    Waiting,
-    /// Waiting for calls.
-    Calling,
-    /// The answer is on its way back.
-    Answering,
-    /// Waiting before it is sent (again).
-    BackingOff,
-    /// Swallowed by a dead node: no answer will ever come.
-    Lost,
-}
-
-impl Phase {
-    /// Whether the frame holds a place in its pod.
-    pub fn holds_place(self) -> bool {
-        matches!(self, Self::Computing | Self::Waiting | Self::Calling)
-    }
-}
-
-const NO_POD: PodId = PodId { index: u32::MAX, generation: 0 };
-
-/// Deadlines of one timeout: in order, because the timeout is always the same.
-#[derive(Clone, Debug, Default)]
-pub struct Lane {
-    deadlines: VecDeque<(SimTime, FrameId)>,
-    armed: bool,
-}
 
 /// Sends a call: its first attempt or a further one.
 pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, attempt: u8, key: u64) {
@@ -278,8 +199,8 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId) {
     let pod_id = frame.pod;
     let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
     pod.in_progress += 1;
-    if kubelet::over_memory(state, pod_id) {
-        kubelet::out_of_memory(state, cx, pod_id);
+    if state.is_over_memory(pod_id) {
+        cx.raise(Event::MemoryExceeded(pod_id));
         return;
     }
     next_step(state, cx, id);
@@ -354,8 +275,8 @@ pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId, stamp: u32
     while let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation)
         && let Some(job) = pod.station.take_ended(cx.agenda.now())
     {
-        if job == kubelet::START_UP {
-            kubelet::listening(state, cx, pod_id);
+        if job == START_UP {
+            cx.raise(Event::StartUpEnded(pod_id));
         } else if let Some((generation, frame)) = state.frames.at_mut(job.0) {
             frame.step += 1;
             next_step(state, cx, FrameId { index: job.0, generation });
@@ -421,7 +342,7 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
         Caller::Probe(kind) => {
             let pod = frame.pod;
             state.frames.remove(id.index, id.generation);
-            kubelet::probe_answered(state, cx, pod, kind, failed.is_none());
+            cx.raise(Event::ProbeAnswered(pod, kind, failed.is_none()));
         }
         Caller::User(_) | Caller::Frame(_) => {
             let from_outside = matches!(frame.caller, Caller::User(_));
@@ -437,7 +358,7 @@ pub fn answer_arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.remove(id.index, id.generation) else { return };
     match (frame.failed, frame.caller) {
         (Some(cause), caller) => attempt_failed(state, cx, caller, &frame, cause),
-        (None, Caller::User(user)) => users::answered(state, cx, user),
+        (None, Caller::User(user)) => cx.raise(Event::RequestAnswered(user)),
         (None, Caller::Frame(parent)) => call_done(state, cx, parent),
         (None, Caller::Nobody | Caller::Probe(_)) => {}
     }
@@ -484,7 +405,7 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
         return;
     }
     match caller {
-        Caller::User(user) => users::failed(state, cx, user, cause),
+        Caller::User(user) => cx.raise(Event::RequestFailed(user, cause)),
         Caller::Frame(parent) if code.required => {
             let pod = state.frames.get(parent.index, parent.generation).map(|frame| frame.pod);
             fail(state, cx, parent, Cause::Dependency);
@@ -568,7 +489,9 @@ pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
         }
     }
     watch(state, cx, id);
-    kubelet::drained(state, cx, id);
+    if state.pod(id).is_some_and(Pod::has_drained) {
+        cx.raise(Event::PodDrained(id));
+    }
 }
 
 /// Puts the station's next end in, unless an event for it or before it is.

@@ -8,7 +8,6 @@ use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::State;
-use crate::world::{kubelet, nodes};
 
 /// One scheduling cycle: some hundred pods a second (behaviour.md G.2).
 const CYCLE: SimDuration = SimDuration::from_millis(5);
@@ -62,7 +61,7 @@ fn try_to_place(state: &mut State, cx: &mut Context, id: PodId) {
     match decide(state, cx, id) {
         Some(Outcome::Bound { node, .. }) => {
             bind(state, cx, id, node);
-            kubelet::bound(state, cx, id);
+            cx.raise(Event::PodBound(id));
         }
         Some(Outcome::Unschedulable(why)) => put_back(state, cx, id, &why),
         None => {}
@@ -81,7 +80,7 @@ fn decide(state: &mut State, cx: &mut Context, id: PodId) -> Option<Outcome> {
     let pod = state.pod(id)?;
     let (uid, workload) = (pod.uid, pod.workload);
     let kind = state.workloads[workload as usize].kind;
-    let only_node = nodes::made_for(state, workload, pod.ordinal);
+    let only_node = state.made_for(workload, pod.ordinal);
     let view = PodView { id: uid as usize, kind, only_node, nominated: None };
     let tie = cx.streams.ties.bits();
     let decision = schedule(&view, &state.scheduler.cluster, state.scheduler.scan_start, tie);
@@ -92,7 +91,7 @@ fn decide(state: &mut State, cx: &mut Context, id: PodId) -> Option<Outcome> {
 /// The pod gets its node.
 fn bind(state: &mut State, cx: &mut Context, id: PodId, place: usize) {
     let now = cx.now();
-    let Some(node) = nodes::at_place(state, place) else { return };
+    let Some(node) = state.node_at(place) else { return };
     let Some(pod) = state.pod_mut(id) else { return };
     (pod.node, pod.bound) = (Some(node), now);
     let waited = pod.unschedulable_since.take();

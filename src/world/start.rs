@@ -6,19 +6,19 @@ use crate::k8s::placement::{ClusterView, Containers, PodKind, Profile, Queue};
 use crate::k8s::version::ControllerSettings;
 use crate::observe::Recorder;
 use crate::scenario::{Kind, Scenario, Workload};
-use crate::sim::agenda::Agenda;
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
-use crate::world::context::{Context, Streams, Times};
+use crate::world::context::{Context, Times};
 use crate::world::event::Event;
+use crate::world::frames::Lane;
 use crate::world::ids::{Arena, PodId};
+use crate::world::population::Users;
 use crate::world::program::Program;
-use crate::world::requests::Lane;
 use crate::world::state::{
-    AutoscalerState, ExternalState, NodeLife, Proxy, Reported, Scheduler, State, WorkloadState,
+    AutoscalerState, ExternalState, NodeAutoscaler, NodeLife, Proxy, Reported, Scheduler, State,
+    WorkloadState,
 };
-use crate::world::users::{self, Users};
-use crate::world::{controllers, endpoints, kubelet, node_autoscaler, nodes, scheduler};
+use crate::world::{controllers, endpoints, kubelet, node_autoscaler, nodes, scheduler, users, workloads};
 
 /// Rows of a series: enough for a chart, whatever the run's length.
 const SERIES_ROWS: u64 = 720;
@@ -40,7 +40,7 @@ pub fn begin(scenario: &Scenario, seed: Seed) -> (State<'_>, Context) {
     }
     for workload in 0..scenario.workloads.len() as u32 {
         endpoints::settle(&mut state, workload);
-        controllers::note_replicas(&state, &mut cx, workload);
+        workloads::note_replicas(&state, &mut cx, workload);
     }
     first_events(&mut state, &mut cx);
     users::begin(&mut state, &mut cx);
@@ -81,7 +81,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
             due: false,
             waiting: std::collections::BTreeMap::new(),
         },
-        node_autoscaler: crate::world::node_autoscaler::NodeAutoscaler::default(),
+        node_autoscaler: NodeAutoscaler::default(),
         pods_created: 0,
     }
 }
@@ -143,7 +143,7 @@ fn context_of(scenario: &Scenario, seed: Seed) -> Context {
         scenario.externals.len(),
         series_step(scenario),
     );
-    Context { agenda: Agenda::default(), seen, seed, streams: Streams::new(seed), times }
+    Context::new(seed, seen, times)
 }
 
 /// The pods that a workload has when the run begins: those that find a node have
@@ -157,7 +157,7 @@ fn first_pods(state: &mut State, cx: &mut Context, workload: u32) {
         }
     };
     for ordinal in 0..count {
-        if matches!(state.spec(workload).kind, Kind::DaemonSet) && !nodes::takes(state, workload, ordinal) {
+        if matches!(state.spec(workload).kind, Kind::DaemonSet) && !state.takes(workload, ordinal) {
             continue;
         }
         let id = controllers::make(state, cx, workload, ordinal);

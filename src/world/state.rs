@@ -4,19 +4,20 @@ use std::collections::VecDeque;
 
 use crate::k8s::hpa::Memory;
 use crate::k8s::metrics::{ContainerSample, ContainerWindow};
+use crate::k8s::node_autoscaling::karpenter::Batch;
+use crate::k8s::node_autoscaling::scale_down::ScaleDownMemory;
 use crate::k8s::placement::{ClusterView, Queue};
 use crate::k8s::probe::Worker;
 use crate::k8s::restart::Backoff;
 use crate::k8s::token_bucket::TokenBucket;
 use crate::k8s::version::{ControllerSettings, Rules};
-use crate::scenario::{Behaviour, Scenario, Workload};
+use crate::scenario::{Behaviour, Kind, Scenario, Workload};
 use crate::service::Station;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
+use crate::world::frames::{Frame, Lane};
 use crate::world::ids::{Arena, FrameId, PodId};
-use crate::world::node_autoscaler::NodeAutoscaler;
+use crate::world::population::Users;
 use crate::world::program::Program;
-use crate::world::requests::{Frame, Lane};
-use crate::world::users::Users;
 
 /// All that changes in a run, and the scenario that doesn't.
 #[derive(Debug)]
@@ -144,6 +145,11 @@ impl Pod {
     /// Whether a connection finds someone who takes it.
     pub fn accepts(&self) -> bool {
         self.listens && !self.terminated
+    }
+
+    /// Whether SIGTERM has been sent and nothing is left to do.
+    pub fn has_drained(&self) -> bool {
+        self.terminated && !self.ending && self.in_progress == 0 && self.queue.is_empty()
     }
 
     /// Whether its container runs.
@@ -293,6 +299,17 @@ pub struct AutoscalerState {
     pub failing: bool,
 }
 
+/// What a node autoscaler remembers.
+#[derive(Clone, Debug, Default)]
+pub struct NodeAutoscaler {
+    /// cluster-autoscaler: which nodes are unneeded since when, and its cool-downs.
+    pub down: ScaleDownMemory,
+    /// Karpenter: the open batch.
+    pub batch: Batch,
+    /// Pods already noticed, by UID: the first free number.
+    pub noticed: u32,
+}
+
 /// The scheduler.
 #[derive(Debug)]
 pub struct Scheduler {
@@ -327,6 +344,39 @@ impl<'a> State<'a> {
     /// Whether a bound pod's node is without power or gone.
     pub fn node_is_dead(&self, node: Option<u32>) -> bool {
         node.is_some_and(|node| matches!(self.nodes[node as usize].life, NodeLife::Dead | NodeLife::Gone))
+    }
+
+    /// Whether a pod uses more memory than its container's limit.
+    pub fn is_over_memory(&self, id: PodId) -> bool {
+        let Some(pod) = self.pod(id) else { return false };
+        let Some(limit) = self.workloads[pod.workload as usize].memory_limit else { return false };
+        pod.memory(&self.spec(pod.workload).behaviour, self.users_per_pod(pod.workload)) > limit
+    }
+
+    /// The node at a scheduler's place.
+    pub fn node_at(&self, place: usize) -> Option<u32> {
+        self.nodes.iter().position(|node| node.place == Some(place)).map(|node| node as u32)
+    }
+
+    /// CPU of a node.
+    pub fn cpu_of(&self, node: u32) -> MilliCpu {
+        self.scenario.cluster.pools[self.nodes[node as usize].pool as usize].cpu
+    }
+
+    /// The scheduler's place of the node that a DaemonSet's pod is made for.
+    pub fn made_for(&self, workload: u32, ordinal: u32) -> Option<usize> {
+        match self.spec(workload).kind {
+            Kind::DaemonSet => self.nodes.get(ordinal as usize)?.place,
+            _ => None,
+        }
+    }
+
+    /// Whether a DaemonSet wants a pod on a node: its node selector decides.
+    pub fn takes(&self, workload: u32, node: u32) -> bool {
+        let wishes = &self.spec(workload).template.wishes;
+        let Some(place) = self.nodes[node as usize].place else { return false };
+        let labels = &self.scheduler.cluster.node(place).shape.labels;
+        wishes.node_selector.iter().all(|(key, value)| labels.get(key) == Some(value))
     }
 
     /// One way from a caller to a pod.

@@ -6,7 +6,9 @@ use crate::sim::random::{below, draw, unit};
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
-use crate::world::requests::{self, Caller};
+use crate::world::frames::Caller;
+use crate::world::population::newcomer;
+use crate::world::requests;
 use crate::world::state::State;
 
 /// How often the number of users follows the shape.
@@ -26,87 +28,6 @@ mod purpose {
     pub const PLACE: u64 = 4 << 40;
 }
 
-/// All users.
-#[derive(Clone, Debug)]
-pub struct Users {
-    all: Vec<User>,
-    /// Open population: places of users that are done.
-    free: Vec<u32>,
-    /// Closed population: users with a smaller number are wanted.
-    wanted: u32,
-    /// Users that are there.
-    present: u32,
-    /// Sums of the journeys' weights.
-    weights: Vec<f64>,
-    key: u64,
-    /// Journeys ever started by an open population.
-    started: u64,
-    /// The rate at which the arrival on the agenda is a candidate; 0 for none.
-    candidate_at: f64,
-}
-
-/// One user.
-#[derive(Clone, Copy, Debug)]
-struct User {
-    key: u64,
-    /// Requests and choices so far: a counter for draws.
-    count: u32,
-    journey: u32,
-    /// The visit, by its number in the program.
-    visit: u32,
-    /// How often the visit is still to be made.
-    left: u32,
-    /// When the present request was first sent.
-    asked: SimTime,
-    present: bool,
-}
-
-impl Users {
-    /// Nobody yet.
-    pub fn new(state_key: u64, weights: impl Iterator<Item = f64>) -> Self {
-        let mut sum = 0.0;
-        let weights = weights
-            .map(|weight| {
-                sum += weight;
-                sum
-            })
-            .collect();
-        Self {
-            all: Vec::new(),
-            free: Vec::new(),
-            wanted: 0,
-            present: 0,
-            weights,
-            key: state_key,
-            started: 0,
-            candidate_at: 0.0,
-        }
-    }
-
-    /// A place for the next user of an open population.
-    fn take_place(&mut self) -> u32 {
-        let fresh = newcomer(draw(self.key, self.started));
-        self.started += 1;
-        if let Some(place) = self.free.pop() {
-            self.all[place as usize] = fresh;
-            return place;
-        }
-        self.all.push(fresh);
-        self.all.len() as u32 - 1
-    }
-
-    /// How many users are there: thinking or waiting for an answer.
-    pub fn present(&self) -> f64 {
-        f64::from(self.present)
-    }
-
-    /// The journey that a random number chooses.
-    fn choose(&self, bits: u64) -> u32 {
-        let point = unit(bits) * self.weights.last().copied().unwrap_or(1.0);
-        self.weights.partition_point(|sum| *sum <= point).min(self.weights.len() - 1) as u32
-    }
-}
-
 /// The first users and arrivals of a run.
 pub fn begin(state: &mut State, cx: &mut Context) {
     match &state.scenario.demand.population {
@@ -121,10 +42,6 @@ pub fn begin(state: &mut State, cx: &mut Context) {
         }
         Population::Rate { .. } => next_arrival(state, cx),
     }
-}
-
-fn newcomer(key: u64) -> User {
-    User { key, count: 0, journey: 0, visit: 0, left: 0, asked: SimTime::ZERO, present: false }
 }
 
 /// How many users the shape asks for.
@@ -156,7 +73,7 @@ fn start_journey(state: &mut State, cx: &mut Context, user: u32, thinks: bool) {
     let one = &mut state.users.all[user as usize];
     if !one.present {
         one.present = true;
-        state.users.present += 1;
+        state.users.count += 1;
     }
     let one = &mut state.users.all[user as usize];
     one.count += 1;
@@ -192,7 +109,7 @@ fn meet_midway(state: &mut State, cx: &mut Context, user: u32) {
     (one.present, one.journey) = (true, journey);
     one.visit = state.program.first_visit[journey as usize] + at as u32;
     one.left = visits[at].times - done;
-    state.users.present += 1;
+    state.users.count += 1;
     think(state, cx, user, unit(draw(key, purpose::PLACE + 2)));
 }
 
@@ -222,7 +139,7 @@ fn leaves(state: &State, user: u32) -> bool {
 
 fn leave(state: &mut State, user: u32) {
     state.users.all[user as usize].present = false;
-    state.users.present -= 1;
+    state.users.count -= 1;
 }
 
 /// A user sends a request.

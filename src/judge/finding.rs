@@ -1,0 +1,365 @@
+//! What went wrong with each workload, in sentences with figures, and the
+//! setting that binds.
+
+use crate::observe::{Cause, MomentKind, Observations, Pooled, PooledWorkload};
+use crate::scenario::{Autoscaler, ProvisionedBy, Scenario, Workload};
+use crate::units::figures::{amount, bytes, clock, count, duration, percent, plural, seconds};
+use crate::units::{MilliCpu, SimDuration, SimTime};
+
+/// From this share of throttled quota periods on, a CPU limit is felt.
+const THROTTLED: f64 = 0.25;
+/// From this share of what it may use on, CPU counts as used up.
+const USED_UP: f64 = 0.9;
+/// From this 95th percentile on, waiting for a place in a pod is felt.
+const LONG_WAIT: f64 = 0.025;
+
+/// Something that went wrong with a workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Finding {
+    /// Index of the workload.
+    pub workload: usize,
+    /// What it is about; also its rank, the gravest first.
+    pub kind: Kind,
+    /// What happened, with figures and times.
+    pub text: String,
+    /// The setting that binds, as it stands: `spec.maxReplicas: 10 of HPA web`.
+    pub binds: Option<String>,
+}
+
+/// What a finding is about, the gravest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// Pods found no node.
+    Unschedulable,
+    /// Containers ran out of memory.
+    OutOfMemory,
+    /// The HPA wanted more than its maximum.
+    HeldAtMaximum,
+    /// There was no ready pod for a while.
+    NoReadyPod,
+    /// The HPA could not compute a metric.
+    MetricFailed,
+    /// Probes or crashes restarted containers.
+    Restarted,
+    /// CPU was used up or throttled.
+    ShortOfCpu,
+    /// Requests waited for a place in a pod.
+    Waited,
+    /// The HPA scaled, but later than the load.
+    ScaledLate,
+}
+
+/// All findings: times from the shown run, figures from all of them.
+pub(super) fn all(scenario: &Scenario, shown: &Observations, pooled: &Pooled) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (index, workload) in scenario.workloads.iter().enumerate() {
+        let view = View { scenario, shown, pooled, index, workload, seen: &pooled.workloads[index] };
+        findings.extend(view.unschedulable());
+        findings.extend(view.out_of_memory());
+        findings.extend(view.held_at_maximum());
+        findings.extend(view.no_ready_pod());
+        findings.extend(view.metric_failed());
+        findings.extend(view.restarted());
+        let held = findings.iter().any(|f| f.workload == index && f.kind == Kind::HeldAtMaximum);
+        let short = if held { None } else { view.short_of_cpu() };
+        let waited = view.waited();
+        if !held && (short.is_some() || waited.is_some()) {
+            findings.extend(view.scaled_late());
+        }
+        findings.extend(short);
+        findings.extend(waited);
+    }
+    findings.sort_by_key(|finding| (finding.kind, finding.workload));
+    findings
+}
+
+/// One workload and all that is known of it.
+struct View<'a> {
+    scenario: &'a Scenario,
+    shown: &'a Observations,
+    pooled: &'a Pooled,
+    index: usize,
+    workload: &'a Workload,
+    seen: &'a PooledWorkload,
+}
+
+impl View<'_> {
+    fn unschedulable(&self) -> Option<Finding> {
+        let waited = self.pooled.per_run(self.seen.pending_seconds);
+        if waited < 1.0 {
+            return None;
+        }
+        let words = self.seen.pending_because.as_deref().unwrap_or("no node fits");
+        let since = self.first(MomentKind::Unschedulable);
+        let text = format!(
+            "{}: pods waited {} in all for a node{}; the scheduler said \"{words}\"",
+            self.workload.name,
+            seconds(waited),
+            since.map_or(String::new(), |time| format!(", first at {}", clock(time))),
+        );
+        Some(self.finding(Kind::Unschedulable, text, Some(self.pools())))
+    }
+
+    fn out_of_memory(&self) -> Option<Finding> {
+        let kills = self.pooled.per_run(self.seen.oom_kills as f64);
+        if self.seen.oom_kills == 0 {
+            return None;
+        }
+        let limit = self.limit(|limits| limits.memory.map(|bytes| bytes.0));
+        let text = format!(
+            "{}: {} a run killed for running out of memory; the largest pod held {}{}",
+            self.workload.name,
+            if kills > 0.95 && kills < 1.05 {
+                "1 container".to_owned()
+            } else {
+                format!("{} containers", count(kills))
+            },
+            bytes(self.seen.memory_pod_max.0 as f64),
+            limit.map_or(String::new(), |limit| format!(" of {} allowed", bytes(limit as f64))),
+        );
+        let binds = limit.map(|limit| {
+            format!("resources.limits.memory: {} of {}", crate::units::Bytes(limit), self.workload.name)
+        });
+        Some(self.finding(Kind::OutOfMemory, text, binds))
+    }
+
+    fn held_at_maximum(&self) -> Option<Finding> {
+        let hpa = self.autoscaler()?;
+        let held = self.shown.workloads[self.index].held_at_max;
+        let since = self.shown.workloads[self.index].held_at_max_since?;
+        if held == SimDuration::ZERO {
+            return None;
+        }
+        let text = format!(
+            "{}: its HPA asked for more than its maximum of {} from {} on (for {} in all){}",
+            self.workload.name,
+            plural(u64::from(hpa.spec.max_replicas), "replica", "replicas"),
+            clock(since),
+            duration(held),
+            self.cpu_at_peak().map_or(String::new(), |cpu| format!("; {cpu}")),
+        );
+        let binds = format!("spec.maxReplicas: {} of HPA {}", hpa.spec.max_replicas, hpa.name);
+        Some(self.finding(Kind::HeldAtMaximum, text, Some(binds)))
+    }
+
+    fn no_ready_pod(&self) -> Option<Finding> {
+        let series = &self.shown.series;
+        let ready = &series.workloads.get(self.index)?.ready;
+        let mut gone =
+            (0..series.times.len()).filter(|&row| series.times[row] > self.shown.start && ready[row] == 0);
+        let first = gone.next()?;
+        let rows = 1 + gone.count() as u64;
+        let failed = self.pooled.per_run(self.seen.traffic.failures[Cause::NoEndpoint as usize] as f64);
+        if failed == 0.0 {
+            return None;
+        }
+        let text = format!(
+            "{}: no pod was ready at {} (for {} in all); {} calls a run found nobody",
+            self.workload.name,
+            clock(series.times[first]),
+            duration(series.step * rows),
+            count(failed),
+        );
+        Some(self.finding(Kind::NoReadyPod, text, None))
+    }
+
+    fn metric_failed(&self) -> Option<Finding> {
+        let moment = self.moments(MomentKind::MetricFailed).next()?;
+        let text = format!(
+            "{}: its HPA could not compute a metric at {}: {}",
+            self.workload.name,
+            clock(moment.time),
+            moment.text
+        );
+        Some(self.finding(Kind::MetricFailed, text, None))
+    }
+
+    fn restarted(&self) -> Option<Finding> {
+        let other = self.seen.restarts.saturating_sub(self.seen.oom_kills);
+        if other == 0 {
+            return None;
+        }
+        let words = self.moments(MomentKind::ProbeKilled).next();
+        let text = format!(
+            "{}: containers restarted {} times a run{}",
+            self.workload.name,
+            count(self.pooled.per_run(other as f64)),
+            words.map_or(String::new(), |moment| format!(
+                ", first at {}: {}",
+                clock(moment.time),
+                moment.text
+            )),
+        );
+        Some(self.finding(Kind::Restarted, text, None))
+    }
+
+    fn short_of_cpu(&self) -> Option<Finding> {
+        let throttled = self.seen.throttled_share();
+        let one_thread = self.workload.behaviour.threads.filter(|&threads| {
+            let usable = f64::from(threads);
+            self.seen.cpu_per_pod.max >= USED_UP * usable
+                && self.limit_cores().is_none_or(|limit| limit >= usable)
+        });
+        if let Some(threads) = one_thread {
+            let text = format!(
+                "{}: a pod used {} of the {} that its {} can use; a higher CPU limit would not help, more pods would",
+                self.workload.name,
+                cores(self.seen.cpu_per_pod.max),
+                cores(f64::from(threads)),
+                plural(u64::from(threads), "thread", "threads"),
+            );
+            return Some(self.finding(Kind::ShortOfCpu, text, self.replicas_setting()));
+        }
+        let peak = self.peak()?;
+        if throttled < THROTTLED && (peak.limit == 0.0 || peak.used < USED_UP * peak.limit) {
+            return None;
+        }
+        let text = format!("{}: {}", self.workload.name, self.cpu_at_peak()?);
+        let limit = self.limit(|limits| limits.cpu.map(|cpu| cpu.0));
+        let binds =
+            limit.map(|limit| format!("resources.limits.cpu: {} of {}", MilliCpu(limit), self.workload.name));
+        Some(self.finding(Kind::ShortOfCpu, text, binds))
+    }
+
+    fn waited(&self) -> Option<Finding> {
+        let wait = self.seen.wait.quantile(0.95).filter(|wait| *wait >= LONG_WAIT)?;
+        let places = self.workload.behaviour.concurrency.limit;
+        let text = format!(
+            "{}: calls waited {} (p95) for {}",
+            self.workload.name,
+            seconds(wait),
+            places.map_or("a place in a pod".to_owned(), |places| format!("one of {places} places in a pod")),
+        );
+        let binds = places
+            .map(|places| format!("concurrency limit {places} of {} (in the model)", self.workload.name));
+        Some(self.finding(Kind::Waited, text, binds.or_else(|| self.replicas_setting())))
+    }
+
+    fn scaled_late(&self) -> Option<Finding> {
+        let hpa = self.autoscaler()?;
+        let mut ups = self.shown.decisions.iter().filter(|d| d.workload == self.index && d.to > d.from);
+        let first = ups.next()?;
+        let last = ups.next_back().unwrap_or(first);
+        let start = self.seen.start_time.quantile(0.95);
+        let text = format!(
+            "{}: its HPA went from {} to {} replicas between {} and {}, behind the load{}",
+            self.workload.name,
+            first.from,
+            last.to,
+            clock(first.time),
+            clock(last.time),
+            start.map_or(String::new(), |time| {
+                format!("; a new pod took {} (p95) from creation to ready", seconds(time))
+            }),
+        );
+        let binds = format!("spec.minReplicas: {} of HPA {}", hpa.spec.min_replicas, hpa.name);
+        Some(self.finding(Kind::ScaledLate, text, Some(binds)))
+    }
+
+    /// CPU at its peak against what was allowed, and how much was throttled.
+    fn cpu_at_peak(&self) -> Option<String> {
+        let peak = self.peak()?;
+        let throttled = match self.seen.throttled_share() {
+            0.0 => String::new(),
+            share => format!(", {} of 100 ms periods throttled", percent(share)),
+        };
+        if peak.limit > 0.0 {
+            let each = self.limit_cores().map_or(String::new(), |limit| {
+                format!(" ({:.0} × {})", peak.limit / limit, MilliCpu((limit * 1e3).round() as u64))
+            });
+            let (used, limit) = (amount(peak.used), cores(peak.limit));
+            return Some(format!(
+                "CPU stood at {used} of {limit} allowed{each} at {}{throttled}",
+                clock(peak.time)
+            ));
+        }
+        let (used, request) = (amount(peak.used), cores(peak.request));
+        Some(format!(
+            "CPU stood at {used} where {request} were requested, at {}{throttled}",
+            clock(peak.time)
+        ))
+    }
+
+    /// The row of the shown run in which all pods together used most CPU.
+    fn peak(&self) -> Option<Peak> {
+        let series = &self.shown.series;
+        let own = series.workloads.get(self.index)?;
+        let rows = (0..series.times.len()).filter(|&row| series.times[row] > self.shown.start);
+        let row =
+            rows.max_by(|&one, &other| own.cpu[one].total_cmp(&own.cpu[other]).then(other.cmp(&one)))?;
+        Some(Peak {
+            time: series.times[row],
+            used: own.cpu[row],
+            request: own.cpu_request[row],
+            limit: own.cpu_limit[row],
+        })
+    }
+
+    fn autoscaler(&self) -> Option<&Autoscaler> {
+        self.scenario.autoscalers.iter().find(|hpa| hpa.workload == self.index)
+    }
+
+    /// What says how many pods there are.
+    fn replicas_setting(&self) -> Option<String> {
+        Some(match self.autoscaler() {
+            Some(hpa) => format!(
+                "spec.minReplicas: {} and spec.maxReplicas: {} of HPA {}",
+                hpa.spec.min_replicas, hpa.spec.max_replicas, hpa.name
+            ),
+            None => format!(
+                "spec.replicas: {} of {}, which no HPA scales",
+                self.workload.replicas, self.workload.name
+            ),
+        })
+    }
+
+    fn pools(&self) -> String {
+        let pools =
+            self.scenario.cluster.pools.iter().map(|pool| match self.scenario.cluster.provisioned_by {
+                ProvisionedBy::Nobody => format!("{} of {} nodes, added by nobody", pool.name, pool.count),
+                ProvisionedBy::ClusterAutoscaler | ProvisionedBy::Karpenter => {
+                    format!("{} of at most {} nodes", pool.name, pool.max)
+                }
+            });
+        let name = &self.workload.name;
+        format!("resources.requests of {name}, and the node pools: {}", pools.collect::<Vec<_>>().join("; "))
+    }
+
+    /// A limit of the pod: the sum over its containers; `None` where any has none.
+    fn limit(&self, of: impl Fn(&crate::k8s::resources::Resources) -> Option<u64>) -> Option<u64> {
+        self.workload.template.containers.iter().map(|container| of(&container.limits)).sum()
+    }
+
+    fn limit_cores(&self) -> Option<f64> {
+        self.limit(|limits| limits.cpu.map(|cpu| cpu.0))
+            .filter(|limit| *limit > 0)
+            .map(|limit| limit as f64 / 1e3)
+    }
+
+    fn moments(&self, kind: MomentKind) -> impl Iterator<Item = &crate::observe::Moment> {
+        self.shown
+            .moments
+            .iter()
+            .filter(move |moment| moment.kind == kind && moment.workload == Some(self.index))
+    }
+
+    fn first(&self, kind: MomentKind) -> Option<SimTime> {
+        self.moments(kind).next().map(|moment| moment.time)
+    }
+
+    fn finding(&self, kind: Kind, text: String, binds: Option<String>) -> Finding {
+        Finding { workload: self.index, kind, text, binds }
+    }
+}
+
+/// CPU of all pods at the moment of most use, in cores.
+struct Peak {
+    time: SimTime,
+    used: f64,
+    request: f64,
+    limit: f64,
+}
+
+fn cores(number: f64) -> String {
+    format!("{} {}", amount(number), if number.total_cmp(&1.0).is_eq() { "core" } else { "cores" })
+}

@@ -1,0 +1,219 @@
+//! Charts of one replication as SVG: load, latency, replicas, CPU, the cluster.
+//!
+//! Each can be read by someone who wasn't there: scenario and seed in the
+//! title, units at the axes, goals and bounds dashed, the warm-up shaded, and
+//! the moments that matter numbered and told below.
+
+mod frame;
+mod marks;
+mod panel;
+mod scale;
+
+use crate::observe::Observations;
+use crate::scenario::{Indicator, Scenario, Scope};
+use crate::units::figures::{amount, count, seconds};
+use frame::{Frame, draw};
+use panel::{Line, Panel, Style, colour};
+
+/// Panels of single workloads in one chart; the rest is in `timeseries.csv`.
+const MOST_WORKLOADS: usize = 12;
+
+/// All charts of one of `replications` runs: name of the file, SVG.
+pub fn all(scenario: &Scenario, run: &Observations, replications: usize) -> Vec<(&'static str, String)> {
+    let names = super::workload_names(scenario);
+    let about = About { scenario, run, names: &names, replications };
+    vec![
+        ("load", about.load()),
+        ("latency", about.latency()),
+        ("replicas", about.replicas()),
+        ("cpu", about.cpu()),
+        ("cluster", about.cluster()),
+    ]
+}
+
+struct About<'a> {
+    scenario: &'a Scenario,
+    run: &'a Observations,
+    names: &'a [String],
+    replications: usize,
+}
+
+impl About<'_> {
+    fn load(&self) -> String {
+        let series = &self.run.series;
+        let step = series.step.as_secs_f64();
+        let per_second = |counts: &[u64]| counts.iter().map(|&n| n as f64 / step).collect::<Vec<_>>();
+        let panels = vec![
+            Panel::new(
+                "Users",
+                "users",
+                vec![Line::new("users connected", colour::BLUE, Style::Area, &series.users)],
+            ),
+            Panel::new(
+                "Requests of users",
+                "requests/s",
+                vec![Line::new("arrived", colour::BLUE, Style::Solid, &per_second(&series.arrived))],
+            ),
+            Panel::new(
+                "Failed requests of users",
+                "failed/s",
+                vec![Line::new("failed", colour::VERMILLION, Style::Area, &per_second(&series.failed))],
+            ),
+        ];
+        self.chart("load and failures", panels, 1, Vec::new())
+    }
+
+    fn latency(&self) -> String {
+        let series = &self.run.series;
+        let mut panel = Panel::new(
+            "Latency of users' requests, by when they were answered",
+            "latency (log scale)",
+            vec![
+                Line::perhaps("p50", colour::SKY, Style::Solid, &series.p50),
+                Line::perhaps("p95", colour::BLUE, Style::Solid, &series.p95),
+                Line::perhaps("p99", colour::VERMILLION, Style::Solid, &series.p99),
+            ],
+        );
+        panel.log = true;
+        panel.label = |value| seconds(value).replace(".00", "").replace(".0 ", " ");
+        for objective in &self.scenario.goals.objectives {
+            let (Indicator::Latency { quantile }, Scope::All | Scope::Journey(_)) =
+                (objective.indicator, &objective.scope)
+            else {
+                continue;
+            };
+            let quantile = amount(quantile * 100.0);
+            panel.goals.push((format!("goal: {}, p{quantile}", objective.name), objective.goal));
+        }
+        panel.height = 360;
+        self.chart("latency", vec![panel], 1, Vec::new())
+    }
+
+    fn replicas(&self) -> String {
+        let (mut panels, mut still) = (Vec::new(), Vec::new());
+        for (index, own) in self.run.series.workloads.iter().enumerate() {
+            let hpa = self.scenario.autoscalers.iter().find(|hpa| hpa.workload == index);
+            let moves =
+                own.ready.iter().chain(&own.desired).any(|&ready| Some(ready) != own.ready.first().copied());
+            if hpa.is_none() && !moves {
+                let replicas = own.ready.first().copied().unwrap_or(0);
+                still.push(format!("{} {replicas}", self.names[index]));
+                continue;
+            }
+            let (wanted, ready) = (floats(&own.desired), floats(&own.ready));
+            let mut panel = Panel::new(
+                &self.names[index],
+                "replicas",
+                vec![
+                    Line::new("ready", colour::BLUE, Style::StepArea, &ready),
+                    Line::new("wanted", colour::VERMILLION, Style::Step, &wanted),
+                ],
+            );
+            if let Some(hpa) = hpa {
+                let (min, max) = (hpa.spec.min_replicas, hpa.spec.max_replicas);
+                panel.goals = vec![(String::new(), f64::from(min)), (String::new(), f64::from(max))];
+                panel.bounds = Some(format!("HPA bounds {min} to {max}"));
+            }
+            panel.whole = true;
+            panel.workload = Some(index);
+            panels.push(panel);
+        }
+        let mut notes = cut(&mut panels);
+        if !still.is_empty() {
+            notes.push(format!("The same all the time: {}", still.join(", ")));
+        }
+        self.chart("replicas", panels, 2, notes)
+    }
+
+    fn cpu(&self) -> String {
+        let series = &self.run.series.workloads;
+        let mut order: Vec<usize> = (0..series.len()).collect();
+        let most = |index: usize| series[index].cpu.iter().copied().fold(0.0, f64::max);
+        order.sort_by(|&a, &b| most(b).total_cmp(&most(a)).then(a.cmp(&b)));
+        let panel = |index: usize| {
+            let own = &series[index];
+            let mut lines = vec![
+                Line::new("used", colour::BLUE, Style::Area, &own.cpu),
+                Line::new("requested", colour::GREEN, Style::Step, &own.cpu_request),
+            ];
+            if own.cpu_limit.iter().any(|&limit| limit > 0.0) {
+                lines.push(Line::new("limit", colour::VERMILLION, Style::Step, &own.cpu_limit));
+            }
+            let mut panel = Panel::new(&self.names[index], "CPU cores, all pods", lines);
+            panel.workload = Some(index);
+            panel
+        };
+        let mut panels: Vec<Panel> = order.into_iter().map(panel).collect();
+        let notes = cut(&mut panels);
+        self.chart("CPU against request and limit", panels, 2, notes)
+    }
+
+    fn cluster(&self) -> String {
+        let series = &self.run.series;
+        let mut nodes = Panel::new(
+            "Nodes",
+            "ready nodes",
+            vec![Line::new("nodes", colour::BLUE, Style::StepArea, &floats(&series.nodes))],
+        );
+        let most: u32 = self.scenario.cluster.pools.iter().map(|pool| pool.max).sum();
+        let seen = series.nodes.iter().copied().max().unwrap_or(0);
+        // A bound far above what was used would press the curve flat.
+        if most <= seen.saturating_mul(3) {
+            nodes.goals.push((String::new(), f64::from(most)));
+            nodes.bounds = Some(format!("node pools' maximum {most}"));
+        }
+        let mut panels = vec![
+            nodes,
+            Panel::new(
+                "Pods",
+                "pods",
+                vec![Line::new("pods", colour::BLUE, Style::Step, &floats(&series.pods))],
+            ),
+            Panel::new(
+                "Pods waiting for a node",
+                "pods",
+                vec![Line::new("pending", colour::VERMILLION, Style::StepArea, &floats(&series.pending))],
+            ),
+        ];
+        panels.iter_mut().for_each(|panel| panel.whole = true);
+        self.chart("nodes and pods", panels, 1, Vec::new())
+    }
+
+    fn chart(&self, what: &str, panels: Vec<Panel>, columns: usize, notes: Vec<String>) -> String {
+        let run = self.run;
+        let users = run.series.users.iter().copied().fold(0.0, f64::max);
+        let subtitle = format!(
+            "seed {}, replication {} of {}; {} users at the peak; the first {} are warm-up (shaded)",
+            run.seed.base,
+            run.seed.replication + 1,
+            self.replications,
+            count(users.round()),
+            seconds(run.start.as_secs_f64()),
+        );
+        // A mark that no panel is about would be a number without a line.
+        let mut marks = marks::choose(&run.moments, run.end, columns, self.names);
+        marks.retain(|mark| panels.iter().any(|panel| panel.is_about(mark)));
+        draw(&Frame {
+            title: format!("{}: {what}", self.scenario.name),
+            subtitle,
+            panels,
+            columns,
+            times: &run.series.times,
+            start: run.start,
+            end: run.end,
+            marks,
+            notes,
+        })
+    }
+}
+
+/// Leaves the panels that there is room for, and says so.
+fn cut(panels: &mut Vec<Panel>) -> Vec<String> {
+    let rest = panels.len().saturating_sub(MOST_WORKLOADS);
+    panels.truncate(MOST_WORKLOADS);
+    if rest > 0 { vec![format!("{rest} more workloads are in timeseries.csv")] } else { Vec::new() }
+}
+
+fn floats(counts: &[u32]) -> Vec<f64> {
+    counts.iter().map(|&number| f64::from(number)).collect()
+}

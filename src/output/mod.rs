@@ -1,0 +1,54 @@
+//! Everything that leaves the program: the verdict as data, the page a person
+//! reads, tables and charts, and the folder they are kept in.
+//!
+//! Nothing here prints; `cli` does. What is written depends on the scenario and
+//! the runs alone: no clock, no machine, so equal inputs give equal bytes.
+
+pub mod chart;
+pub mod csv;
+pub mod folder;
+mod number;
+pub mod raster;
+pub mod table;
+mod text;
+pub mod verdict;
+
+pub use folder::FolderError;
+pub use number::Number;
+
+use crate::judge::Verdict;
+use crate::observe::Observations;
+use crate::scenario::Scenario;
+
+/// A file of the results folder: its name and its bytes.
+pub type File = (String, Vec<u8>);
+
+/// All files of a simulation's results folder.
+pub fn files(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -> Vec<File> {
+    let document = verdict::document(scenario, runs, verdict);
+    let mut files = vec![
+        ("verdict.json".to_owned(), verdict::json(&document).into_bytes()),
+        ("timeseries.csv".to_owned(), csv::time_series(scenario, runs)),
+        ("decisions.csv".to_owned(), csv::decisions(scenario, runs)),
+    ];
+    for (name, svg) in chart::all(scenario, &runs[verdict.shown], runs.len()) {
+        files.push((format!("{name}.png"), raster::png(&svg)));
+        files.push((format!("{name}.svg"), svg.into_bytes()));
+    }
+    files
+}
+
+/// What the scenario's workloads are called in results: by their name, and with
+/// the namespace where a name occurs twice.
+pub fn workload_names(scenario: &Scenario) -> Vec<String> {
+    let all = &scenario.workloads;
+    let twice = |name: &str| all.iter().filter(|workload| workload.name == name).count() > 1;
+    let name = |workload: &crate::scenario::Workload| {
+        if twice(&workload.name) {
+            format!("{}/{}", workload.namespace, workload.name)
+        } else {
+            workload.name.clone()
+        }
+    };
+    all.iter().map(name).collect()
+}

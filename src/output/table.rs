@@ -1,0 +1,367 @@
+//! The page a person reads in the terminal.
+
+use super::text::{Paint, Side, columns, cut, painted, wrapped};
+use super::verdict;
+use crate::judge::{Estimate, Judged, Outcome, Verdict, cost_per_month};
+use crate::observe::{Observations, Pooled, PooledWorkload, Span};
+use crate::scenario::{Assumption, Basis, Comparison, Indicator, Objective, Scenario};
+use crate::units::figures::{amount, count, money, percent, plural, seconds};
+
+/// So many assumptions are named; the rest is counted.
+const ASSUMPTIONS: usize = 5;
+/// So many things that are not simulated are named; the rest is counted.
+const NOT_SIMULATED: usize = 8;
+/// From this width on the table of workloads has all its columns.
+const WIDE: usize = 76;
+/// Nothing is laid out narrower than this.
+const NARROWEST: usize = 40;
+
+/// What the page says besides the verdict.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Around<'a> {
+    /// Columns of the terminal.
+    pub width: usize,
+    /// Where the results are kept, if they are.
+    pub folder: Option<&'a str>,
+    /// The command to run next.
+    pub next: Option<&'a str>,
+}
+
+/// The whole page, with ANSI colours.
+pub fn page(scenario: &Scenario, runs: &[Observations], verdict: &Verdict, around: Around<'_>) -> String {
+    let pooled = Pooled::of(runs);
+    let width = around.width.max(NARROWEST);
+    let page = Page { scenario, runs, verdict, pooled: &pooled, width };
+    let mut lines = page.heading();
+    lines.extend(page.objectives());
+    lines.extend(page.why());
+    lines.extend(page.workloads());
+    lines.extend(page.cluster());
+    lines.extend(page.list("ALSO SEEN", &verdict.remarks));
+    lines.extend(page.assumptions());
+    lines.extend(page.not_simulated());
+    lines.push(String::new());
+    if let Some(folder) = around.folder {
+        lines.extend(wrapped("Results: ", folder, width));
+    }
+    if let Some(next) = around.next {
+        // A command is copied, so it is not broken into lines.
+        lines.push(format!("Next:    {next}"));
+    }
+    let mut text = lines.join("\n").trim_end().to_owned();
+    text.push('\n');
+    text
+}
+
+struct Page<'a> {
+    scenario: &'a Scenario,
+    runs: &'a [Observations],
+    verdict: &'a Verdict,
+    pooled: &'a Pooled,
+    width: usize,
+}
+
+impl Page<'_> {
+    fn heading(&self) -> Vec<String> {
+        let scenario = self.scenario;
+        let what = format!(
+            "{} users at the peak, {} observed after {} of warm-up, on cluster {} (Kubernetes 1.{})",
+            count(self.pooled.users.max.round()),
+            seconds(scenario.horizon.as_secs_f64()),
+            seconds(scenario.warm_up.as_secs_f64()),
+            scenario.cluster.name,
+            scenario.version.minor(),
+        );
+        let how = format!(
+            "seed {}, {}, {} confidence, fingerprint {}",
+            self.runs[0].seed.base,
+            plural(self.runs.len() as u64, "replication", "replications"),
+            percent(self.verdict.confidence).replace(".0 %", " %"),
+            verdict::fingerprint(self.runs),
+        );
+        let mut lines = wrapped(&format!("{}: ", scenario.name), &what, self.width);
+        lines.extend(wrapped("", &how, self.width).iter().map(|line| painted(Paint::Quiet, line)));
+        lines.push(String::new());
+        lines.extend(
+            wrapped("", &self.outcome(), self.width).iter().map(|line| painted(Paint::Heading, line)),
+        );
+        lines
+    }
+
+    /// The verdict in one sentence.
+    fn outcome(&self) -> String {
+        let parts = [
+            (Outcome::Missed, "missed"),
+            (Outcome::Unsure, "unsure"),
+            (Outcome::Met, "met"),
+            (Outcome::NotJudged, "not judged here"),
+        ];
+        let parts = parts.map(|(outcome, word)| (self.verdict.count(outcome), word));
+        let counts: Vec<String> =
+            parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
+        let (mark, word, _) = sign(self.verdict.outcome);
+        let policy = &self.scenario.goals.name;
+        if counts.is_empty() {
+            return format!("{mark} {}: policy {policy} has no objectives", word.to_uppercase());
+        }
+        format!("{mark} {}: of policy {policy}'s objectives {}", word.to_uppercase(), counts.join(", "))
+    }
+
+    fn objectives(&self) -> Vec<String> {
+        let all = self.scenario.goals.objectives.iter().zip(&self.verdict.objectives);
+        let wide = self.width >= WIDE;
+        let mut rows = vec![["", "OBJECTIVE", "MEASURED", "GOAL"].map(str::to_owned).to_vec()];
+        let mut paints = vec![Paint::Heading];
+        for (objective, judged) in all {
+            let (mark, word, paint) = sign(judged.outcome);
+            let name = cut(&objective.name, if wide { 26 } else { 18 });
+            let measured = measured(objective, judged, &self.scenario.goals.currency, wide);
+            rows.push(vec![format!("{mark} {word}"), name, measured, self.goal(objective)]);
+            paints.push(paint);
+        }
+        if rows.len() == 1 {
+            return Vec::new();
+        }
+        let lines = columns(&[Side::Left; 4], &rows);
+        let painted = lines.iter().zip(paints).map(|(line, paint)| painted(paint, line));
+        std::iter::once(String::new()).chain(painted).collect()
+    }
+
+    fn goal(&self, objective: &Objective) -> String {
+        let sign = match objective.comparison {
+            Comparison::AtLeast => "≥",
+            Comparison::AtMost => "≤",
+        };
+        format!("{sign} {}", figure(objective.indicator, objective.goal, &self.scenario.goals.currency))
+    }
+
+    /// The reasons of all that is not met.
+    fn why(&self) -> Vec<String> {
+        let (mut lines, mut above) = (Vec::new(), Vec::<&str>::new());
+        for (objective, judged) in self.scenario.goals.objectives.iter().zip(&self.verdict.objectives) {
+            if judged.because.is_empty() || judged.outcome == Outcome::NotJudged {
+                continue;
+            }
+            let (mark, word, paint) = sign(judged.outcome);
+            let scope = verdict::scope(self.scenario, &objective.scope);
+            lines.push(String::new());
+            let heading =
+                format!("{mark} {} is {word} ({}, {scope})", objective.name, asked(objective.indicator));
+            lines.extend(wrapped("", &heading, self.width).iter().map(|line| painted(paint, line)));
+            let (told, fresh): (Vec<&str>, Vec<&str>) =
+                judged.because.iter().map(String::as_str).partition(|reason| above.contains(reason));
+            lines.extend(fresh.iter().flat_map(|reason| wrapped("  - ", reason, self.width)));
+            if !told.is_empty() {
+                let (lead, number) = (if fresh.is_empty() { "" } else { "and " }, told.len() as u64);
+                let same = format!("{lead}{} given above", plural(number, "reason", "reasons"));
+                lines.extend(wrapped("  - ", &same, self.width));
+            }
+            above.extend(fresh);
+        }
+        lines
+    }
+
+    fn workloads(&self) -> Vec<String> {
+        let wide = self.width >= WIDE;
+        let names = super::workload_names(self.scenario);
+        let mut rows = vec![header(wide)];
+        for (name, seen) in names.iter().zip(&self.pooled.workloads) {
+            rows.push(workload_row(&cut(name, if wide { 22 } else { 17 }), seen, wide));
+        }
+        let mut sides = vec![Side::Right; rows[0].len()];
+        sides[0] = Side::Left;
+        let mut lines = columns(&sides, &rows);
+        lines[0] = painted(Paint::Heading, &lines[0]);
+        lines.insert(0, String::new());
+        let cores = if wide { "mean/max" } else { "mean" };
+        let legend =
+            format!("replicas are min/mean/max, CPU cores {cores} of all pods, latency of calls answered");
+        lines.extend(wrapped("", &legend, self.width).iter().map(|line| painted(Paint::Quiet, line)));
+        lines
+    }
+
+    fn cluster(&self) -> Vec<String> {
+        let pooled = self.pooled;
+        let mut text = format!(
+            "{} nodes, {} pods, {} of CPU requested, {} a month",
+            spread(pooled.nodes),
+            spread(pooled.pods),
+            percent(pooled.cpu_requested_share.mean),
+            money(cost_per_month(pooled.cost, pooled.seconds), &self.scenario.goals.currency),
+        );
+        let pending = pooled.per_run(pooled.pending_pod_seconds);
+        if pending > 0.0 {
+            text.push_str(&format!("; pods waited {} in all for a node", seconds(pending)));
+        }
+        let mut lines = vec![String::new()];
+        lines.extend(wrapped("Cluster (min/mean/max): ", &text, self.width));
+        lines
+    }
+
+    fn assumptions(&self) -> Vec<String> {
+        let mut guesses: Vec<&Assumption> = self
+            .scenario
+            .assumptions
+            .iter()
+            .filter(|assumption| assumption.basis != Basis::Measured)
+            .collect();
+        if guesses.is_empty() {
+            return Vec::new();
+        }
+        // Guesses before what is published; within each in the model's order.
+        guesses.sort_by_key(|assumption| std::cmp::Reverse(assumption.basis));
+        let guessed = guesses.iter().filter(|assumption| assumption.basis == Basis::Assumed).count();
+        let heading = format!(
+            "NOT MEASURED on your system: {} ({guessed} assumed, {} published for such software)",
+            plural(guesses.len() as u64, "number", "numbers"),
+            guesses.len() - guessed,
+        );
+        let mut texts: Vec<String> =
+            guesses.iter().take(ASSUMPTIONS).map(|assumption| assumed(assumption)).collect();
+        if let Some(rest) = guesses.len().checked_sub(ASSUMPTIONS).filter(|rest| *rest > 0) {
+            texts.push(format!("and {rest} more (assumptions in -o json)"));
+        }
+        self.list(&heading, &texts)
+    }
+
+    fn not_simulated(&self) -> Vec<String> {
+        let all = &self.scenario.not_simulated;
+        let mut texts: Vec<String> = all.iter().take(NOT_SIMULATED).cloned().collect();
+        if let Some(rest) = all.len().checked_sub(NOT_SIMULATED).filter(|rest| *rest > 0) {
+            texts.push(format!("and {rest} more (notSimulated in -o json)"));
+        }
+        self.list("NOT SIMULATED", &texts)
+    }
+
+    fn list(&self, heading: &str, texts: &[String]) -> Vec<String> {
+        if texts.is_empty() {
+            return Vec::new();
+        }
+        let mut lines = vec![String::new()];
+        lines.extend(wrapped("", heading, self.width).iter().map(|line| painted(Paint::Heading, line)));
+        lines.extend(texts.iter().flat_map(|text| wrapped("  - ", text, self.width)));
+        lines
+    }
+}
+
+/// Mark, word and colour of an outcome; the word alone would do.
+fn sign(outcome: Outcome) -> (&'static str, &'static str, Paint) {
+    match outcome {
+        Outcome::Met => ("✓", "met", Paint::Good),
+        Outcome::Missed => ("✗", "missed", Paint::Bad),
+        Outcome::Unsure => ("?", "unsure", Paint::Doubtful),
+        Outcome::NotJudged => ("-", "not here", Paint::Quiet),
+    }
+}
+
+fn measured(objective: &Objective, judged: &Judged, currency: &str, wide: bool) -> String {
+    let Some(Estimate { value, interval }) = judged.measured else {
+        return match judged.outcome {
+            Outcome::Missed => "nothing answered".to_owned(),
+            _ if objective.indicator.needs_drill() => "needs a drill".to_owned(),
+            _ => "nothing to measure".to_owned(),
+        };
+    };
+    let figure = |value| figure(objective.indicator, value, currency);
+    match interval.filter(|_| wide) {
+        Some((low, high)) if low.total_cmp(&high).is_ne() => {
+            let (value, low, high) = (figure(value), figure(low), figure(high));
+            // The unit once is enough: `31.1/s [31.0, 31.2]`.
+            let bare = |text: &str| text.strip_suffix(unit(&value)).unwrap_or(text).trim_end().to_owned();
+            let both = unit(&value) == unit(&low) && unit(&value) == unit(&high);
+            if both {
+                format!("{value} [{}, {}]", bare(&low), bare(&high))
+            } else {
+                format!("{value} [{low}, {high}]")
+            }
+        }
+        _ => figure(value),
+    }
+}
+
+/// What follows the number.
+fn unit(text: &str) -> &str {
+    let end = text.rfind(|character: char| character.is_ascii_digit()).map_or(0, |at| at + 1);
+    &text[end..]
+}
+
+/// A value of an indicator with its unit.
+fn figure(indicator: Indicator, value: f64, currency: &str) -> String {
+    match indicator {
+        Indicator::Availability | Indicator::AvailabilityPerYear => percent(value),
+        Indicator::Latency { .. }
+        | Indicator::PendingPodSeconds
+        | Indicator::UsersRecovered
+        | Indicator::CapacityRestored => seconds(value),
+        Indicator::Throughput => format!("{}/s", amount(value)),
+        Indicator::CostPerMonth => money(value, currency),
+        Indicator::ScaleEventsPerHour => format!("{}/h", amount(value)),
+        Indicator::FailedRequests
+        | Indicator::CarriedUsers
+        | Indicator::ReplicasMax
+        | Indicator::ReplicasMin
+        | Indicator::PodsMax
+        | Indicator::NodesMax
+        | Indicator::NodesMin
+        | Indicator::Restarts => count(value),
+    }
+}
+
+/// What an indicator measures, in words.
+fn asked(indicator: Indicator) -> String {
+    match indicator {
+        Indicator::Availability => "availability".to_owned(),
+        Indicator::FailedRequests => "failed requests".to_owned(),
+        Indicator::Latency { quantile } => format!("latency p{}", amount(quantile * 100.0)),
+        Indicator::Throughput => "requests answered per second".to_owned(),
+        Indicator::CarriedUsers => "users carried".to_owned(),
+        Indicator::ReplicasMax => "most ready replicas".to_owned(),
+        Indicator::ReplicasMin => "fewest ready replicas".to_owned(),
+        Indicator::PodsMax => "most ready pods".to_owned(),
+        Indicator::NodesMax => "most nodes".to_owned(),
+        Indicator::NodesMin => "fewest nodes".to_owned(),
+        Indicator::PendingPodSeconds => "pods' waiting time for a node".to_owned(),
+        Indicator::CostPerMonth => "cost per month".to_owned(),
+        Indicator::ScaleEventsPerHour => "replica count changes per hour".to_owned(),
+        Indicator::Restarts => "container restarts".to_owned(),
+        Indicator::UsersRecovered => "time until users are served again".to_owned(),
+        Indicator::CapacityRestored => "time until capacity is back".to_owned(),
+        Indicator::AvailabilityPerYear => "availability over a year".to_owned(),
+    }
+}
+
+fn header(wide: bool) -> Vec<String> {
+    let all: &[&str] = if wide {
+        &["WORKLOAD", "REPLICAS", "CPU CORES", "P95", "P99", "FAILED"]
+    } else {
+        &["WORKLOAD", "REPLICAS", "CORES", "P99", "FAILED"]
+    };
+    all.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn workload_row(name: &str, seen: &PooledWorkload, wide: bool) -> Vec<String> {
+    let finished = seen.traffic.answered + seen.traffic.failed();
+    let failed = if finished == 0 { "-".to_owned() } else { percent(1.0 - seen.traffic.availability()) };
+    let quantile = |quantile| seen.traffic.latency.quantile(quantile).map_or("-".to_owned(), seconds);
+    let replicas = spread(seen.ready);
+    let (mean, max) = (amount(seen.cpu_cores.mean), amount(seen.cpu_cores.max));
+    if wide {
+        vec![name.to_owned(), replicas, format!("{mean}/{max}"), quantile(0.95), quantile(0.99), failed]
+    } else {
+        vec![name.to_owned(), replicas, mean, quantile(0.99), failed]
+    }
+}
+
+fn spread(span: Span) -> String {
+    format!("{}/{}/{}", amount(span.min), amount(span.mean), amount(span.max))
+}
+
+fn assumed(assumption: &Assumption) -> String {
+    let basis = match assumption.basis {
+        Basis::Measured => "measured",
+        Basis::Prior => "published",
+        Basis::Assumed => "assumed",
+    };
+    let range = assumption.range.as_ref().map_or(String::new(), |range| format!(", may be {range}"));
+    format!("{}: {}{range} ({basis}: {})", assumption.what, assumption.value, assumption.source)
+}

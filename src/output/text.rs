@@ -1,0 +1,118 @@
+//! Plain text for a terminal: wrapping, columns, and colour that carries no
+//! meaning of its own.
+
+/// A style that says nothing which the words don't.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Paint {
+    Heading,
+    Good,
+    Bad,
+    Doubtful,
+    Quiet,
+}
+
+/// `text` in a style, as ANSI codes; whoever prints strips them where they are
+/// not wanted.
+pub(super) fn painted(paint: Paint, text: &str) -> String {
+    let code = match paint {
+        Paint::Heading => "1",
+        Paint::Good => "32",
+        Paint::Bad => "31",
+        Paint::Doubtful => "33",
+        Paint::Quiet => "2",
+    };
+    format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// `text` in lines of at most `width` characters: the first after `first`, the
+/// others after as much space.
+pub(super) fn wrapped(first: &str, text: &str, width: usize) -> Vec<String> {
+    let indent = " ".repeat(first.chars().count());
+    let mut lines = vec![first.to_owned()];
+    let mut fresh = true;
+    for word in glued(text) {
+        let line = lines.last_mut().expect("there is always a line");
+        if !fresh && length(line) + 1 + length(&word) > width {
+            lines.push(format!("{indent}{word}"));
+            continue;
+        }
+        if !fresh {
+            line.push(' ');
+        }
+        line.push_str(&word);
+        fresh = false;
+    }
+    lines
+}
+
+/// The words of a text; a unit is one word with its number.
+fn glued(text: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        let bare = word.trim_end_matches([',', ';', ':', ')', '.']);
+        let is_unit = matches!(bare, "%" | "ms" | "s" | "min" | "h" | "KiB" | "MiB" | "GiB" | "TiB");
+        match words.last_mut().filter(|before| is_unit && before.ends_with(|c: char| c.is_ascii_digit())) {
+            Some(before) => *before = format!("{before} {word}"),
+            None => words.push(word.to_owned()),
+        }
+    }
+    words
+}
+
+/// Which side the cells of a column lean to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Side {
+    Left,
+    Right,
+}
+
+/// Rows as lines, columns two spaces apart and as wide as their widest cell.
+pub(super) fn columns(sides: &[Side], rows: &[Vec<String>]) -> Vec<String> {
+    let widest = |column: usize| rows.iter().map(|row| length(&row[column])).max().unwrap_or(0);
+    let widths: Vec<usize> = (0..sides.len()).map(widest).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(sides).zip(&widths).map(|((cell, side), width)| {
+            let space = " ".repeat(width - length(cell));
+            match side {
+                Side::Left => format!("{cell}{space}"),
+                Side::Right => format!("{space}{cell}"),
+            }
+        });
+        cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
+    };
+    rows.iter().map(line).collect()
+}
+
+/// `text` cut to `width` characters, with a sign that it was.
+pub(super) fn cut(text: &str, width: usize) -> String {
+    match text.char_indices().nth(width) {
+        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
+        None => text.to_owned(),
+    }
+}
+
+/// Characters on the screen; nothing we print is wider than one.
+pub(super) fn length(text: &str) -> usize {
+    text.chars().count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lines_hang_below_their_first_word() {
+        let lines = wrapped("- ", "the quick brown fox jumps", 12);
+        assert_eq!(lines, ["- the quick", "  brown fox", "  jumps"]);
+        assert_eq!(wrapped("", "takes 12.5 %, not 1", 8), ["takes", "12.5 %,", "not 1"]);
+        assert_eq!(wrapped("", "", 12), [""]);
+        assert_eq!(wrapped("", "unbreakable", 4), ["unbreakable"]);
+        assert_eq!(cut("chat-service", 6), "chat-…");
+    }
+
+    #[test]
+    fn columns_align_by_what_is_seen() {
+        let rows = [vec!["a".to_owned(), "10 ✓".to_owned()], vec!["long".to_owned(), "9".to_owned()]];
+        assert_eq!(columns(&[Side::Left, Side::Right], &rows), ["a     10 ✓", "long     9"]);
+    }
+}

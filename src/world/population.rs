@@ -1,0 +1,95 @@
+//! Users as data: who is there and where each stands in a journey.
+
+use crate::sim::random::{draw, unit};
+use crate::units::SimTime;
+
+/// All users.
+#[derive(Clone, Debug)]
+pub struct Users {
+    /// Present and absent ones.
+    pub all: Vec<User>,
+    /// Open population: places of users that are done.
+    pub free: Vec<u32>,
+    /// Closed population: users with a smaller number are wanted.
+    pub wanted: u32,
+    /// Users that are there.
+    pub count: u32,
+    /// Sums of the journeys' weights.
+    weights: Vec<f64>,
+    /// Everything random about users follows from this.
+    pub key: u64,
+    /// Journeys ever started by an open population.
+    pub started: u64,
+    /// The rate at which the arrival on the agenda is a candidate; 0 for none.
+    pub candidate_at: f64,
+}
+
+/// One user.
+#[derive(Clone, Copy, Debug)]
+pub struct User {
+    /// Everything random about the user follows from this.
+    pub key: u64,
+    /// Requests and choices so far: a counter for draws.
+    pub count: u32,
+    /// The journey, by its number in the scenario.
+    pub journey: u32,
+    /// The visit, by its number in the program.
+    pub visit: u32,
+    /// How often the visit is still to be made.
+    pub left: u32,
+    /// When the present request was first sent.
+    pub asked: SimTime,
+    /// Whether the user is there at all.
+    pub present: bool,
+}
+
+impl Users {
+    /// Nobody yet.
+    pub fn new(state_key: u64, weights: impl Iterator<Item = f64>) -> Self {
+        let mut sum = 0.0;
+        let weights = weights
+            .map(|weight| {
+                sum += weight;
+                sum
+            })
+            .collect();
+        Self {
+            all: Vec::new(),
+            free: Vec::new(),
+            wanted: 0,
+            count: 0,
+            weights,
+            key: state_key,
+            started: 0,
+            candidate_at: 0.0,
+        }
+    }
+
+    /// A place for the next user of an open population.
+    pub fn take_place(&mut self) -> u32 {
+        let fresh = newcomer(draw(self.key, self.started));
+        self.started += 1;
+        if let Some(place) = self.free.pop() {
+            self.all[place as usize] = fresh;
+            return place;
+        }
+        self.all.push(fresh);
+        self.all.len() as u32 - 1
+    }
+
+    /// How many users are there: thinking or waiting for an answer.
+    pub fn present(&self) -> f64 {
+        f64::from(self.count)
+    }
+
+    /// The journey that a random number chooses.
+    pub fn choose(&self, bits: u64) -> u32 {
+        let point = unit(bits) * self.weights.last().copied().unwrap_or(1.0);
+        self.weights.partition_point(|sum| *sum <= point).min(self.weights.len() - 1) as u32
+    }
+}
+
+/// A user who isn't there yet.
+pub fn newcomer(key: u64) -> User {
+    User { key, count: 0, journey: 0, visit: 0, left: 0, asked: SimTime::ZERO, present: false }
+}

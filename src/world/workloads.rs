@@ -1,0 +1,42 @@
+//! What everybody may ask of a workload's controller: to look, to scale, to count.
+
+use crate::units::SimDuration;
+use crate::world::context::Context;
+use crate::world::endpoints;
+use crate::world::event::Event;
+use crate::world::ids::PodId;
+use crate::world::state::State;
+
+/// From a change to the controller's answer: watch, queue and API calls. Drawn
+/// from half to one and a half times this.
+const CONTROLLER_LAG: SimDuration = SimDuration::from_millis(100);
+
+/// Sees to it that a workload's controller looks at its pods soon.
+pub fn soon(state: &mut State, cx: &mut Context, workload: u32) {
+    let one = &mut state.workloads[workload as usize];
+    if !one.sync_due {
+        one.sync_due = true;
+        let lag = CONTROLLER_LAG.scale(0.5 + cx.streams.delays.unit());
+        cx.agenda.after(lag, Event::WorkloadSynced(workload));
+    }
+}
+
+/// A workload shall have another number of replicas.
+pub fn scale(state: &mut State, cx: &mut Context, workload: u32, replicas: u32) {
+    state.workloads[workload as usize].desired = replicas;
+    note_replicas(state, cx, workload);
+    soon(state, cx, workload);
+}
+
+/// Takes a workload's replica counts down.
+pub fn note_replicas(state: &State, cx: &mut Context, workload: u32) {
+    let one = &state.workloads[workload as usize];
+    cx.seen.replicas(cx.agenda.now(), workload as usize, one.ready, one.desired);
+}
+
+/// A pod object is gone: its controller and the scheduler take note.
+pub fn removed(state: &mut State, cx: &mut Context, workload: u32, id: PodId) {
+    state.workloads[workload as usize].pods.retain(|other| *other != id);
+    endpoints::changed(state, cx, workload);
+    soon(state, cx, workload);
+}
