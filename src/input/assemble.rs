@@ -5,13 +5,15 @@ use crate::input::documents::{Document, Documents};
 use crate::input::findings::{At, Findings};
 use crate::input::manifest::set::{ManifestHpa, ManifestSet};
 use crate::input::model::{ModelFile, WorkloadFile};
-use crate::input::policy::{self, PolicyFile};
+use crate::input::policy;
 use crate::input::priors::{self, Guess};
 use crate::input::problem::Problem;
 use crate::input::sizing;
 use crate::input::traffic::{Asked, Traffic, TrafficFile};
 use crate::k8s::version::Version;
-use crate::scenario::{Autoscaler, Behaviour, Cluster, External, Goals, Kind, Limits, Scenario, Workload};
+use crate::scenario::{
+    Autoscaler, Behaviour, Cluster, External, Goals, Indicator, Kind, Limits, Scenario, Workload,
+};
 
 /// What the files say, before it is put together.
 pub struct Parts {
@@ -46,13 +48,14 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
         }
         None => Some(sizing::cluster(&set, &mut assumed)),
     };
+    let users = asked.users;
     let traffic = match &documents.traffic {
         Some(document) => document
             .resolve(&mut assumed, problems, |file, into| Some(file.resolve(&known.directory, &asked, into))),
         None => guessed_traffic(&set, &known, asked, &mut assumed, problems),
     };
-    let goals = goals(documents.policy.as_ref(), &known.directory, traffic.as_ref(), problems);
-    let autoscalers = autoscalers(&set, problems);
+    let goals = goals(&documents, &known.directory, traffic.as_ref(), users, problems);
+    let autoscalers = autoscalers(&set);
     let workloads = workloads(&set, &autoscalers, behaviours);
     if problems.iter().any(Problem::is_error) {
         return None;
@@ -236,57 +239,48 @@ fn guessed_traffic(
     Some(traffic)
 }
 
-/// The policy's goals, or the usual ones.
+/// The policy's goals, or the usual ones. What the default application's own
+/// policy asks of other traffic than its own is left out, with a note.
 fn goals(
-    document: Option<&Document<PolicyFile>>,
+    documents: &Documents,
     directory: &Directory,
     traffic: Option<&Traffic>,
+    users: Option<f64>,
     problems: &mut Vec<Problem>,
 ) -> Option<Goals> {
-    let Some(document) = document else { return Some(policy::default_goals()) };
+    let Some(document) = &documents.policy else { return Some(policy::default_goals()) };
     // Without the traffic its journeys can't be looked up.
     let journeys = traffic?.demand.journeys.iter().map(|journey| journey.name.clone());
     let journeys: Vec<String> = journeys.collect();
     document.resolve(&mut Findings::default(), problems, |file, into| {
-        Some(file.resolve(directory, &journeys, into))
+        if !documents.policy_is_default {
+            return Some(file.resolve(directory, &journeys, into));
+        }
+        let mut goals = file.for_journeys(&journeys).resolve(directory, &journeys, into);
+        for objective in &mut goals.objectives {
+            if objective.indicator == Indicator::CarriedUsers {
+                objective.goal = users.map_or(objective.goal, |users| users.min(objective.goal));
+            }
+        }
+        Some(goals)
     })
 }
 
 /// The HPAs with their workloads. One whose target is missing scales nothing, and
-/// two on one workload both stop (condition `AmbiguousSelector`).
-fn autoscalers(set: &ManifestSet, problems: &mut Vec<Problem>) -> Vec<Autoscaler> {
+/// two on one workload both stop (condition `AmbiguousSelector`); the reader of
+/// manifests has warned of both.
+fn autoscalers(set: &ManifestSet) -> Vec<Autoscaler> {
     let target = |hpa: &ManifestHpa| {
         set.workloads.iter().position(|workload| {
             workload.namespace == hpa.namespace
                 && workload.api_kind == hpa.target_kind
                 && workload.name == hpa.target_name
+                && can_scale(workload.kind)
         })
     };
-    let mut found: Vec<(usize, &ManifestHpa)> = Vec::new();
-    for hpa in &set.autoscalers {
-        let whom = format!("{} `{}`", hpa.target_kind, hpa.target_name);
-        let warning = match target(hpa) {
-            None => Problem::warning(format!("HPA `{}` scales nothing: there is no {whom}", hpa.name))
-                .help(format!("it must stand in namespace `{}`", hpa.namespace)),
-            Some(index) if !can_scale(set.workloads[index].kind) => {
-                Problem::warning(format!("HPA `{}` scales nothing: {whom} has no replica count", hpa.name))
-                    .help("scale a Deployment, StatefulSet or ReplicaSet")
-            }
-            Some(index) => {
-                found.push((index, hpa));
-                continue;
-            }
-        };
-        problems.push(warning.at(hpa.place.clone()));
-    }
+    let found: Vec<(usize, &ManifestHpa)> =
+        set.autoscalers.iter().filter_map(|hpa| Some((target(hpa)?, hpa))).collect();
     let alone = |index: usize| found.iter().filter(|(other, _)| *other == index).count() == 1;
-    for (index, hpa) in &found {
-        if !alone(*index) {
-            let message = format!("HPA `{}` stops: another HPA scales {} too", hpa.name, hpa.target_name);
-            let help = "pods must be controlled by exactly one HPA (condition AmbiguousSelector)";
-            problems.push(Problem::warning(message).help(help).at(hpa.place.clone()));
-        }
-    }
     let one = |(workload, hpa): &(usize, &ManifestHpa)| Autoscaler {
         name: hpa.name.clone(),
         workload: *workload,

@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 
 use crate::input::cluster::ClusterFile;
-use crate::input::findings::Findings;
+use crate::input::findings::{Finding, Findings};
 use crate::input::model::ModelFile;
 use crate::input::policy::PolicyFile;
 use crate::input::problem::{self, Problem, UnknownFields};
@@ -27,6 +27,8 @@ pub struct Documents {
     pub traffic: Option<Document<TrafficFile>>,
     /// `kind: Policy`
     pub policy: Option<Document<PolicyFile>>,
+    /// Whether that is the default application's own policy, asked for by nobody.
+    pub policy_is_default: bool,
     /// `kind: Cluster`
     pub cluster: Option<Document<ClusterFile>>,
 }
@@ -85,12 +87,16 @@ impl<T> Document<T> {
 
     /// Turns findings into problems at their places.
     pub fn report(&self, found: Findings, problems: &mut Vec<Problem>) {
-        for one in found.problems {
+        let at_place = |one: Finding| {
             let problem = Problem::error(one.message).at(self.node.nearest(&one.path));
-            problems.push(match one.help {
+            match one.help {
                 Some(help) => problem.help(help),
                 None => problem,
-            });
-        }
+            }
+        };
+        let mut found: Vec<Problem> = found.problems.into_iter().map(at_place).collect();
+        // As they stand in the file, not as they were looked for.
+        found.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
+        problems.append(&mut found);
     }
 }

@@ -85,6 +85,15 @@ enum Unit {
 }
 
 impl PolicyFile {
+    /// The same without objectives on journeys that aren't there.
+    pub fn for_journeys(&self, journeys: &[String]) -> Self {
+        let there = |one: &&ObjectiveFile| match &one.scope {
+            Some(ScopeFile::Journey(name)) => journeys.contains(name),
+            Some(ScopeFile::All | ScopeFile::Workload(_) | ScopeFile::Drill(_)) | None => true,
+        };
+        Self { objectives: self.objectives.iter().filter(there).cloned().collect(), ..self.clone() }
+    }
+
     /// The goals. `journeys` are the traffic's, in the scenario's order.
     pub fn resolve(&self, directory: &Directory, journeys: &[String], into: &mut Findings) -> Goals {
         let at = At::root().key("objectives");

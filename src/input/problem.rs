@@ -142,7 +142,9 @@ pub fn decode<T: DeserializeOwned>(
 ) -> Option<T> {
     let decoded = source::decode(node, unknown == UnknownFields::Warn);
     let refused = unknown == UnknownFields::Refuse && !decoded.unknown.is_empty();
-    for error in decoded.errors {
+    // A type that refuses unknown fields itself has told of them as errors, too.
+    let told = |place: &Option<Place>| decoded.unknown.iter().any(|one| Some(&one.place) == place.as_ref());
+    for error in decoded.errors.into_iter().filter(|error| !refused || !told(&error.place)) {
         let mut problem = Problem::error(error.to_string());
         problem.place = error.place;
         problem.help = error.help;

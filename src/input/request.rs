@@ -38,7 +38,7 @@ pub struct Request {
     pub users: Option<f64>,
     /// Observed time.
     pub duration: Option<SimDuration>,
-    /// The Kubernetes release; the newest known where absent.
+    /// The Kubernetes release; the newest that the rules know where absent.
     pub version: Option<Version>,
 }
 
@@ -155,6 +155,7 @@ impl Reading {
             model: self.document(request.model.as_deref(), default("model.yaml"), "Model"),
             traffic: self.document(traffic, default("traffic/busy-hour.yaml"), "Traffic"),
             policy: self.document(request.policy.as_deref(), default("policy.yaml"), "Policy"),
+            policy_is_default: request.policy.is_none(),
             cluster: self.document(request.cluster.as_deref(), default("cluster.yaml"), "Cluster"),
         }
     }
@@ -266,7 +267,16 @@ mod tests {
         let names: Vec<&str> = scenario.workloads.iter().map(|one| one.name.as_str()).collect();
         assert_eq!(
             names,
-            ["auth-service", "billing-service", "chat-service", "jaeger", "postgres", "redis", "grafana", "prometheus"]
+            [
+                "auth-service",
+                "billing-service",
+                "chat-service",
+                "jaeger",
+                "postgres",
+                "redis",
+                "grafana",
+                "prometheus"
+            ]
         );
         assert_eq!(scenario.name, "my-saas-chat");
         assert_eq!(scenario.autoscalers.len(), 3);
@@ -294,7 +304,8 @@ mod tests {
     fn a_connected_user_sends_a_request_in_about_34_seconds() {
         for name in ["busy-hour", "steady", "working-day", "flash-crowd"] {
             let request = Request { traffic: Some(name.into()), ..Request::default() };
-            let demand = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false))).scenario.demand;
+            let demand =
+                load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false))).scenario.demand;
             let (mut requests, mut thinking) = (0.0, 0.0);
             for journey in &demand.journeys {
                 for visit in &journey.visits {
@@ -309,20 +320,15 @@ mod tests {
 
     #[test]
     fn every_embedded_traffic_and_profile_loads() {
-        for (path, _) in embedded::files().iter().filter(|(path, _)| path.starts_with("traffic/") && path.ends_with(".yaml")) {
+        for (path, _) in embedded::files()
+            .iter()
+            .filter(|(path, _)| path.starts_with("traffic/") && path.ends_with(".yaml"))
+        {
             let name = path.trim_start_matches("traffic/").trim_end_matches(".yaml");
-            let mut request = Request { traffic: Some(name.into()), ..Request::default() };
-            // The default policy has objectives on journeys that only users' traffic has.
-            if name.starts_with("trace-") {
-                let folder = tempfile::tempdir().unwrap();
-                let policy = folder.path().join("policy.yaml");
-                fs::write(&policy, "objectives: []\n").unwrap();
-                request.policy = Some(policy);
-                let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
-                assert!(matches!(loaded.scenario.demand.population, Population::Rate { users: None, .. }), "{name}");
-            } else {
-                load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
-            }
+            let request = Request { traffic: Some(name.into()), ..Request::default() };
+            let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+            let rates = matches!(loaded.scenario.demand.population, Population::Rate { users: None, .. });
+            assert_eq!(rates, name.starts_with("trace-"), "{name}");
         }
         for profile in ["production", "minikube", "compose"] {
             let request = Request { profile: Some(profile.into()), ..Request::default() };
@@ -334,18 +340,20 @@ mod tests {
     #[test]
     fn users_scale_any_load_to_its_peak() {
         let traffic = "load: {constant-arrival-rate: {rate: 10}}\njourneys:\n  a: {visits: [{call: auth-service/check, think: 20s, times: 2}]}\n";
-        let policy = "objectives: []\n";
-        let files = [("traffic.yaml", traffic), ("policy.yaml", policy)];
+        let files = [("traffic.yaml", traffic)];
         for (users, expected) in [(None, 10.0), (Some(4_000.0), 100.0)] {
             let loaded = with_files(&files, Request { users, ..Request::default() }).unwrap();
-            let Population::Rate { peak_per_second, users: said, .. } = loaded.scenario.demand.population else {
+            let Population::Rate { peak_per_second, users: said, .. } = loaded.scenario.demand.population
+            else {
                 panic!("a rate")
             };
             assert!((peak_per_second - expected).abs() < 1e-9, "{users:?}: {peak_per_second}");
             assert_eq!(said, users);
         }
         let loaded = load(&Request { users: Some(500.0), ..Request::default() }).unwrap();
-        assert!(matches!(loaded.scenario.demand.population, Population::Users { peak, .. } if (peak - 500.0).abs() < 1e-9));
+        assert!(
+            matches!(loaded.scenario.demand.population, Population::Users { peak, .. } if (peak - 500.0).abs() < 1e-9)
+        );
     }
 
     const SHOP: &str = "
@@ -403,13 +411,16 @@ spec:
     #[test]
     fn manifests_alone_make_a_scenario() {
         let request = Request { users: Some(2_000.0), ..Request::default() };
-        let loaded = with_files(&[("manifests.yaml", SHOP)], request).unwrap_or_else(|shown| panic!("{shown}"));
+        let loaded =
+            with_files(&[("manifests.yaml", SHOP)], request).unwrap_or_else(|shown| panic!("{shown}"));
         let scenario = &loaded.scenario;
         assert_eq!(scenario.name, "manifests");
         let [web, cart] = scenario.workloads.as_slice() else { panic!("two workloads") };
         assert_eq!((web.replicas, web.behaviour.threads, cart.behaviour.threads), (4, Some(1), Some(1)));
         let called = &web.behaviour.operations[0].steps[1];
-        assert!(matches!(called, Step::Call(call) if call.target == Target::Operation { workload: 1, operation: 0 }));
+        assert!(
+            matches!(called, Step::Call(call) if call.target == Target::Operation { workload: 1, operation: 0 })
+        );
         assert_eq!(scenario.demand.journeys.len(), 1);
         assert_eq!(scenario.demand.journeys[0].visits[0].workload, 0);
         // Four pods of half a core fit on one node of 3.92; forty on six.
@@ -420,7 +431,10 @@ spec:
             assert!(about.contains(&what), "{what} in {about:?}");
         }
         let warnings: Vec<&str> = loaded.warnings.iter().map(|one| one.message.as_str()).collect();
-        assert!(warnings.contains(&"HPA `lost` scales nothing: there is no Deployment `wbe`"), "{warnings:?}");
+        assert!(
+            warnings.contains(&"HPA `lost` scales nothing: Deployment/wbe is not in what was given"),
+            "{warnings:?}"
+        );
     }
 
     #[test]
@@ -428,8 +442,8 @@ spec:
         let second = SHOP.replace("name: wbe", "name: web");
         let loaded = with_files(&[("manifests.yaml", &second)], Request::default()).unwrap();
         assert_eq!(loaded.scenario.autoscalers, []);
-        let ambiguous = loaded.warnings.iter().filter(|one| one.message.contains("another HPA scales web too"));
-        assert_eq!(ambiguous.count(), 2);
+        let warned = |one: &&Problem| one.message == "another HPA scales Deployment/web already";
+        assert_eq!(loaded.warnings.iter().filter(warned).count(), 1);
     }
 
     #[test]
@@ -453,7 +467,88 @@ workloads:
 externals:
   stripe: {latency: 1s, quota: 100}
 ";
-        insta::assert_snapshot!(wrong(&[("model.yaml", model)]), @"");
+        let traffic = "load: {constant-vus: {vus: 1}}\njourneys: {a: {visits: [{call: redis/get}]}}\n";
+        insta::assert_snapshot!(wrong(&[("model.yaml", model), ("traffic.yaml", traffic)]), @r#"
+        error: there is no workload `auth-servce`
+         --> model.yaml:4:3
+          |
+        4 |   auth-servce: {threads: 0}
+          |   ^^^^^^^^^^^
+          |
+          = help: did you mean `auth-service`?
+
+        error: `0` is too few
+         --> model.yaml:6:14
+          |
+        6 |     threads: 0
+          |              ^
+          |
+          = help: at least 1, or `unlimited`
+
+        error: the low end is above the middle
+         --> model.yaml:7:26
+          |
+        7 |     memory: {base: {low: 5M, mid: 3M, high: 9M}}
+          |                          ^^
+          |
+          = help: low <= mid <= high
+
+        error: `250` has no unit
+         --> model.yaml:9:23
+          |
+        9 |       get: [{compute: 250}]
+          |                       ^^^
+          |
+          = help: write `250s`, `250ms` or `250m` for seconds, milliseconds or minutes
+
+        error: `redis` has no operation `lost`
+          --> model.yaml:10:37
+           |
+        10 |       list: [{compute: 1ms}, {call: redis/lost}]
+           |                                     ^^^^^^^^^^
+           |
+           = help: did you mean `list`?
+
+        error: `-1` is negative
+          --> model.yaml:11:39
+           |
+        11 |       set: [{compute: {mean: 1ms, cv: -1}}]
+           |                                       ^^
+           |
+           = help: it must be 0 or more
+
+        error: there is no external service `strip`
+          --> model.yaml:14:28
+           |
+        14 |       select: [{call: {to: strip, probability: 120%}}]
+           |                            ^^^^^
+           |
+           = help: did you mean `stripe`?
+
+        error: `120%` is outside 0% to 100%
+          --> model.yaml:14:48
+           |
+        14 |       select: [{call: {to: strip, probability: 120%}}]
+           |                                                ^^^^
+           |
+           = help: a share is written `99.9%` or `0.999`
+
+        error: calls go round in a circle: postgres/insert -> postgres/transaction -> postgres/insert
+          --> model.yaml:15:7
+           |
+        15 |       insert: [{call: postgres/transaction}]
+           |       ^^^^^^
+           |
+           = help: an operation must not call itself, not even by others
+
+        error: `100` is not a rate
+          --> model.yaml:18:32
+           |
+        18 |   stripe: {latency: 1s, quota: 100}
+           |                                ^^^
+           |
+           = help: write `12/s`, `500/m` or `3600/h`
+        "#);
     }
 
     #[test]
@@ -474,7 +569,79 @@ journeys:
     - {call: chat-service/sned, times: 0}
     - {call: chat}
 ";
-        insta::assert_snapshot!(wrong(&[("traffic.yaml", traffic)]), @"");
+        insta::assert_snapshot!(wrong(&[("traffic.yaml", traffic)]), @r#"
+        error: `60` has no unit
+         --> traffic.yaml:3:11
+          |
+        3 | duration: 60
+          |           ^^
+          |
+          = help: write `60s`, `60ms` or `60m` for seconds, milliseconds or minutes
+
+        error: `-5` is negative
+         --> traffic.yaml:6:15
+          |
+        6 |     startVUs: -5
+          |               ^^
+          |
+          = help: it must be 0 or more
+
+        error: `soon` is not a duration
+         --> traffic.yaml:7:54
+          |
+        7 |     stages: [{duration: 5m, target: 100}, {duration: soon, target: 10}]
+          |                                                      ^^^^
+          |
+          = help: write a number and a unit: `250ms`, `30s`, `5m`, `1h30m`, `1d`, `1w`
+
+        error: `x` is not a number
+         --> traffic.yaml:8:26
+          |
+        8 | bursts: [{at: 1m, times: x, hold: 1m}]
+          |                          ^
+          |
+          = help: write a plain number such as `1.5`
+
+        error: journey `empty` asks for nothing
+          --> traffic.yaml:10:11
+           |
+        10 |   empty: {visits: []}
+           |           ^^^^^^
+           |
+           = help: list at least one visit
+
+        error: `-1` is negative
+          --> traffic.yaml:12:13
+           |
+        12 |     weight: -1
+           |             ^^
+           |
+           = help: it must be 0 or more
+
+        error: `chat-service` has no operation `sned`
+          --> traffic.yaml:14:14
+           |
+        14 |     - {call: chat-service/sned, times: 0}
+           |              ^^^^^^^^^^^^^^^^^
+           |
+           = help: did you mean `send`?
+
+        error: 0 times is out of range
+          --> traffic.yaml:14:40
+           |
+        14 |     - {call: chat-service/sned, times: 0}
+           |                                        ^
+           |
+           = help: from 1 to 10000
+
+        error: `chat` names no operation
+          --> traffic.yaml:15:14
+           |
+        15 |     - {call: chat}
+           |              ^^^^
+           |
+           = help: write `workload/operation`, such as `web/get`
+        "#);
     }
 
     #[test]
@@ -498,7 +665,87 @@ profiles:
     pools:
       workers: {cpu: 4, memory: 16GB, count: 3, max: 5}
 ";
-        insta::assert_snapshot!(wrong(&[("policy.yaml", policy), ("cluster.yaml", cluster)]), @"");
+        insta::assert_snapshot!(wrong(&[("policy.yaml", policy), ("cluster.yaml", cluster)]), @r#"
+        error: there is no profile `productoin`
+         --> cluster.yaml:3:10
+          |
+        3 | default: productoin
+          |          ^^^^^^^^^^
+          |
+          = help: did you mean `production`?
+
+        error: `16GB` is not an amount of memory
+         --> cluster.yaml:8:33
+          |
+        8 |       workers: {cpu: 4, memory: 16GB, count: 3, max: 5}
+          |                                 ^^^^
+          |
+          = help: write `512Mi`, `2Gi`, `500M`, or a number of bytes
+
+        error: nobody adds or removes nodes in this profile
+         --> cluster.yaml:8:54
+          |
+        8 |       workers: {cpu: 4, memory: 16GB, count: 3, max: 5}
+          |                                                      ^
+          |
+          = help: leave `min` and `max` out, or say `provisionedBy: cluster-autoscaler`
+
+        error: a verdict needs a confidence from 50% to below 100%
+         --> policy.yaml:3:13
+          |
+        3 | confidence: 100%
+          |             ^^^^
+          |
+          = help: 95% is usual
+
+        error: `99.9` is outside 0% to 100%
+         --> policy.yaml:5:47
+          |
+        5 | - {name: a, indicator: availability, atLeast: 99.9}
+          |                                               ^^^^
+          |
+          = help: a share is written `99.9%` or `0.999`
+
+        error: a latency needs its quantile
+         --> policy.yaml:6:4
+          |
+        6 | - {name: a, indicator: latency, atMost: 300ms}
+          |    ^^^^
+          |
+          = help: add `quantile: p95`
+
+        error: `300` has no unit
+         --> policy.yaml:7:56
+          |
+        7 | - {name: b, indicator: latency, quantile: p95, atMost: 300, scope: {journey: conversatoin}}
+          |                                                        ^^^
+          |
+          = help: write `300s`, `300ms` or `300m` for seconds, milliseconds or minutes
+
+        error: there is no journey `conversatoin`
+         --> policy.yaml:7:78
+          |
+        7 | - {name: b, indicator: latency, quantile: p95, atMost: 300, scope: {journey: conversatoin}}
+          |                                                                              ^^^^^^^^^^^^
+          |
+          = help: did you mean `conversation`?
+
+        error: recovery is measured after a drill
+         --> policy.yaml:8:4
+          |
+        8 | - {name: c, indicator: usersRecovered, atMost: 30s}
+          |    ^^^^
+          |
+          = help: add `scope: {drill: "*"}` for every drill
+
+        error: nothing says what must be kept
+         --> policy.yaml:9:4
+          |
+        9 | - {name: d, indicator: nodesMax}
+          |    ^^^^
+          |
+          = help: add `atLeast:` or `atMost:`
+        "#);
     }
 
     #[test]
@@ -507,7 +754,31 @@ profiles:
         let policy = "kind: Traffic\nobjectives: []\n";
         let traffic = "load: {trace: {file: lost.csv}}\njourneys: {}\n";
         let files = [("model.yaml", model), ("policy.yaml", policy), ("traffic.yaml", traffic)];
-        insta::assert_snapshot!(wrong(&files), @"");
+        insta::assert_snapshot!(wrong(&files), @r#"
+        error: unknown field `workloads.redis.thread`
+         --> model.yaml:2:11
+          |
+        2 |   redis: {thread: 4}
+          |           ^^^^^^
+          |
+          = help: did you mean `threads`?
+
+        error: expected `kind: Policy`
+         --> policy.yaml:1:7
+          |
+        1 | kind: Traffic
+          |       ^^^^^^^
+          |
+          = help: this file is read as a Policy
+
+        error: cannot read `lost.csv`: No such file or directory (os error 2)
+         --> traffic.yaml:1:22
+          |
+        1 | load: {trace: {file: lost.csv}}
+          |                      ^^^^^^^^
+          |
+          = help: seen from the traffic file's folder
+        "#);
     }
 
     #[test]
@@ -525,15 +796,22 @@ profiles:
         let texts = ["model.yaml", "policy.yaml", "cluster.yaml"]
             .map(|name| embedded::text(&format!("{}/{name}", embedded::APPLICATION)).unwrap());
         let texts = [texts[0], texts[1], texts[2], embedded::text("traffic/flash-crowd.yaml").unwrap()];
-        let junk = prop_oneof!["[-0-9a-z%{}:\\[\\], ]{0,6}", Just("-1".to_owned()), Just("1e999".to_owned()), Just("99999999999999999999".to_owned())];
-        (0..4_usize, any::<prop::sample::Index>(), 0..12_usize, junk).prop_map(move |(which, at, cut, junk)| {
-            let text: Vec<char> = texts[which].chars().collect();
-            let at = at.index(text.len());
-            let end = (at + cut).min(text.len());
-            let head: String = text[..at].iter().collect();
-            let tail: String = text[end..].iter().collect();
-            (which, format!("{head}{junk}{tail}"))
-        })
+        let junk = prop_oneof![
+            "[-0-9a-z%{}:\\[\\], ]{0,6}",
+            Just("-1".to_owned()),
+            Just("1e999".to_owned()),
+            Just("99999999999999999999".to_owned())
+        ];
+        (0..4_usize, any::<prop::sample::Index>(), 0..12_usize, junk).prop_map(
+            move |(which, at, cut, junk)| {
+                let text: Vec<char> = texts[which].chars().collect();
+                let at = at.index(text.len());
+                let end = (at + cut).min(text.len());
+                let head: String = text[..at].iter().collect();
+                let tail: String = text[end..].iter().collect();
+                (which, format!("{head}{junk}{tail}"))
+            },
+        )
     }
 
     proptest! {

@@ -42,8 +42,9 @@ fn target(
     let who = format!("{}/{}", hpa.target_kind, hpa.target_name);
     let at_target = |problem: Problem| problem.at(hpa.place.clone());
     if earlier.iter().any(|other| same(&other.target_kind, &other.target_name, &other.namespace)) {
-        let problem = at_target(Problem::error(format!("another HPA scales {who} already")));
-        return vec![problem.help("two HPAs on one target undo each other; keep one with both metrics")];
+        let problem = at_target(Problem::warning(format!("another HPA scales {who} already")));
+        let help = "both stop, with condition AmbiguousSelector; keep one with both metrics";
+        return vec![problem.help(help)];
     }
     let found = workloads.iter().find(|one| same(&one.api_kind, &one.name, &one.namespace));
     let Some(workload) = found else {
