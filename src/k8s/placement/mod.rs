@@ -21,6 +21,8 @@ pub mod schedule;
 pub mod scores;
 pub mod spread;
 pub mod taints;
+#[cfg(test)]
+mod testing;
 
 pub use amounts::{Amounts, Containers, Demand, ResourceName};
 pub use cluster::{
