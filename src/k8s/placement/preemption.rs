@@ -124,9 +124,9 @@ pub fn candidates(
         let node = nodes[(offset % count + at) % count];
         let Some(victims) = victims_on(&mut cycle, node, budgets) else { continue };
         if victims.budget_violations == 0 {
-            clean.push(victims)
+            clean.push(victims);
         } else {
-            violating.push(victims)
+            violating.push(victims);
         }
         if !clean.is_empty() && clean.len() + violating.len() >= enough {
             break;

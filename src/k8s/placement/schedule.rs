@@ -144,11 +144,10 @@ fn scan(pod: &PodView, cluster: &ClusterView, scan_start: usize) -> Scan {
         return scan;
     }
     // A pod that room was made for takes that node if it still can.
-    if let Some(kept) = pod.nominated.filter(|node| order.contains(node)) {
-        if cycle.check(kept).is_none() {
-            scan.feasible.push(kept);
-            return scan;
-        }
+    let kept = pod.nominated.filter(|node| order.contains(node) && cycle.check(*node).is_none());
+    if let Some(kept) = kept {
+        scan.feasible.push(kept);
+        return scan;
     }
     let enough = nodes_to_find(order.len(), cluster.profile.percentage_of_nodes_to_score);
     let start = if order.is_empty() { 0 } else { scan_start % order.len() };
@@ -357,7 +356,7 @@ mod tests {
                 max_skew: 1,
                 topology_key: ZONE.to_owned(),
                 required: true,
-                selector: app("wide"),
+                selector: Some(app("wide")),
                 min_domains,
                 ignore_node_affinity: false,
                 honor_taints: false,
@@ -376,7 +375,7 @@ mod tests {
             cluster.add_node(shape(name, zone, 10_000));
         }
         let mut web = kind("web", 10, 0);
-        web.owners_select = app("web");
+        web.owners_select = Some(app("web"));
         let web = cluster.add_kind(web);
         bind(&mut cluster, 0, web, 0);
         let explained = explain(&pod(1, web), &cluster, 0, 0);
@@ -417,7 +416,7 @@ mod tests {
             let mut start = 0;
             for (id, ask) in asks.iter().enumerate() {
                 let mut one = kind(["web", "api"][id % 2], *ask, 0);
-                one.owners_select = app("web").filter(|_| id % 2 == 0);
+                one.owners_select = (id % 2 == 0).then(|| app("web"));
                 let one = cluster.add_kind(one);
                 let decision = schedule(&pod(id, one), &cluster, start, tie);
                 start = decision.next_start;
@@ -441,8 +440,9 @@ mod tests {
                     }
                 }
             }
-            let ids: Vec<_> = (0..asks.len()).collect();
-            ids.into_iter().for_each(|id| cluster.remove_pod(id));
+            for id in 0..asks.len() {
+                cluster.remove_pod(id);
+            }
             for node in cluster.node_ids() {
                 prop_assert_eq!(&cluster.node(*node).load, &crate::k8s::placement::Load::default());
             }

@@ -49,14 +49,14 @@ pub(crate) fn labels(pairs: &[(&str, &str)]) -> Labels {
 }
 
 /// Whom pods labelled `app: name` select.
-pub(crate) fn app(name: &str) -> Option<Selector> {
-    Some(Selector::of(labels(&[("app", name)])))
+pub(crate) fn app(name: &str) -> Selector {
+    Selector::of(labels(&[("app", name)]))
 }
 
 /// A term that means pods of an app, near by a node label.
 pub(crate) fn term(name: &str, topology_key: &str) -> PodTerm {
     PodTerm {
-        selector: app(name),
+        selector: Some(app(name)),
         namespaces: Vec::new(),
         namespace_selector: None,
         topology_key: topology_key.to_owned(),
