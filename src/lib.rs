@@ -11,19 +11,27 @@
 //! | [`units`] | time, resources: the words |
 //! | [`sim`] | the kernel: order and chance |
 //! | [`k8s`] | Kubernetes' rules as pure functions |
+//! | [`source`] | the user's files, and where a field stands in them |
 //! | [`scenario`] | a run's whole input |
+//! | [`input`] | files in, one scenario or every problem out |
 //! | [`service`] | one pod at work |
 //! | [`world`] | everything that changes in a run |
 //! | [`observe`] | what a run leaves behind |
 //! | [`judge`] | facts against goals: met, missed or unsure, and why |
+//! | [`run`] | replications side by side, until the verdict is sure |
 //! | [`output`] | the verdict as data, pages, charts, and their folder |
+//! | [`cli`] | the commands |
 
+pub mod cli;
+pub mod input;
 pub mod judge;
 pub mod k8s;
 pub mod observe;
 pub mod output;
+pub mod run;
 pub mod scenario;
 pub mod service;
 pub mod sim;
+pub mod source;
 pub mod units;
 pub mod world;

@@ -1,1 +1,22 @@
 //! Files in, one scenario out, or every problem found, each at its place.
+
+pub mod assemble;
+pub mod cluster;
+pub mod directory;
+pub mod documents;
+pub mod embedded;
+pub mod findings;
+pub mod load;
+pub mod manifest;
+pub mod model;
+pub mod policy;
+pub mod priors;
+pub mod problem;
+pub mod request;
+pub mod scalar;
+pub mod sizing;
+pub mod traffic;
+pub mod uncertain;
+
+pub use problem::{Problem, Severity, decode};
+pub use request::{Failure, Loaded, Request, load};

@@ -45,7 +45,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
     });
     Scenario {
         name: "my-saas-chat".to_owned(),
-        version: Version { minor: 34 },
+        version: "1.34".parse::<Version>().unwrap(),
         warm_up: SimDuration::from_secs(300),
         horizon: SimDuration::from_secs(3_600),
         autoscalers: hpas.collect(),

@@ -1,9 +1,12 @@
 //! What a set of manifests says, in the scenario's words, before a model says
 //! how the pods behave.
 
+use std::collections::BTreeMap;
+
 use crate::k8s::hpa::HpaSpec;
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::Taint;
+use crate::k8s::quantity::Quantity;
 use crate::scenario::{DisruptionBudget, Kind, PodTemplate};
 use crate::source::Place;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -23,6 +26,8 @@ pub struct ManifestSet {
     pub routes: Vec<IngressRoute>,
     /// Node objects, from a dump of a live cluster.
     pub nodes: Vec<ManifestNode>,
+    /// The ResourceQuotas.
+    pub quotas: Vec<ManifestQuota>,
     /// Kinds that have no effect on the simulation, with how many there were.
     pub not_simulated: Vec<(String, usize)>,
     /// Objects read, by kind, for the one line that says what was read.
@@ -127,4 +132,18 @@ pub struct ManifestNode {
     pub allocatable_memory: Bytes,
     /// `status.allocatable` pods.
     pub max_pods: u32,
+}
+
+/// A ResourceQuota.
+#[derive(Clone, Debug)]
+pub struct ManifestQuota {
+    /// `metadata.name`.
+    pub name: String,
+    /// `metadata.namespace`, `default` where absent.
+    pub namespace: String,
+    /// `spec.hard`: the most that all pods of the namespace may ask for, by the
+    /// quota's own names (`requests.cpu`, `pods`).
+    pub hard: BTreeMap<String, Quantity>,
+    /// Where the object stands.
+    pub place: Place,
 }

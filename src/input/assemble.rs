@@ -1,0 +1,333 @@
+//! Manifests, model, traffic, policy and cluster, put together into one scenario.
+
+use crate::input::directory::{self, Directory};
+use crate::input::documents::{Document, Documents};
+use crate::input::findings::{At, Findings};
+use crate::input::manifest::set::{ManifestHpa, ManifestSet};
+use crate::input::model::{ModelFile, WorkloadFile};
+use crate::input::policy::{self, PolicyFile};
+use crate::input::priors::{self, Guess};
+use crate::input::problem::Problem;
+use crate::input::sizing;
+use crate::input::traffic::{Asked, Traffic, TrafficFile};
+use crate::k8s::version::Version;
+use crate::scenario::{Autoscaler, Behaviour, Cluster, External, Goals, Kind, Limits, Scenario, Workload};
+
+/// What the files say, before it is put together.
+pub struct Parts {
+    /// The manifests.
+    pub set: ManifestSet,
+    /// All files that were decoded.
+    pub documents: Documents,
+    /// What the command line asks of the traffic.
+    pub asked: Asked,
+    /// The profile of the cluster file.
+    pub profile: Option<String>,
+    /// The Kubernetes release.
+    pub version: Version,
+    /// What the scenario is called.
+    pub name: String,
+}
+
+/// A scenario from its parts; problems go into `problems`. `None` when the parts
+/// don't make one.
+pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
+    let Parts { set, documents, asked, profile, version, name } = parts;
+    if set.workloads.is_empty() {
+        problems.push(no_workloads());
+        return None;
+    }
+    let mut assumed = Findings::default();
+    let known = Known::of(&set, documents.model.as_ref(), problems);
+    let (behaviours, externals) = known.behaviours(documents.model.as_ref(), &mut assumed, problems);
+    let cluster = match &documents.cluster {
+        Some(document) => {
+            document.resolve(&mut assumed, problems, |file, into| file.resolve(profile.as_deref(), into))
+        }
+        None => Some(sizing::cluster(&set, &mut assumed)),
+    };
+    let traffic = match &documents.traffic {
+        Some(document) => document
+            .resolve(&mut assumed, problems, |file, into| Some(file.resolve(&known.directory, &asked, into))),
+        None => guessed_traffic(&set, &known, asked, &mut assumed, problems),
+    };
+    let goals = goals(documents.policy.as_ref(), &known.directory, traffic.as_ref(), problems);
+    let autoscalers = autoscalers(&set, problems);
+    let workloads = workloads(&set, &autoscalers, behaviours);
+    if problems.iter().any(Problem::is_error) {
+        return None;
+    }
+    let (traffic, cluster): (Traffic, Cluster) = (traffic?, cluster?);
+    Some(Scenario {
+        name,
+        version,
+        warm_up: traffic.warm_up,
+        horizon: traffic.horizon,
+        workloads,
+        autoscalers,
+        budgets: set.budgets,
+        externals,
+        cluster,
+        demand: traffic.demand,
+        goals: goals?,
+        assumptions: assumed.assumptions,
+        not_simulated: set.not_simulated.iter().map(|(kind, count)| format!("{count} {kind}")).collect(),
+        limits: Limits::default(),
+    })
+}
+
+/// Manifests without anything that makes pods.
+fn no_workloads() -> Problem {
+    Problem::error("the manifests make no pods")
+        .help("give Deployments, StatefulSets, DaemonSets, ReplicaSets or Pods")
+}
+
+/// What is known of the workloads by name: from the model, else guessed.
+struct Known {
+    directory: Directory,
+    guesses: Vec<Guess>,
+    edges: Vec<(usize, usize)>,
+    /// For each workload its name in the model, and what the model and the priors
+    /// say together.
+    modelled: Vec<(Option<String>, WorkloadFile)>,
+}
+
+impl Known {
+    fn of(set: &ManifestSet, model: Option<&Document<ModelFile>>, problems: &mut Vec<Problem>) -> Self {
+        let library = priors::library();
+        let recognise = |workload| library.recognise(workload, &set.services);
+        let mut guesses: Vec<Guess> = set.workloads.iter().map(recognise).collect();
+        let edges = priors::guess_calls(set, &guesses);
+        let names = set.workloads.iter().map(|one| (one.namespace.clone(), one.name.clone()));
+        let mut directory = Directory { workloads: names.collect(), ..Directory::default() };
+        let full_names: Vec<String> =
+            (0..set.workloads.len()).map(|index| directory.full_name(index)).collect();
+        let mut modelled: Vec<(Option<String>, WorkloadFile)> =
+            vec![(None, WorkloadFile::default()); guesses.len()];
+        if let Some(document) = model {
+            let mut found = Findings::default();
+            let at = At::root().key("workloads");
+            for (name, file) in &document.file.workloads.0 {
+                let Some(index) = found.take(&at.key(name), directory.workload(name)) else { continue };
+                if modelled[index].0.is_some() {
+                    found.wrong(&at.key(name), format!("workload `{name}` is described twice"), "keep one");
+                }
+                modelled[index] = (Some(name.clone()), file.clone());
+            }
+            document.report(found, problems);
+            directory.externals = document.file.externals.0.iter().map(|(name, _)| name.clone()).collect();
+        }
+        // Calls to a workload whose operations the model names otherwise can't be guessed.
+        let guessed = |index: &usize| modelled[*index].1.operations.0.is_empty();
+        let edges: Vec<(usize, usize)> =
+            edges.into_iter().filter(|(from, to)| guessed(from) && guessed(to)).collect();
+        priors::add_calls(&mut guesses, &edges, &full_names);
+        for ((_, file), guess) in modelled.iter_mut().zip(&guesses) {
+            *file = std::mem::take(file).or(guess.workload.clone());
+            let names = file.operations.0.iter().map(|(name, _)| name.clone());
+            directory.operations.push(names.collect());
+        }
+        Self { directory, guesses, edges, modelled }
+    }
+
+    /// What every workload does, and the external services.
+    fn behaviours(
+        &self,
+        model: Option<&Document<ModelFile>>,
+        assumed: &mut Findings,
+        problems: &mut Vec<Problem>,
+    ) -> (Vec<Behaviour>, Vec<External>) {
+        let mut found = Findings::default();
+        let at = At::root().key("workloads");
+        let mut behaviours = Vec::new();
+        for (index, (key, file)) in self.modelled.iter().enumerate() {
+            let (_, name) = &self.directory.workloads[index];
+            if key.is_none() {
+                self.note_guess(index, &mut found);
+            }
+            let at = at.key(key.as_deref().unwrap_or(name));
+            behaviours.push(file.resolve(name, &at, &self.directory, &mut found));
+        }
+        let at = At::root().key("externals");
+        let files = model.map(|document| document.file.externals.0.as_slice()).unwrap_or_default();
+        let externals =
+            files.iter().map(|(name, file)| file.resolve(name, &at.key(name), &mut found)).collect();
+        self.refuse_circles(&behaviours, &mut found);
+        assumed.assumptions.append(&mut found.assumptions);
+        match model {
+            Some(document) => document.report(found, problems),
+            None => problems.extend(found.problems.into_iter().map(|one| Problem::error(one.message))),
+        }
+        (behaviours, externals)
+    }
+
+    /// Notes what a workload without a model was taken for.
+    fn note_guess(&self, index: usize, found: &mut Findings) {
+        let guess = &self.guesses[index];
+        let called = self.edges.iter().filter(|(from, _)| *from == index);
+        let called: Vec<String> = called.map(|(_, to)| self.directory.workloads[*to].1.clone()).collect();
+        let calls = if called.is_empty() { "nobody".to_owned() } else { called.join(", ") };
+        let name = &self.directory.workloads[index].1;
+        let source = format!("recognised by {}; no model describes it", guess.recognised_by);
+        let value = format!("{} that calls {calls}", guess.kind);
+        found.assume(
+            &format!("{name}: kind of software"),
+            value,
+            None,
+            crate::scenario::Basis::Assumed,
+            &source,
+        );
+    }
+
+    /// Notes operations that call themselves, however far round.
+    fn refuse_circles(&self, behaviours: &[Behaviour], found: &mut Findings) {
+        let all: Vec<&Behaviour> = behaviours.iter().collect();
+        for circle in directory::circles(&all) {
+            let names: Vec<String> = circle
+                .iter()
+                .map(|(workload, operation)| {
+                    let name = &self.directory.workloads[*workload].1;
+                    format!("{name}/{}", self.directory.operations[*workload][*operation])
+                })
+                .collect();
+            let Some((workload, operation)) = circle.first() else { continue };
+            let key = self.modelled[*workload].0.clone().unwrap_or_default();
+            let operation = &self.directory.operations[*workload][*operation];
+            let at = At::root().key("workloads").key(&key).key("operations").key(operation);
+            let message = format!("calls go round in a circle: {}", names.join(" -> "));
+            found.wrong(&at, message, "an operation must not call itself, not even by others");
+        }
+    }
+}
+
+/// Traffic when no file describes it: the load of the default application's busy
+/// hour, spread evenly over the entry points.
+fn guessed_traffic(
+    set: &ManifestSet,
+    known: &Known,
+    asked: Asked,
+    assumed: &mut Findings,
+    problems: &mut Vec<Problem>,
+) -> Option<Traffic> {
+    let entries = priors::entry_points(set, &known.guesses, &known.edges);
+    if entries.is_empty() {
+        problems.push(
+            Problem::error("nothing here serves users: there is no service to send requests to")
+                .help("describe the traffic with --traffic"),
+        );
+        return None;
+    }
+    let calls: Vec<String> = entries
+        .iter()
+        .filter_map(|index| {
+            let operation = known.directory.operations[*index].first()?;
+            Some(format!("{}/{operation}", known.directory.full_name(*index)))
+        })
+        .collect();
+    let users = asked.users.unwrap_or(sizing::USUAL_USERS);
+    let basis = crate::scenario::Basis::Assumed;
+    let source = "no traffic file: one hour around a day's peak, one request in 34 s and user, every entry \
+                  point alike";
+    assumed.assume("traffic", format!("{users} users of {}", calls.join(", ")), None, basis, source);
+    let file = TrafficFile::guessed(&calls);
+    let mut found = Findings::default();
+    let traffic = file.resolve(&known.directory, &Asked { users: Some(users), ..asked }, &mut found);
+    problems.extend(found.problems.into_iter().map(|one| Problem::error(one.message)));
+    Some(traffic)
+}
+
+/// The policy's goals, or the usual ones.
+fn goals(
+    document: Option<&Document<PolicyFile>>,
+    directory: &Directory,
+    traffic: Option<&Traffic>,
+    problems: &mut Vec<Problem>,
+) -> Option<Goals> {
+    let Some(document) = document else { return Some(policy::default_goals()) };
+    // Without the traffic its journeys can't be looked up.
+    let journeys = traffic?.demand.journeys.iter().map(|journey| journey.name.clone());
+    let journeys: Vec<String> = journeys.collect();
+    document.resolve(&mut Findings::default(), problems, |file, into| {
+        Some(file.resolve(directory, &journeys, into))
+    })
+}
+
+/// The HPAs with their workloads. One whose target is missing scales nothing, and
+/// two on one workload both stop (condition `AmbiguousSelector`).
+fn autoscalers(set: &ManifestSet, problems: &mut Vec<Problem>) -> Vec<Autoscaler> {
+    let target = |hpa: &ManifestHpa| {
+        set.workloads.iter().position(|workload| {
+            workload.namespace == hpa.namespace
+                && workload.api_kind == hpa.target_kind
+                && workload.name == hpa.target_name
+        })
+    };
+    let mut found: Vec<(usize, &ManifestHpa)> = Vec::new();
+    for hpa in &set.autoscalers {
+        let whom = format!("{} `{}`", hpa.target_kind, hpa.target_name);
+        let warning = match target(hpa) {
+            None => Problem::warning(format!("HPA `{}` scales nothing: there is no {whom}", hpa.name))
+                .help(format!("it must stand in namespace `{}`", hpa.namespace)),
+            Some(index) if !can_scale(set.workloads[index].kind) => {
+                Problem::warning(format!("HPA `{}` scales nothing: {whom} has no replica count", hpa.name))
+                    .help("scale a Deployment, StatefulSet or ReplicaSet")
+            }
+            Some(index) => {
+                found.push((index, hpa));
+                continue;
+            }
+        };
+        problems.push(warning.at(hpa.place.clone()));
+    }
+    let alone = |index: usize| found.iter().filter(|(other, _)| *other == index).count() == 1;
+    for (index, hpa) in &found {
+        if !alone(*index) {
+            let message = format!("HPA `{}` stops: another HPA scales {} too", hpa.name, hpa.target_name);
+            let help = "pods must be controlled by exactly one HPA (condition AmbiguousSelector)";
+            problems.push(Problem::warning(message).help(help).at(hpa.place.clone()));
+        }
+    }
+    let one = |(workload, hpa): &(usize, &ManifestHpa)| Autoscaler {
+        name: hpa.name.clone(),
+        workload: *workload,
+        spec: hpa.spec.clone(),
+    };
+    found.iter().filter(|(index, _)| alone(*index)).map(one).collect()
+}
+
+/// Whether a controller has a scale subresource.
+fn can_scale(kind: Kind) -> bool {
+    match kind {
+        Kind::Deployment { .. } | Kind::ReplicaSet | Kind::StatefulSet { .. } => true,
+        Kind::DaemonSet | Kind::Pod | Kind::Job => false,
+    }
+}
+
+/// The workloads with their behaviours.
+fn workloads(set: &ManifestSet, autoscalers: &[Autoscaler], behaviours: Vec<Behaviour>) -> Vec<Workload> {
+    let with_behaviour = set.workloads.iter().zip(behaviours).enumerate();
+    let workloads = with_behaviour.map(|(index, (from, behaviour))| {
+        let hpa = autoscalers.iter().find(|hpa| hpa.workload == index);
+        // Without `spec.replicas` an HPA's workload keeps what it had; in its
+        // stride that is at least the HPA's minimum.
+        let least = hpa.filter(|_| !from.replicas_stated).map_or(0, |hpa| hpa.spec.min_replicas);
+        let behind_ingress = set.services.iter().any(|service| {
+            priors::selects(service, from)
+                && set
+                    .routes
+                    .iter()
+                    .any(|route| route.service == service.name && route.namespace == service.namespace)
+        });
+        Workload {
+            name: from.name.clone(),
+            namespace: from.namespace.clone(),
+            kind: from.kind,
+            replicas: from.replicas.max(least),
+            min_ready: from.min_ready,
+            template: from.template.clone(),
+            behaviour,
+            behind_ingress,
+        }
+    });
+    workloads.collect()
+}

@@ -1,0 +1,123 @@
+//! What only shows when several objects are seen together.
+
+use super::Reading;
+use super::object::{Class, Object};
+use super::set::{ManifestHpa, ManifestWorkload};
+use crate::input::problem::Problem;
+use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
+use crate::scenario::Container;
+
+/// Kinds with a `scale` subresource that we know.
+const SCALABLE: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
+
+/// All checks that need the whole set.
+pub(super) fn all(reading: &mut Reading<'_>, objects: &[&Object<'_>]) {
+    let mut problems = Vec::new();
+    for (index, hpa) in reading.set.autoscalers.iter().enumerate() {
+        let earlier = &reading.set.autoscalers[..index];
+        problems.extend(target(hpa, earlier, &reading.set.workloads, objects));
+    }
+    for route in &reading.set.routes {
+        let known = reading.set.services.iter().any(|service| {
+            (service.name.as_str(), &service.namespace) == (route.service.as_str(), &route.namespace)
+        });
+        if !known && !reading.set.services.is_empty() {
+            let message = format!("there is no Service `{}` in what was given", route.service);
+            problems.push(Problem::warning(message).at(route.place.clone()).labelled("leads nowhere"));
+        }
+    }
+    reading.problems.extend(problems);
+}
+
+/// What is wrong between an HPA and the workload it scales.
+fn target(
+    hpa: &ManifestHpa,
+    earlier: &[ManifestHpa],
+    workloads: &[ManifestWorkload],
+    objects: &[&Object<'_>],
+) -> Vec<Problem> {
+    let same = |kind: &str, name: &str, namespace: &str| {
+        (kind, name, namespace) == (&*hpa.target_kind, &*hpa.target_name, &*hpa.namespace)
+    };
+    let who = format!("{}/{}", hpa.target_kind, hpa.target_name);
+    let at_target = |problem: Problem| problem.at(hpa.place.clone());
+    if earlier.iter().any(|other| same(&other.target_kind, &other.target_name, &other.namespace)) {
+        let problem = at_target(Problem::error(format!("another HPA scales {who} already")));
+        return vec![problem.help("two HPAs on one target undo each other; keep one with both metrics")];
+    }
+    let found = workloads.iter().find(|one| same(&one.api_kind, &one.name, &one.namespace));
+    let Some(workload) = found else {
+        return vec![at_target(no_target(hpa, &who, workloads))];
+    };
+    if !SCALABLE.contains(&workload.api_kind.as_str()) {
+        let message = format!("a {} cannot be scaled", workload.api_kind);
+        return vec![at_target(Problem::error(message))];
+    }
+    let hpa_class = |object: &&&Object<'_>| matches!(object.class, Class::Hpa(_));
+    let object = objects
+        .iter()
+        .filter(hpa_class)
+        .find(|object| object.name == hpa.name && object.namespace == hpa.namespace);
+    let place = |index: usize| {
+        object.map_or(hpa.place.clone(), |object| object.place(&format!("spec.metrics[{index}]")))
+    };
+    let metrics = hpa.spec.metrics.iter().enumerate();
+    metrics.filter_map(|(index, metric)| Some(metric_problem(metric, workload)?.at(place(index)))).collect()
+}
+
+/// The warning for a target that isn't there, with where it is perhaps.
+fn no_target(hpa: &ManifestHpa, who: &str, workloads: &[ManifestWorkload]) -> Problem {
+    let problem =
+        Problem::warning(format!("HPA `{}` scales nothing: {who} is not in what was given", hpa.name));
+    let elsewhere =
+        workloads.iter().find(|one| one.name == hpa.target_name && one.api_kind == hpa.target_kind);
+    if let Some(one) = elsewhere {
+        let (there, here) = (&one.namespace, &hpa.namespace);
+        return problem.help(format!("there is one in namespace `{there}`, but the HPA is in `{here}`"));
+    }
+    if let Some(one) =
+        workloads.iter().find(|one| one.name == hpa.target_name && one.namespace == hpa.namespace)
+    {
+        return problem.help(format!("there is a {} of that name", one.api_kind));
+    }
+    let near =
+        workloads.iter().filter(|one| one.namespace == hpa.namespace && one.api_kind == hpa.target_kind);
+    match crate::source::closest(&hpa.target_name, near.map(|one| one.name.as_str())) {
+        Some(name) => problem.help(format!("did you mean `{name}`?")),
+        None => problem.help("give its manifest, too"),
+    }
+}
+
+/// Whether the HPA controller can compute a metric for a workload at all: it
+/// divides usage by the sum of the requests, and gives up if one is missing.
+fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Problem> {
+    let MetricSpec::Resource { resource, container, target } = metric else { return None };
+    let template = &workload.template;
+    let sidecars = template.init_containers.iter().filter(|container| container.sidecar);
+    let all: Vec<&Container> = template.containers.iter().chain(sidecars).collect();
+    let who = format!("{}/{}", workload.api_kind, workload.name);
+    if let Some(wanted) = container
+        && !all.iter().any(|one| one.name == *wanted)
+    {
+        return Some(Problem::warning(format!("{who} has no container `{wanted}`")));
+    }
+    if !matches!(target, ResourceTarget::Utilization(_)) {
+        return None;
+    }
+    let requested = |one: &Container| match resource {
+        ResourceName::Cpu => one.requests.cpu.is_some(),
+        ResourceName::Memory => one.requests.memory.is_some(),
+        ResourceName::Other(_) => true,
+    };
+    let counted = all.iter().filter(|one| container.as_ref().is_none_or(|name| one.name == *name));
+    let without: Vec<String> =
+        counted.filter(|one| !requested(one)).map(|one| format!("`{}`", one.name)).collect();
+    if without.is_empty() {
+        return None;
+    }
+    let name = if *resource == ResourceName::Cpu { "CPU" } else { "memory" };
+    let containers = without.join(", ");
+    let message =
+        format!("this HPA can't compute {name} utilization: {who} has no {name} request for {containers}");
+    Some(Problem::warning(message).help("give every container a request; without it the HPA does nothing"))
+}

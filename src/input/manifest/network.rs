@@ -1,0 +1,119 @@
+//! Services and Ingresses: who can be reached, and from where.
+
+use k8s_openapi::api::core::v1::ServiceSpec;
+use k8s_openapi::api::networking::v1::{IngressBackend, IngressSpec};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::Reading;
+use super::object::{Manifest, Object};
+use super::set::{IngressRoute, ManifestService};
+use crate::k8s::labels::Selector;
+
+pub(super) fn service(reading: &mut Reading<'_>, object: &Object<'_>) {
+    let Some(manifest) = object.decode::<Manifest<ServiceSpec>>(&mut reading.problems) else { return };
+    let spec = manifest.spec.unwrap_or_default();
+    let kind = spec.type_.as_deref().filter(|kind| !kind.is_empty()).unwrap_or("ClusterIP");
+    let choices = [("ClusterIP", false), ("NodePort", true), ("LoadBalancer", true), ("ExternalName", false)];
+    let outside = reading.choice(object, "spec.type", kind, &choices);
+    let ports = spec.ports.iter().flatten();
+    reading.set.services.push(ManifestService {
+        name: object.name.clone(),
+        namespace: object.namespace.clone(),
+        selector: spec.selector.filter(|labels| !labels.is_empty()).map(Selector::of),
+        ports: ports.filter_map(|port| u16::try_from(port.port).ok()).collect(),
+        external_name: spec.external_name.filter(|_| kind == "ExternalName"),
+        reachable_from_outside: outside.unwrap_or(false),
+        place: object.place("metadata.name"),
+    });
+}
+
+pub(super) fn ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
+    let Some(manifest) = object.decode::<Manifest<IngressSpec>>(&mut reading.problems) else { return };
+    let spec = manifest.spec.unwrap_or_default();
+    let name = |backend: &IngressBackend| backend.service.as_ref().map(|service| service.name.clone());
+    if let Some(service) = spec.default_backend.as_ref().and_then(name) {
+        route(reading, object, "", "", service, "spec.defaultBackend.service.name");
+    }
+    for (rule_index, rule) in spec.rules.iter().flatten().enumerate() {
+        let host = rule.host.as_deref().unwrap_or_default();
+        let paths = rule.http.iter().flat_map(|http| &http.paths).enumerate();
+        for (index, path) in paths {
+            let place = format!("spec.rules[{rule_index}].http.paths[{index}].backend.service.name");
+            if let Some(service) = name(&path.backend) {
+                route(reading, object, host, path.path.as_deref().unwrap_or("/"), service, &place);
+            }
+        }
+    }
+}
+
+fn route(reading: &mut Reading<'_>, object: &Object<'_>, host: &str, path: &str, service: String, at: &str) {
+    reading.set.routes.push(IngressRoute {
+        ingress: object.name.clone(),
+        namespace: object.namespace.clone(),
+        host: host.to_owned(),
+        path: path.to_owned(),
+        service,
+        place: object.place(at),
+    });
+}
+
+/// An Ingress before `networking.k8s.io/v1`.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(dead_code)]
+struct OldSpec {
+    backend: Option<OldBackend>,
+    ingress_class_name: Option<IgnoredAny>,
+    tls: Option<IgnoredAny>,
+    rules: Option<Vec<OldRule>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(dead_code)]
+struct OldBackend {
+    service_name: Option<String>,
+    service_port: Option<IgnoredAny>,
+    resource: Option<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OldRule {
+    host: Option<String>,
+    http: Option<OldHttp>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct OldHttp {
+    paths: Option<Vec<OldPath>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+#[allow(dead_code)]
+struct OldPath {
+    path: Option<String>,
+    path_type: Option<IgnoredAny>,
+    backend: OldBackend,
+}
+
+pub(super) fn old_ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
+    let Some(manifest) = object.decode::<Manifest<OldSpec>>(&mut reading.problems) else { return };
+    let spec = manifest.spec.unwrap_or_default();
+    if let Some(service) = spec.backend.and_then(|backend| backend.service_name) {
+        route(reading, object, "", "", service, "spec.backend.serviceName");
+    }
+    for (rule_index, rule) in spec.rules.into_iter().flatten().enumerate() {
+        let host = rule.host.unwrap_or_default();
+        let paths = rule.http.and_then(|http| http.paths).into_iter().flatten().enumerate();
+        for (index, path) in paths {
+            let place = format!("spec.rules[{rule_index}].http.paths[{index}].backend.serviceName");
+            if let Some(service) = path.backend.service_name {
+                route(reading, object, &host, path.path.as_deref().unwrap_or("/"), service, &place);
+            }
+        }
+    }
+}

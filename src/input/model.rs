@@ -1,0 +1,375 @@
+//! `kind: Model`: what each workload does with a request. The file's types, and
+//! how they become behaviours.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::Deserializer;
+
+use crate::input::directory::Directory;
+use crate::input::findings::{At, Findings};
+use crate::input::scalar::{self, Fault, Scalar};
+use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
+use crate::scenario::{Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, StartUp, Step};
+use crate::sim::random::Distribution;
+use crate::units::{Bytes, MilliCpu, SimDuration};
+
+/// A model file.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ModelFile {
+    /// `plan/v1alpha1`
+    pub api_version: Option<String>,
+    /// `Model`
+    pub kind: Option<String>,
+    /// For reports.
+    pub name: Option<String>,
+    /// By `name` or `namespace/name`.
+    #[serde(default)]
+    pub workloads: Named<WorkloadFile>,
+    /// Services outside the cluster.
+    #[serde(default)]
+    pub externals: Named<ExternalFile>,
+}
+
+/// What one workload does. What is absent is taken from the built-in priors.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct WorkloadFile {
+    /// From container start to listening.
+    pub start_up: Option<StartUpFile>,
+    /// `unlimited` or a number.
+    pub threads: Option<Uncertain>,
+    /// Requests in progress.
+    pub concurrency: Option<ConcurrencyFile>,
+    /// Memory.
+    pub memory: Option<MemoryFile>,
+    /// CPU without requests.
+    pub idle_cpu: Option<Uncertain>,
+    /// From SIGTERM to the end.
+    pub shut_down: Option<Uncertain>,
+    /// Whether requests in progress are finished after SIGTERM.
+    pub drains: Option<bool>,
+    /// What it can be asked.
+    #[serde(default)]
+    pub operations: Named<Vec<StepFile>>,
+}
+
+/// `startUp`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StartUpFile {
+    wait: Option<Chance>,
+    cpu: Option<Chance>,
+}
+
+/// `concurrency`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConcurrencyFile {
+    limit: Option<Uncertain>,
+    queue: Option<Uncertain>,
+}
+
+/// `memory`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MemoryFile {
+    base: Option<Uncertain>,
+    per_request: Option<Uncertain>,
+    leak: Option<Uncertain>,
+    per_user: Option<Uncertain>,
+}
+
+/// One step of an operation.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum StepFile {
+    /// CPU work.
+    Compute(Chance),
+    /// Waiting without CPU.
+    Wait(Chance),
+    /// A call.
+    Call(CallFile),
+    /// Calls side by side.
+    Parallel(Vec<CallFile>),
+}
+
+/// A call: `postgres/select`, or the same under `to` with more about it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CallFile {
+    /// The mapping, `to` alone where a plain name stands.
+    pub spec: CallSpec,
+    /// Whether a plain name stands there.
+    plain: bool,
+}
+
+/// A call in full.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CallSpec {
+    to: Scalar,
+    probability: Option<Uncertain>,
+    timeout: Option<Uncertain>,
+    retry: Option<RetryFile>,
+    required: Option<bool>,
+}
+
+/// `retry`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RetryFile {
+    attempts: Scalar,
+    backoff: Option<Scalar>,
+    max_backoff: Option<Scalar>,
+    jitter: Option<Scalar>,
+}
+
+/// A service outside the cluster.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExternalFile {
+    latency: Chance,
+    error_rate: Option<Uncertain>,
+    quota: Option<Uncertain>,
+}
+
+impl From<Scalar> for CallFile {
+    fn from(to: Scalar) -> Self {
+        let spec = CallSpec { to, probability: None, timeout: None, retry: None, required: None };
+        Self { spec, plain: true }
+    }
+}
+
+impl From<CallSpec> for CallFile {
+    fn from(spec: CallSpec) -> Self {
+        Self { spec, plain: false }
+    }
+}
+
+impl<'de> Deserialize<'de> for CallFile {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(ScalarOr::<Self, CallSpec>::new())
+    }
+}
+
+impl WorkloadFile {
+    /// What this file says, and `prior` where it says nothing.
+    pub fn or(self, prior: Self) -> Self {
+        let operations = if self.operations.0.is_empty() { prior.operations } else { self.operations };
+        Self {
+            start_up: self.start_up.or(prior.start_up),
+            threads: self.threads.or(prior.threads),
+            concurrency: self.concurrency.or(prior.concurrency),
+            memory: self.memory.or(prior.memory),
+            idle_cpu: self.idle_cpu.or(prior.idle_cpu),
+            shut_down: self.shut_down.or(prior.shut_down),
+            drains: self.drains.or(prior.drains),
+            operations,
+        }
+    }
+
+    /// The behaviour, its calls looked up in `directory`.
+    pub fn resolve(&self, name: &str, at: &At, directory: &Directory, into: &mut Findings) -> Behaviour {
+        let about = |what: &str| at.about(format!("{name}: {what}"));
+        let operations = self.operations.0.iter().map(|(operation, steps)| {
+            let at = at.key("operations").key(operation).about(format!("{name}/{operation}"));
+            let steps = steps.iter().enumerate();
+            let steps = steps.filter_map(|(index, step)| step.resolve(&at.index(index), directory, into));
+            Operation { name: operation.clone(), steps: steps.collect() }
+        });
+        let operations = operations.collect();
+        Behaviour {
+            operations,
+            start_up: self.start_up(&at.key("startUp"), name, into),
+            threads: limit(self.threads.as_ref(), &about("threads").key("threads"), 1, into),
+            concurrency: self.concurrency(name, &at.key("concurrency"), into),
+            memory: self.memory(name, &at.key("memory"), into),
+            idle_cpu: read(
+                self.idle_cpu.as_ref(),
+                &about("idle CPU").key("idleCpu"),
+                scalar::cpu,
+                MilliCpu::ZERO,
+                into,
+            ),
+            shut_down: read(
+                self.shut_down.as_ref(),
+                &about("shut-down time").key("shutDown"),
+                scalar::duration,
+                SimDuration::ZERO,
+                into,
+            ),
+            drains: self.drains.unwrap_or(false),
+        }
+    }
+
+    fn start_up(&self, at: &At, name: &str, into: &mut Findings) -> StartUp {
+        let of = self.start_up.as_ref();
+        let mut part = |chance: Option<&Chance>, key: &str, what: &str| {
+            let at = at.key(key).about(format!("{name}: start-up {what}"));
+            chance.and_then(|chance| chance.resolve(&at, into)).unwrap_or(Distribution::Constant(0.0))
+        };
+        StartUp {
+            wait: part(of.and_then(|of| of.wait.as_ref()), "wait", "time"),
+            cpu: part(of.and_then(|of| of.cpu.as_ref()), "cpu", "CPU"),
+        }
+    }
+
+    fn concurrency(&self, name: &str, at: &At, into: &mut Findings) -> Concurrency {
+        let of = self.concurrency.as_ref();
+        let mut part = |number: Option<&Uncertain>, key: &str, what: &str, least: u32| {
+            limit(number, &at.key(key).about(format!("{name}: {what}")), least, into)
+        };
+        Concurrency {
+            limit: part(of.and_then(|of| of.limit.as_ref()), "limit", "requests in progress", 1),
+            queue: part(of.and_then(|of| of.queue.as_ref()), "queue", "requests waiting", 0),
+        }
+    }
+
+    fn memory(&self, name: &str, at: &At, into: &mut Findings) -> MemoryModel {
+        let of = self.memory.as_ref();
+        let mut part = |amount: Option<&Uncertain>, key: &str, what: &str| {
+            let at = at.key(key).about(format!("{name}: memory {what}"));
+            read(amount, &at, scalar::memory, Bytes::ZERO, into)
+        };
+        MemoryModel {
+            base: part(of.and_then(|of| of.base.as_ref()), "base", "at rest"),
+            per_request: part(of.and_then(|of| of.per_request.as_ref()), "perRequest", "per request"),
+            leak: part(of.and_then(|of| of.leak.as_ref()), "leak", "leaked per request"),
+            per_user: part(of.and_then(|of| of.per_user.as_ref()), "perUser", "per user"),
+        }
+    }
+}
+
+/// A value that may be absent; `default` where it is absent or wrong.
+fn read<T: PartialOrd>(
+    value: Option<&Uncertain>,
+    at: &At,
+    parse: fn(&Scalar) -> Result<T, Fault>,
+    default: T,
+    into: &mut Findings,
+) -> T {
+    value.and_then(|value| value.resolve(at, parse, into)).unwrap_or(default)
+}
+
+/// A number of at least `least`; `None` where it is absent or `unlimited`.
+fn limit(value: Option<&Uncertain>, at: &At, least: u32, into: &mut Findings) -> Option<u32> {
+    let number = value?.resolve(at, unlimited_or_count, into)?;
+    if number < least {
+        into.wrong(at, format!("`{number}` is too few"), format!("at least {least}, or `unlimited`"));
+    }
+    (number < u32::MAX).then_some(number)
+}
+
+/// A number, or the largest there is for `unlimited`.
+fn unlimited_or_count(from: &Scalar) -> Result<u32, Fault> {
+    if from.text == "unlimited" { Ok(u32::MAX) } else { scalar::count(from) }
+}
+
+impl StepFile {
+    fn resolve(&self, at: &At, directory: &Directory, into: &mut Findings) -> Option<Step> {
+        match self {
+            Self::Compute(chance) => {
+                let at = at.key("compute").about(format!("{}: CPU", at.about));
+                chance.resolve(&at, into).map(Step::Compute)
+            }
+            Self::Wait(chance) => {
+                let at = at.key("wait").about(format!("{}: waiting", at.about));
+                chance.resolve(&at, into).map(Step::Wait)
+            }
+            Self::Call(call) => call.resolve(&at.key("call"), directory, into).map(Step::Call),
+            Self::Parallel(calls) => {
+                let at = at.key("parallel");
+                if calls.is_empty() {
+                    into.wrong(&at, "no call stands there", "list the calls, or leave `parallel` out");
+                }
+                let calls = calls.iter().enumerate();
+                let calls = calls.filter_map(|(index, call)| call.resolve(&at.index(index), directory, into));
+                Some(Step::Parallel(calls.collect()))
+            }
+        }
+    }
+}
+
+impl CallFile {
+    fn resolve(&self, at: &At, directory: &Directory, into: &mut Findings) -> Option<Call> {
+        let spec = &self.spec;
+        let to = if self.plain { at.clone() } else { at.key("to") };
+        let target = into.take(&to, directory.target(&spec.to.text));
+        let about = |what: &str| at.about(format!("{} -> {}: {what}", at.about, spec.to));
+        let probability = spec.probability.as_ref();
+        let at_timeout = about("timeout").key("timeout");
+        let timeout =
+            spec.timeout.as_ref().and_then(|value| value.resolve(&at_timeout, scalar::duration, into));
+        if timeout == Some(SimDuration::ZERO) {
+            into.wrong(&at_timeout, "nothing is answered within 0s", "leave `timeout` out for none");
+        }
+        let probability =
+            read(probability, &about("probability").key("probability"), scalar::share, 1.0, into);
+        let retry = spec.retry.as_ref().map_or(Retry::NONE, |retry| retry.resolve(&at.key("retry"), into));
+        Some(Call { target: target?, probability, timeout, retry, required: spec.required.unwrap_or(true) })
+    }
+}
+
+/// The most further attempts that are taken; more are a mistake.
+const MOST_ATTEMPTS: u32 = 100;
+
+impl RetryFile {
+    /// The retry, with what is absent filled in: back-off 100 ms, at most 10 s,
+    /// half of it by chance.
+    pub fn resolve(&self, at: &At, into: &mut Findings) -> Retry {
+        let attempts = into.or(&at.key("attempts"), Some(&self.attempts), scalar::count, 0);
+        if attempts > MOST_ATTEMPTS {
+            into.wrong(
+                &at.key("attempts"),
+                format!("{attempts} attempts are too many"),
+                format!("at most {MOST_ATTEMPTS}"),
+            );
+        }
+        let duration = scalar::duration;
+        let backoff =
+            into.or(&at.key("backoff"), self.backoff.as_ref(), duration, SimDuration::from_millis(100));
+        let longest = SimDuration::from_secs(10).max(backoff);
+        let max_backoff = into.or(&at.key("maxBackoff"), self.max_backoff.as_ref(), duration, longest);
+        if max_backoff < backoff {
+            into.wrong(&at.key("maxBackoff"), "it is shorter than `backoff`", "backoff <= maxBackoff");
+        }
+        let jitter = into.or(&at.key("jitter"), self.jitter.as_ref(), scalar::share, 0.5);
+        Retry { attempts, backoff, max_backoff, jitter }
+    }
+}
+
+impl ExternalFile {
+    /// The external service.
+    pub fn resolve(&self, name: &str, at: &At, into: &mut Findings) -> External {
+        let about = |what: &str| at.about(format!("{name}: {what}"));
+        let latency = self.latency.resolve(&about("latency").key("latency"), into);
+        let error_rate =
+            read(self.error_rate.as_ref(), &about("error rate").key("errorRate"), scalar::share, 0.0, into);
+        let at_quota = about("quota").key("quota");
+        let quota = self.quota.as_ref().and_then(|quota| quota.resolve(&at_quota, scalar::rate, into));
+        if quota.is_some_and(|quota| quota <= 0.0) {
+            into.wrong(&at_quota, "a quota of 0 refuses every call", "leave `quota` out for none");
+        }
+        External {
+            name: name.to_owned(),
+            latency: latency.unwrap_or(Distribution::Constant(0.0)),
+            error_rate,
+            quota_per_second: quota,
+        }
+    }
+}
+
+impl CallSpec {
+    /// A call that is always made, with a timeout: what a guessed dependency is.
+    pub fn guessed(to: &str, timeout: &str) -> Self {
+        let timeout = Some(Uncertain::Plain(Scalar::from(timeout)));
+        Self { to: Scalar::from(to), probability: None, timeout, retry: None, required: None }
+    }
+}
+
+impl fmt::Display for CallFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.spec.to)
+    }
+}

@@ -1,0 +1,276 @@
+//! `kind: Policy`: what must hold.
+
+use serde::Deserialize;
+
+use crate::input::directory::Directory;
+use crate::input::findings::{At, Findings, suggest};
+use crate::input::scalar::{self, Fault, Scalar};
+use crate::scenario::{Comparison, Goals, Indicator, Objective, Scope};
+use crate::units::SimDuration;
+
+/// A policy file.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PolicyFile {
+    /// `plan/v1alpha1`
+    pub api_version: Option<String>,
+    /// `Policy`
+    pub kind: Option<String>,
+    /// For reports.
+    pub name: Option<String>,
+    /// Of every verdict; 95 % where absent.
+    pub confidence: Option<Scalar>,
+    /// Of costs; `USD` where absent.
+    pub currency: Option<String>,
+    /// What must hold.
+    pub objectives: Vec<ObjectiveFile>,
+}
+
+/// One objective.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ObjectiveFile {
+    name: Option<String>,
+    indicator: IndicatorName,
+    quantile: Option<Scalar>,
+    scope: Option<ScopeFile>,
+    at_least: Option<Scalar>,
+    at_most: Option<Scalar>,
+}
+
+/// On what an objective is measured.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum ScopeFile {
+    /// Everything users asked.
+    All,
+    /// A workload by `name` or `namespace/name`.
+    Workload(String),
+    /// A journey of the traffic.
+    Journey(String),
+    /// A drill, or `*` for every drill.
+    Drill(String),
+}
+
+/// What is measured, as files write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+enum IndicatorName {
+    Availability,
+    FailedRequests,
+    Latency,
+    Throughput,
+    CarriedUsers,
+    ReplicasMax,
+    ReplicasMin,
+    PodsMax,
+    NodesMax,
+    NodesMin,
+    PendingPodSeconds,
+    CostPerMonth,
+    ScaleEventsPerHour,
+    Restarts,
+    UsersRecovered,
+    CapacityRestored,
+    AvailabilityPerYear,
+}
+
+/// The unit of a goal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unit {
+    Share,
+    Duration,
+    Rate,
+    Number,
+}
+
+impl PolicyFile {
+    /// The goals. `journeys` are the traffic's, in the scenario's order.
+    pub fn resolve(&self, directory: &Directory, journeys: &[String], into: &mut Findings) -> Goals {
+        let at = At::root().key("objectives");
+        let mut objectives: Vec<Objective> = Vec::new();
+        for (index, file) in self.objectives.iter().enumerate() {
+            let at = at.index(index);
+            let Some(objective) = file.resolve(directory, journeys, &at, into) else { continue };
+            if objectives.iter().any(|known| known.name == objective.name) {
+                let help = "give each its own `name`";
+                into.wrong(&at, format!("two objectives are called `{}`", objective.name), help);
+            }
+            objectives.push(objective);
+        }
+        let at_confidence = At::root().key("confidence");
+        let confidence = into.or(&at_confidence, self.confidence.as_ref(), scalar::share, 0.95);
+        if !(0.5..1.0).contains(&confidence) {
+            into.wrong(&at_confidence, "a verdict needs a confidence from 50% to below 100%", "95% is usual");
+        }
+        Goals {
+            name: self.name.clone().unwrap_or_else(|| "policy".to_owned()),
+            objectives,
+            confidence,
+            currency: self.currency.clone().unwrap_or_else(|| "USD".to_owned()),
+        }
+    }
+}
+
+impl ObjectiveFile {
+    fn resolve(
+        &self,
+        directory: &Directory,
+        journeys: &[String],
+        at: &At,
+        into: &mut Findings,
+    ) -> Option<Objective> {
+        let indicator = self.indicator(at, into);
+        let goal = self.goal(at, into);
+        let scope = self.scope(directory, journeys, at, into);
+        let (indicator, (comparison, goal), scope) = (indicator?, goal?, scope?);
+        let on_drill = matches!(scope, Scope::Drill(_));
+        let per_drill = matches!(indicator, Indicator::UsersRecovered | Indicator::CapacityRestored);
+        if per_drill && !on_drill {
+            let help = "add `scope: {drill: \"*\"}` for every drill";
+            into.wrong(at, "recovery is measured after a drill", help);
+        }
+        let on_replicas = matches!(indicator, Indicator::ReplicasMax | Indicator::ReplicasMin);
+        if on_replicas && !matches!(scope, Scope::Workload(_)) {
+            into.wrong(at, "replicas are a workload's", "add `scope: {workload: NAME}`");
+        }
+        let name = self.name.clone().unwrap_or_else(|| self.describe());
+        Some(Objective { name, indicator, scope, comparison, goal })
+    }
+
+    /// A name for an objective that has none.
+    fn describe(&self) -> String {
+        let quantile = self.quantile.as_ref().map(|text| format!(" {text}")).unwrap_or_default();
+        let on = match &self.scope {
+            None | Some(ScopeFile::All) => String::new(),
+            Some(ScopeFile::Workload(name) | ScopeFile::Journey(name) | ScopeFile::Drill(name)) => {
+                format!(" of {name}")
+            }
+        };
+        format!("{:?}{quantile}{on}", self.indicator)
+    }
+
+    fn indicator(&self, at: &At, into: &mut Findings) -> Option<Indicator> {
+        let at_quantile = at.key("quantile");
+        match (self.indicator, &self.quantile) {
+            (IndicatorName::Latency, Some(text)) => {
+                let quantile = into.take(&at_quantile, scalar::quantile(text))?;
+                return Some(Indicator::Latency { quantile });
+            }
+            (IndicatorName::Latency, None) => {
+                into.wrong(at, "a latency needs its quantile", "add `quantile: p95`");
+                return None;
+            }
+            (_, Some(_)) => {
+                into.wrong(&at_quantile, "only a latency has a quantile", "leave `quantile` out");
+            }
+            (_, None) => {}
+        }
+        Some(match self.indicator {
+            // Answered above; the median stands for what cannot be.
+            IndicatorName::Latency => Indicator::Latency { quantile: 0.5 },
+            IndicatorName::Availability => Indicator::Availability,
+            IndicatorName::FailedRequests => Indicator::FailedRequests,
+            IndicatorName::Throughput => Indicator::Throughput,
+            IndicatorName::CarriedUsers => Indicator::CarriedUsers,
+            IndicatorName::ReplicasMax => Indicator::ReplicasMax,
+            IndicatorName::ReplicasMin => Indicator::ReplicasMin,
+            IndicatorName::PodsMax => Indicator::PodsMax,
+            IndicatorName::NodesMax => Indicator::NodesMax,
+            IndicatorName::NodesMin => Indicator::NodesMin,
+            IndicatorName::PendingPodSeconds => Indicator::PendingPodSeconds,
+            IndicatorName::CostPerMonth => Indicator::CostPerMonth,
+            IndicatorName::ScaleEventsPerHour => Indicator::ScaleEventsPerHour,
+            IndicatorName::Restarts => Indicator::Restarts,
+            IndicatorName::UsersRecovered => Indicator::UsersRecovered,
+            IndicatorName::CapacityRestored => Indicator::CapacityRestored,
+            IndicatorName::AvailabilityPerYear => Indicator::AvailabilityPerYear,
+        })
+    }
+
+    fn goal(&self, at: &At, into: &mut Findings) -> Option<(Comparison, f64)> {
+        let (comparison, key, text) = match (&self.at_least, &self.at_most) {
+            (Some(text), None) => (Comparison::AtLeast, "atLeast", text),
+            (None, Some(text)) => (Comparison::AtMost, "atMost", text),
+            (None, None) => {
+                into.wrong(at, "nothing says what must be kept", "add `atLeast:` or `atMost:`");
+                return None;
+            }
+            (Some(_), Some(_)) => {
+                into.wrong(at, "an objective has one comparison", "make two objectives of it");
+                return None;
+            }
+        };
+        let parse: fn(&Scalar) -> Result<f64, Fault> = match self.indicator.unit() {
+            Unit::Share => scalar::share,
+            Unit::Duration => |text| scalar::duration(text).map(SimDuration::as_secs_f64),
+            Unit::Rate => scalar::rate,
+            Unit::Number => scalar::number,
+        };
+        into.take(&at.key(key), parse(text)).map(|goal| (comparison, goal))
+    }
+
+    fn scope(
+        &self,
+        directory: &Directory,
+        journeys: &[String],
+        at: &At,
+        into: &mut Findings,
+    ) -> Option<Scope> {
+        let at = at.key("scope");
+        match self.scope.as_ref().unwrap_or(&ScopeFile::All) {
+            ScopeFile::All => Some(Scope::All),
+            ScopeFile::Drill(name) => Some(Scope::Drill(name.clone())),
+            ScopeFile::Workload(name) => {
+                into.take(&at.key("workload"), directory.workload(name)).map(Scope::Workload)
+            }
+            ScopeFile::Journey(name) => {
+                let found = journeys.iter().position(|known| known == name).ok_or_else(|| {
+                    let help = suggest(name, journeys.iter().map(String::as_str));
+                    Fault::new(format!("there is no journey `{name}`"), help)
+                });
+                into.take(&at.key("journey"), found).map(Scope::Journey)
+            }
+        }
+    }
+}
+
+impl IndicatorName {
+    fn unit(self) -> Unit {
+        match self {
+            Self::Availability | Self::AvailabilityPerYear => Unit::Share,
+            Self::Latency | Self::UsersRecovered | Self::CapacityRestored | Self::PendingPodSeconds => {
+                Unit::Duration
+            }
+            Self::Throughput => Unit::Rate,
+            Self::FailedRequests
+            | Self::CarriedUsers
+            | Self::ReplicasMax
+            | Self::ReplicasMin
+            | Self::PodsMax
+            | Self::NodesMax
+            | Self::NodesMin
+            | Self::CostPerMonth
+            | Self::ScaleEventsPerHour
+            | Self::Restarts => Unit::Number,
+        }
+    }
+}
+
+/// What must hold when there is no policy: 99.9 % of requests answered, by
+/// convention.
+pub fn default_goals() -> Goals {
+    let objective = Objective {
+        name: "availability".to_owned(),
+        indicator: Indicator::Availability,
+        scope: Scope::All,
+        comparison: Comparison::AtLeast,
+        goal: 0.999,
+    };
+    Goals {
+        name: "default".to_owned(),
+        objectives: vec![objective],
+        confidence: 0.95,
+        currency: "USD".to_owned(),
+    }
+}

@@ -1,0 +1,325 @@
+//! What is known of software in general: a workload without a model is
+//! recognised by its image, name or ports, and guessed at.
+
+use std::collections::BTreeSet;
+
+use serde::Deserialize;
+
+use crate::input::embedded;
+use crate::input::manifest::set::{ManifestService, ManifestSet, ManifestWorkload};
+use crate::input::model::{CallFile, CallSpec, StepFile, WorkloadFile};
+use crate::input::uncertain::Named;
+use crate::scenario::Kind;
+
+/// `models/priors.yaml`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Library {
+    /// What the short names of sources stand for.
+    pub sources: Named<String>,
+    /// The kinds of software, the special before the general.
+    pub kinds: Named<Software>,
+}
+
+/// A kind of software.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Software {
+    /// What it is for.
+    pub role: Role,
+    /// Words of its images and names.
+    pub words: Vec<String>,
+    /// Ports that give it away.
+    #[serde(default)]
+    pub ports: Vec<u16>,
+    /// What such a workload does.
+    pub workload: WorkloadFile,
+}
+
+/// What software is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Serves users or other services.
+    Service,
+    /// Keeps data.
+    Database,
+    /// Keeps data that may be lost.
+    Cache,
+    /// Passes messages on.
+    Queue,
+    /// Watches or tests the others; users don't come to it.
+    Tool,
+}
+
+/// What a workload is taken for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Guess {
+    /// The kind's name in the library.
+    pub kind: String,
+    /// What it is for.
+    pub role: Role,
+    /// By what it was recognised.
+    pub recognised_by: String,
+    /// What it does, without calls to others.
+    pub workload: WorkloadFile,
+}
+
+/// The built-in library.
+///
+/// # Panics
+/// When the embedded file does not read, which a test rules out.
+pub fn library() -> Library {
+    let text = embedded::text("models/priors.yaml").expect("the priors are embedded");
+    serde_yaml::from_str(text).expect("the embedded priors read")
+}
+
+impl Library {
+    /// What a workload probably is: by the images of its containers, else by its
+    /// name, else by the ports of its Services, else the last kind.
+    pub fn recognise(&self, workload: &ManifestWorkload, services: &[ManifestService]) -> Guess {
+        let images = || workload.template.containers.iter().map(|container| path_of(&container.image));
+        let by_image = self.kinds.0.iter().find_map(|(kind, software)| {
+            let image = images().find(|image| software.fits(image))?;
+            Some((kind, software, format!("image {image}")))
+        });
+        let by_name = || {
+            let found = self.kinds.0.iter().find(|(_, software)| software.fits(&workload.name));
+            found.map(|(kind, software)| (kind, software, format!("name {}", workload.name)))
+        };
+        let by_port = || {
+            let mut ports =
+                services.iter().filter(|service| selects(service, workload)).flat_map(|it| &it.ports);
+            ports.find_map(|port| {
+                let found = self.kinds.0.iter().find(|(_, software)| software.ports.contains(port));
+                found.map(|(kind, software)| (kind, software, format!("port {port}")))
+            })
+        };
+        let anything = || {
+            let (kind, software) = self.kinds.0.last().expect("the library has a kind for everything");
+            (kind, software, "nothing in particular".to_owned())
+        };
+        let found = by_image.or_else(by_name).or_else(by_port);
+        let (kind, software, recognised_by) = found.unwrap_or_else(anything);
+        let workload = software.workload.clone();
+        Guess { kind: kind.clone(), role: software.role, recognised_by, workload }
+    }
+}
+
+impl Software {
+    /// Whether a text has one of this kind's words.
+    fn fits(&self, text: &str) -> bool {
+        let text = text.to_lowercase();
+        let words = || text.split(|c: char| !c.is_ascii_alphanumeric());
+        self.words
+            .iter()
+            .any(|word| words().any(|one| one == word) || (word.len() >= 5 && text.contains(word)))
+    }
+}
+
+/// An image's path without registry, tag and digest.
+fn path_of(image: &str) -> String {
+    let image = image.split('@').next().unwrap_or(image);
+    let (registry, path) = image.split_once('/').unwrap_or(("", image));
+    let path = if registry.contains(['.', ':']) || registry == "localhost" { path } else { image };
+    let end = path.rfind('/').map_or(0, |slash| slash + 1);
+    let tag = path[end..].find(':').map_or(path.len(), |colon| end + colon);
+    path[..tag].to_owned()
+}
+
+/// Whether a Service leads to a workload's pods.
+pub fn selects(service: &ManifestService, workload: &ManifestWorkload) -> bool {
+    let selector = service.selector.as_ref();
+    service.namespace == workload.namespace
+        && selector.is_some_and(|selector| {
+            // An empty selector has endpoints for no pod of ours that it was meant for.
+            let empty = selector.match_labels.is_empty() && selector.expressions.is_empty();
+            !empty && selector.matches(&workload.template.labels)
+        })
+}
+
+/// Who probably calls whom: pairs of indices into the set's workloads, without
+/// circles, in the order found.
+///
+/// A workload calls another when an address in its plain environment names the
+/// other's Service; and a workload called `web` calls databases and caches
+/// called `web-…`.
+pub fn guess_calls(set: &ManifestSet, guesses: &[Guess]) -> Vec<(usize, usize)> {
+    let mut edges: Vec<(usize, usize)> = Vec::new();
+    for (from, workload) in set.workloads.iter().enumerate() {
+        if guesses[from].role != Role::Service {
+            continue;
+        }
+        for (to, other) in set.workloads.iter().enumerate() {
+            let known = edges.contains(&(from, to)) || from == to || guesses[to].role == Role::Tool;
+            let names = || {
+                let own = format!("{}-", workload.name);
+                let keeps = matches!(guesses[to].role, Role::Database | Role::Cache);
+                keeps && other.namespace == workload.namespace && other.name.starts_with(&own)
+            };
+            if !known && (addresses(set, workload, other) || names()) && !reaches(&edges, to, from) {
+                edges.push((from, to));
+            }
+        }
+    }
+    edges
+}
+
+/// Whether an address in the workload's environment names a Service of `other`.
+fn addresses(set: &ManifestSet, workload: &ManifestWorkload, other: &ManifestWorkload) -> bool {
+    let services: Vec<&ManifestService> = set.services.iter().filter(|one| selects(one, other)).collect();
+    workload.env.iter().any(|(key, value)| {
+        hosts(key, value).iter().any(|host| {
+            services.iter().any(|service| {
+                let rest = host.strip_prefix(service.name.as_str());
+                let here = service.namespace == workload.namespace;
+                rest.is_some_and(|rest| match rest.strip_prefix('.') {
+                    None => rest.is_empty() && here,
+                    Some(domain) => domain.split('.').next() == Some(service.namespace.as_str()),
+                })
+            })
+        })
+    })
+}
+
+/// Parts of a variable's name that say that its value is an address.
+const ADDRESS_WORDS: [&str; 9] =
+    ["HOST", "ADDR", "URL", "URI", "ENDPOINT", "SERVER", "BROKER", "DSN", "SERVICE"];
+
+/// The hosts that an environment variable names: those with a port or in a URL,
+/// and bare ones where the variable's name says that it holds an address.
+fn hosts<'a>(key: &str, value: &'a str) -> Vec<&'a str> {
+    let key = key.to_uppercase();
+    let meant = ADDRESS_WORDS.iter().any(|word| key.contains(word)) && !key.ends_with("NAME");
+    let mut hosts = Vec::new();
+    for part in value.split([',', ';', ' ', '(', ')']) {
+        let (in_url, rest) = part.split_once("://").map_or((false, part), |(_, rest)| (true, rest));
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or(rest);
+        let authority = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+        match authority.split_once(':') {
+            Some((host, port)) if in_url || port.parse::<u16>().is_ok() => hosts.push(host),
+            None if in_url || meant => hosts.push(authority),
+            Some(_) | None => {}
+        }
+    }
+    hosts
+}
+
+/// Whether `to` can be reached from `from` along edges.
+fn reaches(edges: &[(usize, usize)], from: usize, to: usize) -> bool {
+    let mut seen = BTreeSet::from([from]);
+    let mut open = vec![from];
+    while let Some(at) = open.pop() {
+        if at == to {
+            return true;
+        }
+        let next = edges.iter().filter(|(start, _)| *start == at).map(|(_, end)| *end);
+        open.extend(next.filter(|end| seen.insert(*end)));
+    }
+    false
+}
+
+/// Adds the guessed calls to every operation of the callers.
+pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[String]) {
+    for (from, to) in edges {
+        let Some((operation, _)) = guesses[*to].workload.operations.0.first() else { continue };
+        let target = format!("{}/{operation}", full_names[*to]);
+        let call = CallFile::from(CallSpec::guessed(&target, "10s"));
+        for (_, steps) in &mut guesses[*from].workload.operations.0 {
+            steps.push(StepFile::Call(call.clone()));
+        }
+    }
+}
+
+/// The workloads that users come to: those behind an Ingress, else behind a
+/// Service of type LoadBalancer or NodePort, else behind a Service and called by
+/// no other workload, else every service.
+pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize)]) -> Vec<usize> {
+    let serving =
+        |index: &usize| guesses[*index].role == Role::Service && set.workloads[*index].kind != Kind::Job;
+    let all = || (0..set.workloads.len()).filter(serving);
+    let behind = |wanted: &dyn Fn(&ManifestService) -> bool| -> Vec<usize> {
+        all()
+            .filter(|index| {
+                set.services.iter().any(|service| wanted(service) && selects(service, &set.workloads[*index]))
+            })
+            .collect()
+    };
+    let routed = |service: &ManifestService| {
+        set.routes.iter().any(|route| route.service == service.name && route.namespace == service.namespace)
+    };
+    let called = |index: &usize| edges.iter().any(|(_, to)| to == index);
+    let candidates = [
+        behind(&routed),
+        behind(&|service| service.reachable_from_outside),
+        behind(&|_| true).into_iter().filter(|index| !called(index)).collect(),
+        all().filter(|index| !called(index)).collect(),
+    ];
+    candidates.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::directory::Directory;
+    use crate::input::findings::{At, Findings};
+
+    #[test]
+    fn every_prior_resolves() {
+        let library = library();
+        for (kind, software) in &library.kinds.0 {
+            let mut found = Findings::default();
+            let behaviour = software.workload.resolve(kind, &At::root(), &Directory::default(), &mut found);
+            assert_eq!(found.problems, [], "{kind}");
+            assert!(behaviour.memory.base.0 > 0 && !behaviour.operations.is_empty(), "{kind}");
+            assert!(found.assumptions.iter().all(|one| !one.source.is_empty()), "{kind}");
+        }
+    }
+
+    #[test]
+    fn images_are_recognised() {
+        let library = library();
+        let rows = [
+            ("redis:7-alpine", "redis"),
+            ("docker.io/bitnami/postgresql:15", "postgres"),
+            ("registry.k8s.io/ingress-nginx/controller:v1.9@sha256:abc", "proxy"),
+            ("gcr.io/google_samples/gb-redisslave:v1", "redis"),
+            ("mongo:6", "mongo"),
+            ("node:20", "node"),
+            ("quay.io/prometheus/node-exporter:v1", "observability"),
+            ("localhost:5000/shop/frontend:1", "web"),
+            ("registry.k8s.io/hpa-example", "php"),
+            ("weaveworksdemos/catalogue-db:0.3", "database"),
+            ("eclipse-temurin:21-jre", "java"),
+        ];
+        for (image, kind) in rows {
+            let path = path_of(image);
+            let fits = library.kinds.0.iter().find(|(_, software)| software.fits(&path));
+            let found = fits.map_or("web", |(kind, _)| kind.as_str());
+            assert_eq!(found, kind, "{image} as {path}");
+        }
+    }
+
+    #[test]
+    fn addresses_are_found_in_the_environment() {
+        let rows = [
+            ("REDIS_ADDR", "redis-cart:6379", vec!["redis-cart"]),
+            ("CATALOG", "http://catalog.shop.svc:80/items", vec!["catalog.shop.svc"]),
+            ("DATABASE_URL", "postgres://me:pw@db/shop", vec!["db"]),
+            ("BROKERS", "kafka-0.kafka:9092,kafka-1.kafka:9092", vec!["kafka-0.kafka", "kafka-1.kafka"]),
+            ("DB_HOST", "db", vec!["db"]),
+            ("MYSQL_DATABASE", "catalogue", vec![]),
+            ("SERVICE_NAME", "catalogue", vec![]),
+            ("LEVEL", "info", vec![]),
+        ];
+        for (key, value, expected) in rows {
+            assert_eq!(hosts(key, value), expected, "{key}={value}");
+        }
+    }
+
+    #[test]
+    fn circles_are_not_guessed() {
+        assert!(reaches(&[(0, 1), (1, 2)], 0, 2));
+        assert!(!reaches(&[(0, 1), (1, 2)], 2, 0));
+    }
+}

@@ -1,0 +1,587 @@
+//! What the command line asks for, and the files it names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+
+use crate::input::assemble::{Parts, assemble};
+use crate::input::documents::{Document, Documents};
+use crate::input::embedded;
+use crate::input::load::read_trace;
+use crate::input::manifest::{self, ManifestSet};
+use crate::input::problem::{self, Problem};
+use crate::input::traffic::{Asked, TrafficFile};
+use crate::k8s::version::Version;
+use crate::scenario::Scenario;
+use crate::source::{Place, SourceId, Sources};
+use crate::units::SimDuration;
+
+/// Which files make the scenario, and what is asked of them. What is absent is
+/// taken from the default application where no manifests are given, and guessed
+/// where some are.
+#[derive(Clone, Debug, Default)]
+pub struct Request {
+    /// Files, directories, or `-`; empty for the default application.
+    pub manifests: Vec<PathBuf>,
+    /// A model file.
+    pub model: Option<PathBuf>,
+    /// A traffic file, or the name of one that comes with the program (`steady`).
+    pub traffic: Option<PathBuf>,
+    /// A policy file.
+    pub policy: Option<PathBuf>,
+    /// A cluster file.
+    pub cluster: Option<PathBuf>,
+    /// The profile of the cluster file; its default where absent.
+    pub profile: Option<String>,
+    /// Users at the traffic's peak.
+    pub users: Option<f64>,
+    /// Observed time.
+    pub duration: Option<SimDuration>,
+    /// The Kubernetes release; [`NEWEST`] where absent.
+    pub version: Option<Version>,
+}
+
+/// The release whose rules apply when none is asked for: the newest that the
+/// rules know.
+pub const NEWEST: Version = Version::NEWEST;
+
+/// A scenario, and what else came of reading it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The scenario.
+    pub scenario: Scenario,
+    /// What was read, but hardly meant so.
+    pub warnings: Vec<Problem>,
+    /// All texts that were read.
+    pub sources: Sources,
+    /// What the manifests say, with where it stands.
+    pub manifests: ManifestSet,
+}
+
+/// Why there is no scenario.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something in the files is wrong; warnings are among the problems.
+    Wrong {
+        /// Everything that was found.
+        problems: Vec<Problem>,
+        /// All texts that were read.
+        sources: Sources,
+    },
+    /// The manifests can't be read at all.
+    Manifests(manifest::Failure),
+}
+
+impl Failure {
+    /// Everything that was found, as rustc would show it.
+    pub fn render(&self, color: bool) -> String {
+        match self {
+            Self::Wrong { problems, sources } => problem::render(problems, sources, color),
+            Self::Manifests(failure) => Problem::error(failure.to_string()).render(&Sources::new(), color),
+        }
+    }
+}
+
+/// Reads all files and puts the scenario together.
+pub fn load(request: &Request) -> Result<Loaded, Failure> {
+    let mut reading = Reading::default();
+    let set = reading.manifests(&request.manifests)?;
+    let documents = reading.documents(request);
+    let trace = documents.traffic.as_ref().and_then(|traffic| {
+        let file = traffic.file.load.trace_file()?;
+        reading.trace(file, request.traffic.as_deref(), traffic)
+    });
+    let Reading { sources, mut problems } = reading;
+    if request.users.is_some_and(|users| !users.is_finite() || users <= 0.0) {
+        problems.push(Problem::error("the number of users must be above 0"));
+    }
+    if problems.iter().any(Problem::is_error) {
+        // Names can't be looked up in files that don't read.
+        return Err(Failure::Wrong { problems, sources });
+    }
+    let parts = Parts {
+        set: set.clone(),
+        documents,
+        asked: Asked { users: request.users, duration: request.duration, trace },
+        profile: request.profile.clone(),
+        version: request.version.unwrap_or(NEWEST),
+        name: name_of(&request.manifests),
+    };
+    match assemble(parts, &mut problems) {
+        Some(scenario) => Ok(Loaded { scenario, warnings: problems, sources, manifests: set }),
+        None => Err(Failure::Wrong { problems, sources }),
+    }
+}
+
+/// What a scenario is called: the manifests' file or folder.
+fn name_of(manifests: &[PathBuf]) -> String {
+    let Some(first) = manifests.first() else { return "my-saas-chat".to_owned() };
+    let absolute = fs::canonicalize(first).unwrap_or_else(|_| first.clone());
+    let stem = absolute.file_stem().filter(|_| first.as_os_str() != "-");
+    stem.map_or_else(|| "manifests".to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Reading {
+    sources: Sources,
+    problems: Vec<Problem>,
+}
+
+impl Reading {
+    /// The manifests of these paths, or of the default application.
+    fn manifests(&mut self, paths: &[PathBuf]) -> Result<ManifestSet, Failure> {
+        let (set, found) = if paths.is_empty() {
+            let texts = embedded::manifests();
+            let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
+            manifest::read_texts(texts.collect(), &mut self.sources)
+        } else {
+            manifest::read(paths, &mut self.sources).map_err(Failure::Manifests)?
+        };
+        self.problems.extend(found);
+        Ok(set)
+    }
+
+    /// Our own files: those that are asked for, else those of the default
+    /// application where its manifests are simulated.
+    fn documents(&mut self, request: &Request) -> Documents {
+        let default = |file: &str| {
+            let path = if file.starts_with("traffic/") {
+                file.to_owned()
+            } else {
+                format!("{}/{file}", embedded::APPLICATION)
+            };
+            request.manifests.is_empty().then_some(path)
+        };
+        let traffic = request.traffic.as_deref();
+        Documents {
+            model: self.document(request.model.as_deref(), default("model.yaml"), "Model"),
+            traffic: self.document(traffic, default("traffic/busy-hour.yaml"), "Traffic"),
+            policy: self.document(request.policy.as_deref(), default("policy.yaml"), "Policy"),
+            cluster: self.document(request.cluster.as_deref(), default("cluster.yaml"), "Cluster"),
+        }
+    }
+
+    fn document<T: DeserializeOwned>(
+        &mut self,
+        given: Option<&Path>,
+        default: Option<String>,
+        kind: &str,
+    ) -> Option<Document<T>> {
+        let id = match (given, default) {
+            (Some(path), _) => self.file(path)?,
+            (None, Some(path)) => self.embedded(&path)?,
+            (None, None) => return None,
+        };
+        Document::read(&self.sources, id, kind, &mut self.problems)
+    }
+
+    /// A file of the user, or one of the embedded traffic files by its bare name.
+    fn file(&mut self, path: &Path) -> Option<SourceId> {
+        let bare = path.to_str().filter(|name| !name.contains(['/', '.']) && !path.exists());
+        let known = bare.map(|name| format!("traffic/{name}.yaml"));
+        if let Some(id) = known.and_then(|known| self.embedded(&known)) {
+            return Some(id);
+        }
+        match fs::read_to_string(path) {
+            Ok(text) => Some(self.sources.add(path.display().to_string(), text)),
+            Err(error) => {
+                let message = format!("cannot read `{}`: {error}", path.display());
+                self.problems.push(Problem::error(message));
+                None
+            }
+        }
+    }
+
+    fn embedded(&mut self, path: &str) -> Option<SourceId> {
+        embedded::text(path).map(|text| self.sources.add(path, text))
+    }
+
+    /// The trace that a traffic file names, seen from that file's folder.
+    fn trace(
+        &mut self,
+        file: &str,
+        traffic: Option<&Path>,
+        document: &Document<TrafficFile>,
+    ) -> Option<Vec<(f64, f64)>> {
+        let folder = traffic.and_then(Path::parent).unwrap_or(Path::new("traffic"));
+        let path = folder.join(file);
+        let embedded = self.embedded(&format!("traffic/{file}")).filter(|_| !path.exists());
+        let id = match (embedded, fs::read_to_string(&path)) {
+            (Some(id), _) => id,
+            (None, Ok(text)) => self.sources.add(path.display().to_string(), text),
+            (None, Err(error)) => {
+                let message = format!("cannot read `{}`: {error}", path.display());
+                let place = document.place("load.trace.file");
+                self.problems
+                    .push(Problem::error(message).at(place).help("seen from the traffic file's folder"));
+                return None;
+            }
+        };
+        match read_trace(self.sources.text(id)) {
+            Ok(rows) => Some(rows),
+            Err((span, message)) => {
+                let place = Place { source: id, span };
+                let help = "a line is `t_seconds,requests_per_second`";
+                self.problems.push(Problem::error(message).at(place).help(help));
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scenario::{Basis, Indicator, Population, ProvisionedBy, Scope, Step, Target};
+    use crate::units::SimTime;
+
+    /// Loads with these files in a folder of their own; what is wrong is shown
+    /// with bare file names.
+    fn with_files(files: &[(&str, &str)], mut request: Request) -> Result<Loaded, String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            fs::write(&path, text).unwrap();
+            match *name {
+                "model.yaml" => request.model = Some(path),
+                "traffic.yaml" => request.traffic = Some(path),
+                "policy.yaml" => request.policy = Some(path),
+                "cluster.yaml" => request.cluster = Some(path),
+                "manifests.yaml" => request.manifests.push(path),
+                _ => {}
+            }
+        }
+        let prefix = format!("{}/", folder.path().display());
+        load(&request).map_err(|failure| failure.render(false).replace(&prefix, ""))
+    }
+
+    fn wrong(files: &[(&str, &str)]) -> String {
+        with_files(files, Request::default()).err().unwrap_or_else(|| "nothing is wrong".to_owned())
+    }
+
+    #[test]
+    fn the_default_application_loads() {
+        let loaded = load(&Request::default()).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+        let scenario = loaded.scenario;
+        let names: Vec<&str> = scenario.workloads.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(
+            names,
+            [
+                "auth-service",
+                "billing-service",
+                "chat-service",
+                "jaeger",
+                "postgres",
+                "redis",
+                "grafana",
+                "prometheus"
+            ]
+        );
+        assert_eq!(scenario.name, "my-saas-chat");
+        assert_eq!(scenario.autoscalers.len(), 3);
+        assert_eq!(scenario.cluster.name, "production");
+        assert_eq!(scenario.cluster.provisioned_by, ProvisionedBy::ClusterAutoscaler);
+        assert_eq!(scenario.horizon, SimDuration::from_secs(3_600));
+        assert_eq!(scenario.warm_up, SimDuration::from_secs(300));
+        let behind: Vec<bool> = scenario.workloads.iter().map(|one| one.behind_ingress).collect();
+        assert_eq!(behind, [true, true, true, false, false, false, false, false]);
+        let Population::Users { peak, shape } = &scenario.demand.population else { panic!("users") };
+        assert!((peak - 100_000.0).abs() < 1e-9);
+        // The load starts where the observation does, after the warm-up.
+        let share = |minutes: u64| shape.at(SimTime::from_secs(minutes * 60));
+        assert!((share(0) - 0.6).abs() < 1e-12 && (share(5) - 0.6).abs() < 1e-12);
+        assert!((share(30) - 1.0).abs() < 1e-12 && (share(65) - 0.85).abs() < 1e-12);
+        assert!(scenario.goals.objectives.iter().any(|one| one.indicator == Indicator::CarriedUsers));
+        assert!(scenario.goals.objectives.iter().any(|one| one.scope == Scope::Drill("*".to_owned())));
+        assert!(scenario.assumptions.iter().any(|one| one.basis == Basis::Prior));
+        assert!(scenario.assumptions.iter().all(|one| !one.source.is_empty() && !one.what.is_empty()));
+        let warnings = problem::render(&loaded.warnings, &loaded.sources, false);
+        assert!(!warnings.contains("models/my-saas-chat/model.yaml"), "{warnings}");
+    }
+
+    #[test]
+    fn a_connected_user_sends_a_request_in_about_34_seconds() {
+        for name in ["busy-hour", "steady", "working-day", "flash-crowd"] {
+            let request = Request { traffic: Some(name.into()), ..Request::default() };
+            let demand =
+                load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false))).scenario.demand;
+            let (mut requests, mut thinking) = (0.0, 0.0);
+            for journey in &demand.journeys {
+                for visit in &journey.visits {
+                    requests += journey.weight * f64::from(visit.times);
+                    thinking += journey.weight * f64::from(visit.times) * visit.think.mean();
+                }
+            }
+            let per_second = requests / thinking * 100_000.0;
+            assert!((2_500.0..3_500.0).contains(&per_second), "{name}: {per_second}");
+        }
+    }
+
+    #[test]
+    fn every_embedded_traffic_and_profile_loads() {
+        for (path, _) in embedded::files()
+            .iter()
+            .filter(|(path, _)| path.starts_with("traffic/") && path.ends_with(".yaml"))
+        {
+            let name = path.trim_start_matches("traffic/").trim_end_matches(".yaml");
+            let mut request = Request { traffic: Some(name.into()), ..Request::default() };
+            // The default policy has objectives on journeys that only users' traffic has.
+            if name.starts_with("trace-") {
+                let folder = tempfile::tempdir().unwrap();
+                let policy = folder.path().join("policy.yaml");
+                fs::write(&policy, "objectives: []\n").unwrap();
+                request.policy = Some(policy);
+                let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+                assert!(
+                    matches!(loaded.scenario.demand.population, Population::Rate { users: None, .. }),
+                    "{name}"
+                );
+            } else {
+                load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+            }
+        }
+        for profile in ["production", "minikube", "compose"] {
+            let request = Request { profile: Some(profile.into()), ..Request::default() };
+            let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+            assert_eq!(loaded.scenario.cluster.name, profile);
+        }
+    }
+
+    #[test]
+    fn users_scale_any_load_to_its_peak() {
+        let traffic = "load: {constant-arrival-rate: {rate: 10}}\njourneys:\n  a: {visits: [{call: auth-service/check, think: 20s, times: 2}]}\n";
+        let policy = "objectives: []\n";
+        let files = [("traffic.yaml", traffic), ("policy.yaml", policy)];
+        for (users, expected) in [(None, 10.0), (Some(4_000.0), 100.0)] {
+            let loaded = with_files(&files, Request { users, ..Request::default() }).unwrap();
+            let Population::Rate { peak_per_second, users: said, .. } = loaded.scenario.demand.population
+            else {
+                panic!("a rate")
+            };
+            assert!((peak_per_second - expected).abs() < 1e-9, "{users:?}: {peak_per_second}");
+            assert_eq!(said, users);
+        }
+        let loaded = load(&Request { users: Some(500.0), ..Request::default() }).unwrap();
+        assert!(
+            matches!(loaded.scenario.demand.population, Population::Users { peak, .. } if (peak - 500.0).abs() < 1e-9)
+        );
+    }
+
+    const SHOP: &str = "
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: web
+        image: node:20
+        env: [{name: CART_ADDR, value: 'redis-cart:6379'}]
+        resources: {requests: {cpu: 500m, memory: 256Mi}}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: cart}
+spec:
+  selector: {matchLabels: {app: cart}}
+  template:
+    metadata: {labels: {app: cart}}
+    spec:
+      containers: [{name: redis, image: 'redis:alpine'}]
+---
+apiVersion: v1
+kind: Service
+metadata: {name: redis-cart}
+spec: {selector: {app: cart}, ports: [{port: 6379}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: LoadBalancer, selector: {app: web}, ports: [{port: 80}]}
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 4
+  maxReplicas: 40
+  metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 70}}}]
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: lost}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: wbe}
+  maxReplicas: 4
+";
+
+    #[test]
+    fn manifests_alone_make_a_scenario() {
+        let request = Request { users: Some(2_000.0), ..Request::default() };
+        let loaded =
+            with_files(&[("manifests.yaml", SHOP)], request).unwrap_or_else(|shown| panic!("{shown}"));
+        let scenario = &loaded.scenario;
+        assert_eq!(scenario.name, "manifests");
+        let [web, cart] = scenario.workloads.as_slice() else { panic!("two workloads") };
+        assert_eq!((web.replicas, web.behaviour.threads, cart.behaviour.threads), (4, Some(1), Some(1)));
+        let called = &web.behaviour.operations[0].steps[1];
+        assert!(
+            matches!(called, Step::Call(call) if call.target == Target::Operation { workload: 1, operation: 0 })
+        );
+        assert_eq!(scenario.demand.journeys.len(), 1);
+        assert_eq!(scenario.demand.journeys[0].visits[0].workload, 0);
+        // Four pods of half a core fit on one node of 3.92; forty on six.
+        let pool = &scenario.cluster.pools[0];
+        assert_eq!((pool.count, pool.min, pool.max), (2, 2, 7));
+        let about: Vec<&str> = scenario.assumptions.iter().map(|one| one.what.as_str()).collect();
+        for what in ["web: kind of software", "traffic", "cluster: nodes", "web/request: CPU"] {
+            assert!(about.contains(&what), "{what} in {about:?}");
+        }
+        let warnings: Vec<&str> = loaded.warnings.iter().map(|one| one.message.as_str()).collect();
+        assert!(
+            warnings.contains(&"HPA `lost` scales nothing: there is no Deployment `wbe`"),
+            "{warnings:?}"
+        );
+    }
+
+    #[test]
+    fn two_hpas_on_one_workload_both_stop() {
+        let second = SHOP.replace("name: wbe", "name: web");
+        let loaded = with_files(&[("manifests.yaml", &second)], Request::default()).unwrap();
+        assert_eq!(loaded.scenario.autoscalers, []);
+        let ambiguous =
+            loaded.warnings.iter().filter(|one| one.message.contains("another HPA scales web too"));
+        assert_eq!(ambiguous.count(), 2);
+    }
+
+    #[test]
+    fn everything_wrong_with_a_model_is_shown_at_once() {
+        let model = "
+kind: Model
+workloads:
+  auth-servce: {threads: 0}
+  redis:
+    threads: 0
+    memory: {base: {low: 5M, mid: 3M, high: 9M}}
+    operations:
+      get: [{compute: 250}]
+      list: [{compute: 1ms}, {call: redis/lost}]
+      set: [{compute: {mean: 1ms, cv: -1}}]
+  postgres:
+    operations:
+      select: [{call: {to: strip, probability: 120%}}]
+      insert: [{call: postgres/transaction}]
+      transaction: [{call: postgres/insert}]
+externals:
+  stripe: {latency: 1s, quota: 100}
+";
+        insta::assert_snapshot!(wrong(&[("model.yaml", model)]), @"");
+    }
+
+    #[test]
+    fn everything_wrong_with_traffic_is_shown_at_once() {
+        let traffic = "
+kind: Traffic
+duration: 60
+load:
+  ramping-vus:
+    startVUs: -5
+    stages: [{duration: 5m, target: 100}, {duration: soon, target: 10}]
+bursts: [{at: 1m, times: x, hold: 1m}]
+journeys:
+  empty: {visits: []}
+  chat:
+    weight: -1
+    visits:
+    - {call: chat-service/sned, times: 0}
+    - {call: chat}
+";
+        insta::assert_snapshot!(wrong(&[("traffic.yaml", traffic)]), @"");
+    }
+
+    #[test]
+    fn everything_wrong_with_a_policy_and_a_cluster_is_shown_at_once() {
+        let policy = "
+kind: Policy
+confidence: 100%
+objectives:
+- {name: a, indicator: availability, atLeast: 99.9}
+- {name: a, indicator: latency, atMost: 300ms}
+- {name: b, indicator: latency, quantile: p95, atMost: 300, scope: {journey: conversatoin}}
+- {name: c, indicator: usersRecovered, atMost: 30s}
+- {name: d, indicator: nodesMax}
+";
+        let cluster = "
+kind: Cluster
+default: productoin
+profiles:
+  production:
+    provisionedBy: nobody
+    pools:
+      workers: {cpu: 4, memory: 16GB, count: 3, max: 5}
+";
+        insta::assert_snapshot!(wrong(&[("policy.yaml", policy), ("cluster.yaml", cluster)]), @"");
+    }
+
+    #[test]
+    fn unknown_fields_and_wrong_kinds_are_refused() {
+        let model = "workloads:\n  redis: {thread: 4}\n";
+        let policy = "kind: Traffic\nobjectives: []\n";
+        let traffic = "load: {trace: {file: lost.csv}}\njourneys: {}\n";
+        let files = [("model.yaml", model), ("policy.yaml", policy), ("traffic.yaml", traffic)];
+        insta::assert_snapshot!(wrong(&files), @"");
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_said() {
+        let request = Request { model: Some("lost/model.yaml".into()), ..Request::default() };
+        let shown = load(&request).err().map(|failure| failure.render(false)).unwrap_or_default();
+        assert!(shown.starts_with("error: cannot read `lost/model.yaml`"), "{shown}");
+        let request = Request { profile: Some("prod".into()), users: Some(-1.0), ..Request::default() };
+        let shown = load(&request).err().map(|failure| failure.render(false)).unwrap_or_default();
+        assert!(shown.contains("the number of users must be above 0"), "{shown}");
+    }
+
+    /// Our four files, one of them damaged.
+    fn damaged() -> impl Strategy<Value = (usize, String)> {
+        let texts = ["model.yaml", "policy.yaml", "cluster.yaml"]
+            .map(|name| embedded::text(&format!("{}/{name}", embedded::APPLICATION)).unwrap());
+        let texts = [texts[0], texts[1], texts[2], embedded::text("traffic/flash-crowd.yaml").unwrap()];
+        let junk = prop_oneof![
+            "[-0-9a-z%{}:\\[\\], ]{0,6}",
+            Just("-1".to_owned()),
+            Just("1e999".to_owned()),
+            Just("99999999999999999999".to_owned())
+        ];
+        (0..4_usize, any::<prop::sample::Index>(), 0..12_usize, junk).prop_map(
+            move |(which, at, cut, junk)| {
+                let text: Vec<char> = texts[which].chars().collect();
+                let at = at.index(text.len());
+                let end = (at + cut).min(text.len());
+                let head: String = text[..at].iter().collect();
+                let tail: String = text[end..].iter().collect();
+                (which, format!("{head}{junk}{tail}"))
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn damaged_files_are_refused_or_read_but_never_panic((which, text) in damaged()) {
+            let name = ["model.yaml", "policy.yaml", "cluster.yaml", "traffic.yaml"][which];
+            if let Err(shown) = with_files(&[(name, &text)], Request::default()) {
+                prop_assert!(shown.contains("error"), "{}", shown);
+            }
+        }
+    }
+}
