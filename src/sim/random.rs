@@ -19,7 +19,7 @@ pub use distribution::Distribution;
 pub use sampler::Sampler;
 
 use rand_pcg::Pcg64;
-use rand_pcg::rand_core::{Rng, SeedableRng};
+use rand::{Rng, SeedableRng};
 
 /// Where all chance of a run comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,33 @@
+//! Whole runs: requests per second of machine time is the number to watch.
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use kubeplan::input::{Request, load};
+use kubeplan::scenario::Scenario;
+use kubeplan::sim::random::Seed;
+use kubeplan::units::SimDuration;
+use kubeplan::world::simulate;
+
+/// The embedded application, five minutes after a short warm-up.
+fn scenario(users: f64) -> Scenario {
+    let request = Request { users: Some(users), traffic: Some("steady".into()), ..Request::default() };
+    let mut scenario = load(&request).expect("the embedded application loads").scenario;
+    scenario.warm_up = SimDuration::from_secs(60);
+    scenario.horizon = SimDuration::from_secs(300);
+    scenario
+}
+
+fn embedded(c: &mut Criterion) {
+    let mut group = c.benchmark_group("simulate/embedded");
+    group.sample_size(10);
+    for users in [1_000.0, 10_000.0, 40_000.0] {
+        let scenario = scenario(users);
+        let seed = Seed { base: 1, replication: 0 };
+        let requests = simulate(&scenario, seed).balance.arrived;
+        group.throughput(Throughput::Elements(requests));
+        group.bench_function(format!("{users} users"), |b| b.iter(|| simulate(&scenario, seed)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, embedded);
+criterion_main!(benches);
