@@ -18,13 +18,17 @@
 //! | [`world`] | everything that changes in a run |
 //! | [`observe`] | what a run leaves behind |
 //! | [`judge`] | facts against goals: met, missed or unsure, and why |
+//! | [`run`] | replications side by side, until the verdict is sure |
 //! | [`output`] | the verdict as data, pages, charts, and their folder |
+//! | [`cli`] | the commands |
 
+pub mod cli;
 pub mod input;
 pub mod judge;
 pub mod k8s;
 pub mod observe;
 pub mod output;
+pub mod run;
 pub mod scenario;
 pub mod service;
 pub mod sim;

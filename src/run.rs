@@ -1,1 +1,69 @@
-//! Simulate once; replicate in parallel.
+//! Simulate once; replicate in parallel, until the verdict is sure.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use crate::judge::{Verdict, judge, more_needed};
+use crate::observe::Observations;
+use crate::scenario::Scenario;
+use crate::sim::random::Seed;
+use crate::world;
+
+/// So many replications come before the first look at the verdict.
+pub const FIRST: u32 = 3;
+/// So many come before each further look. Fixed, not the number of cores: the
+/// verdict must not depend on the machine.
+const FURTHER: u32 = 2;
+/// So many are the most, unless the user fixes the number.
+pub const MOST: u32 = 10;
+
+/// How many replications to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replications {
+    /// Exactly so many.
+    Fixed(u32),
+    /// [`FIRST`], and then more while an objective is unsure, up to [`MOST`].
+    UntilSure,
+}
+
+/// Runs replications side by side; the answer is in their order, whatever the
+/// order in which they ended. `finished` hears of each as it ends, from the
+/// thread that ran it.
+pub fn replicate(
+    scenario: &Scenario,
+    base: u64,
+    which: Range<u32>,
+    finished: impl Fn(&Observations) + Sync,
+) -> Vec<Observations> {
+    let one = |replication| {
+        let run = world::simulate(scenario, Seed { base, replication });
+        finished(&run);
+        run
+    };
+    which.into_par_iter().map(one).collect()
+}
+
+/// Runs as many replications as were asked for, and judges them.
+pub fn until_sure(
+    scenario: &Scenario,
+    base: u64,
+    replications: Replications,
+    finished: impl Fn(&Observations) + Sync,
+) -> (Vec<Observations>, Verdict) {
+    let (first, most) = match replications {
+        Replications::Fixed(count) => (count, count),
+        Replications::UntilSure => (FIRST, MOST),
+    };
+    let mut runs = replicate(scenario, base, 0..first, &finished);
+    loop {
+        let verdict = judge(scenario, &runs);
+        let done = runs.len() as u32;
+        // Where every run outgrew its limits, so will the next.
+        let hopeless = runs.iter().all(|run| run.stopped.is_some());
+        if done >= most || hopeless || !more_needed(&verdict) {
+            return (runs, verdict);
+        }
+        runs.extend(replicate(scenario, base, done..(done + FURTHER).min(most), &finished));
+    }
+}

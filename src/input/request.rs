@@ -298,7 +298,7 @@ mod tests {
         assert_eq!(scenario.cluster.name, "production");
         assert_eq!(scenario.cluster.provisioned_by, ProvisionedBy::ClusterAutoscaler);
         assert_eq!(scenario.horizon, SimDuration::from_secs(3_600));
-        assert_eq!(scenario.warm_up, SimDuration::from_secs(300));
+        assert_eq!(scenario.warm_up, SimDuration::from_secs(900));
         let behind: Vec<bool> = scenario.workloads.iter().map(|one| one.behind_ingress).collect();
         assert_eq!(behind, [true, true, true, false, false, false, false, false]);
         let Population::Users { peak, shape } = &scenario.demand.population else { panic!("users") };

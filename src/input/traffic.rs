@@ -130,8 +130,8 @@ impl TrafficFile {
         let at_latency = root.key("clientLatency").about(format!("{name}: latency between user and ingress"));
         let client_latency = self.client_latency.as_ref();
         let client_latency = client_latency.and_then(|it| it.resolve(&at_latency, scalar::duration, into));
-        let five_minutes = SimDuration::from_secs(300);
-        let warm_up = into.or(&root.key("warmUp"), self.warm_up.as_ref(), scalar::duration, five_minutes);
+        let quarter_hour = SimDuration::from_secs(900);
+        let warm_up = into.or(&root.key("warmUp"), self.warm_up.as_ref(), scalar::duration, quarter_hour);
         let stated = self.duration.as_ref();
         let stated = stated.and_then(|text| into.take(&root.key("duration"), scalar::duration(text)));
         let journeys = self.journeys(directory, into);
@@ -144,7 +144,9 @@ impl TrafficFile {
         let shape = self.with_bursts(curve.shape, &root.key("bursts"), into);
         let population = population(curve.counts, &shape, warm_up, &journeys, asked, into);
         let client_latency = client_latency.unwrap_or(SimDuration::from_millis(20));
-        Traffic { name, warm_up, horizon, demand: Demand { population, journeys, client_latency } }
+        // Two thirds of the warm-up for users to come in, one to settle.
+        let ramp_in = warm_up * 2 / 3;
+        Traffic { name, warm_up, horizon, demand: Demand { population, journeys, client_latency, ramp_in } }
     }
 
     fn journeys(&self, directory: &Directory, into: &mut Findings) -> Vec<Journey> {

@@ -42,6 +42,12 @@ pub enum FolderError {
     },
 }
 
+/// Whether the folder `target` could be replaced, as far as can be told now.
+pub fn check(target: &Path) -> Result<(), FolderError> {
+    Places::around(target)?;
+    refuse_foreign(target)
+}
+
 /// Puts `files` in place of the folder `target`.
 pub fn replace(target: &Path, files: &[File]) -> Result<(), FolderError> {
     replace_watched(target, files, &mut |_| Ok(()))

@@ -65,12 +65,12 @@ impl Page<'_> {
     fn heading(&self) -> Vec<String> {
         let scenario = self.scenario;
         let what = format!(
-            "{} users at the peak, {} observed after {} of warm-up, on cluster {} (Kubernetes 1.{})",
+            "{} users at the peak, {} observed after {} of warm-up, on cluster {} (Kubernetes {})",
             count(self.pooled.users.max.round()),
             seconds(scenario.horizon.as_secs_f64()),
             seconds(scenario.warm_up.as_secs_f64()),
             scenario.cluster.name,
-            scenario.version.minor(),
+            scenario.version,
         );
         let how = format!(
             "seed {}, {}, {} confidence, fingerprint {}",

@@ -306,7 +306,7 @@ pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -
         api_version: API_VERSION,
         kind: "Verdict",
         name: scenario.name.clone(),
-        kubernetes_version: format!("1.{}", scenario.version.minor()),
+        kubernetes_version: scenario.version.to_string(),
         seed: runs[0].seed.base,
         replications: runs.len(),
         warm_up_seconds: Number(scenario.warm_up.as_secs_f64()),

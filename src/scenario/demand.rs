@@ -13,6 +13,25 @@ pub struct Demand {
     pub journeys: Vec<Journey>,
     /// Network time between user and ingress, one way.
     pub client_latency: SimDuration,
+    /// At the start of the warm-up users come in evenly over this time, so that
+    /// autoscalers can follow as they would have in life; zero for all at once.
+    pub ramp_in: SimDuration,
+}
+
+impl Demand {
+    /// The shape's value at `time`, with the ramp at the start.
+    pub fn level(&self, time: SimTime) -> f64 {
+        let shape = match &self.population {
+            Population::Users { shape, .. } | Population::Rate { shape, .. } => shape,
+        };
+        shape.at(time) * self.ramped(time)
+    }
+
+    /// The share of users that the ramp has let in by `time`.
+    fn ramped(&self, time: SimTime) -> f64 {
+        let since = time.since(SimTime::ZERO);
+        if since >= self.ramp_in { 1.0 } else { since.as_secs_f64() / self.ramp_in.as_secs_f64() }
+    }
 }
 
 /// How many ask, and whether they wait for answers.

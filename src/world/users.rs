@@ -47,7 +47,7 @@ pub fn begin(state: &mut State, cx: &mut Context) {
 /// How many users the shape asks for.
 fn wanted_now(state: &State, now: SimTime) -> u32 {
     match &state.scenario.demand.population {
-        Population::Users { peak, shape } => (peak * shape.at(now)).round().max(0.0) as u32,
+        Population::Users { peak, .. } => (peak * state.scenario.demand.level(now)).round().max(0.0) as u32,
         Population::Rate { .. } => 0,
     }
 }
@@ -211,7 +211,7 @@ pub fn journey_due(state: &mut State, cx: &mut Context) {
 /// Journeys per second that the shape asks for.
 fn rate_now(state: &State, now: SimTime) -> f64 {
     match &state.scenario.demand.population {
-        Population::Rate { peak_per_second, shape, .. } => peak_per_second * shape.at(now),
+        Population::Rate { peak_per_second, .. } => peak_per_second * state.scenario.demand.level(now),
         Population::Users { .. } => 0.0,
     }
 }

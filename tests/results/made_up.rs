@@ -45,7 +45,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
     });
     Scenario {
         name: "my-saas-chat".to_owned(),
-        version: Version { minor: 34 },
+        version: "1.34".parse::<Version>().unwrap(),
         warm_up: SimDuration::from_secs(300),
         horizon: SimDuration::from_secs(3_600),
         autoscalers: hpas.collect(),
@@ -210,6 +210,7 @@ fn demand() -> Demand {
         population: Population::Users { peak: 100_000.0, shape: users() },
         journeys: vec![journey("send-message", 3.0), journey("sign-in", 1.0)],
         client_latency: SimDuration::from_millis(20),
+        ramp_in: SimDuration::ZERO,
     }
 }
 

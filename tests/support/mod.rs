@@ -138,6 +138,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
             },
             journeys: vec![journey()],
             client_latency: SimDuration::ZERO,
+            ramp_in: SimDuration::ZERO,
         },
         goals: Goals {
             name: "none".to_owned(),

@@ -19,8 +19,20 @@ pub struct Container {
     pub requests: Resources,
     /// What it is limited to.
     pub limits: Resources,
-    /// Whether it is an init container that ends before the others start.
-    pub ends_early: bool,
+    /// When it runs.
+    pub role: Role,
+}
+
+/// When a container of a pod runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Role {
+    /// Beside the others.
+    #[default]
+    Main,
+    /// An init container: before the others, until it ends.
+    Init,
+    /// An init container that goes on running (`restartPolicy: Always`).
+    Sidecar,
 }
 
 /// What an item of a LimitRange is about.
@@ -147,23 +159,38 @@ pub fn apply_limits(containers: &mut [Container], items: &[LimitItem]) -> Result
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// The sum over the containers that run together, or the largest init container
-/// where that is more.
+/// The sum over the containers that run together, or the largest step of starting
+/// (an init container and the sidecars before it) where that is more.
 pub(super) fn pod_sum(containers: &[Container], of: impl Fn(&Container) -> &Resources) -> Resources {
-    let mut sum = Resources::default();
-    for one in containers.iter().filter(|one| !one.ends_early) {
-        for (name, amount) in named(of(one)) {
-            let before = given(&sum, &name).unwrap_or(0);
-            set(&mut sum, &name, before.saturating_add(amount));
+    let (mut running, mut sidecars, mut steps) = Default::default();
+    let sum = |to: &mut Resources, more: &Resources| {
+        for (name, amount) in named(more) {
+            let before = given(to, &name).unwrap_or(0);
+            set(to, &name, before.saturating_add(amount));
+        }
+    };
+    let raise = |to: &mut Resources, other: &Resources| {
+        for (name, amount) in named(other) {
+            let before = given(to, &name).unwrap_or(0);
+            set(to, &name, before.max(amount));
+        }
+    };
+    for one in containers {
+        match one.role {
+            Role::Main => sum(&mut running, of(one)),
+            Role::Sidecar => {
+                sum(&mut running, of(one));
+                sum(&mut sidecars, of(one));
+            }
+            Role::Init => {
+                let mut step = sidecars.clone();
+                sum(&mut step, of(one));
+                raise(&mut steps, &step);
+            }
         }
     }
-    for one in containers.iter().filter(|one| one.ends_early) {
-        for (name, amount) in named(of(one)) {
-            let before = given(&sum, &name).unwrap_or(0);
-            set(&mut sum, &name, before.max(amount));
-        }
-    }
-    sum
+    raise(&mut running, &steps);
+    running
 }
 
 fn check(
@@ -293,13 +320,13 @@ mod tests {
 
     #[test]
     fn pods_are_checked_by_their_sums_and_ratios_by_division() {
-        let container = |request, ends_early| Container {
+        let container = |request, role| Container {
             requests: cpu(Some(request)),
             limits: cpu(Some(request * 3)),
-            ends_early,
+            role,
             ..Container::default()
         };
-        let mut pod = [container(100, false), container(200, false), container(250, true)];
+        let mut pod = [container(100, Role::Main), container(200, Role::Main), container(250, Role::Init)];
         for (most, fine) in [(900, true), (899, false)] {
             let limit = item(LimitScope::Pod, [None, Some(most), None, None]);
             assert_eq!(apply_limits(&mut pod, &[limit]).is_ok(), fine, "{most}");

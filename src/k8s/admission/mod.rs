@@ -8,7 +8,7 @@ pub mod priority;
 pub mod quota;
 
 pub use limit_range::{
-    Container, LimitBreach, LimitItem, LimitProblem, LimitScope, apply_limits, default_requests,
+    Container, LimitBreach, LimitItem, LimitProblem, LimitScope, Role, apply_limits, default_requests,
 };
 pub use priority::{PriorityClass, Resolved, UnknownClass, resolve};
 pub use quota::{Charge, Hard, Refused, Usage, admit, charged, charges};

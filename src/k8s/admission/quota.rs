@@ -107,7 +107,12 @@ mod tests {
 
     fn pod(request: Option<u64>, limit: Option<u64>) -> [Container; 1] {
         let cpu = |amount: Option<u64>| Resources { cpu: amount.map(MilliCpu), ..Resources::default() };
-        [Container { name: "main".into(), requests: cpu(request), limits: cpu(limit), ends_early: false }]
+        [Container {
+            name: "main".into(),
+            requests: cpu(request),
+            limits: cpu(limit),
+            ..Container::default()
+        }]
     }
 
     #[test]

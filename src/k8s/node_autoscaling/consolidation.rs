@@ -193,3 +193,101 @@ fn cheaper(market: &Market, nodes: &[NodeId], alternatives: &[usize]) -> Vec<usi
     }
     worth
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::placement::testing::{bind, cluster, kind, shape};
+
+    fn offering(name: &str, cpu: u64, price: f64) -> Offering {
+        Offering { instance_type: name.to_owned(), shape: shape(name, "x", cpu), price, spot: false }
+    }
+
+    /// What pays for nodes of 1000 at price 4 with these pods.
+    fn decide(sizes: &[&[u64]], market: impl FnOnce(&mut Market)) -> Consolidation {
+        let mut cluster = cluster();
+        let mut owned = BTreeMap::new();
+        let mut next = 0;
+        for (at, pods) in sizes.iter().enumerate() {
+            let node = cluster.add_node(shape(&format!("n{at}"), "x", 1_000));
+            let bought =
+                Owned { instance_type: "large".to_owned(), price: 4.0, spot: false, disruptable: true };
+            owned.insert(node, bought);
+            for size in *pods {
+                let one = cluster.add_kind(kind("web", *size, 0));
+                bind(&mut cluster, next, one, node);
+                next += 1;
+            }
+        }
+        let offerings = [offering("large", 1_000, 4.0), offering("small", 300, 1.0)];
+        let facts = BTreeMap::new();
+        let mut all = Market {
+            owned: &owned,
+            offerings: &offerings,
+            daemons: &[],
+            pods: &facts,
+            budgets: &[],
+            budget_percent: 100,
+            underutilized_too: true,
+            spot_to_spot: false,
+        };
+        market(&mut all);
+        consolidate(&cluster, &all)
+    }
+
+    #[test]
+    fn the_first_thing_that_pays_is_done() {
+        assert_eq!(decide(&[&[900], &[], &[]], |_| {}), Consolidation::DeleteEmpty(vec![1, 2]));
+        assert_eq!(
+            decide(&[&[900], &[], &[]], |all| all.budget_percent = 10),
+            Consolidation::DeleteEmpty(vec![1])
+        );
+        assert_eq!(decide(&[&[500], &[400]], |_| {}), Consolidation::Delete(vec![0]));
+        assert_eq!(decide(&[&[900], &[900]], |_| {}), Consolidation::Nothing);
+        assert_eq!(
+            decide(&[&[900], &[200]], |_| {}),
+            Consolidation::Replace { nodes: vec![1], offerings: vec![1] }
+        );
+        assert_eq!(decide(&[&[900], &[200]], |all| all.underutilized_too = false), Consolidation::Nothing);
+    }
+
+    #[test]
+    fn several_go_together_for_one_cheaper() {
+        // One of the two would fit beside the other, but pairs are tried first.
+        let found = decide(&[&[475, 475], &[100], &[150]], |_| {});
+        assert_eq!(found, Consolidation::Replace { nodes: vec![1, 2], offerings: vec![1] });
+    }
+
+    #[test]
+    fn a_budget_without_room_blocks() {
+        let guard = [GuardedPods {
+            namespace: "default".to_owned(),
+            selector: Some(crate::k8s::placement::testing::app("web")),
+            allowed: 0,
+            disrupted: Vec::new(),
+        }];
+        let mut cluster = cluster();
+        let node = cluster.add_node(shape("n", "x", 1_000));
+        let web = cluster.add_kind(kind("web", 100, 0));
+        bind(&mut cluster, 0, web, node);
+        let owned = BTreeMap::from([(
+            node,
+            Owned { instance_type: "large".to_owned(), price: 4.0, spot: false, disruptable: true },
+        )]);
+        let facts = BTreeMap::new();
+        let offerings = [offering("small", 300, 1.0)];
+        let mut market = Market {
+            owned: &owned,
+            offerings: &offerings,
+            daemons: &[],
+            pods: &facts,
+            budgets: &guard,
+            budget_percent: 10,
+            underutilized_too: true,
+            spot_to_spot: false,
+        };
+        assert_eq!(consolidate(&cluster, &market), Consolidation::Nothing);
+        market.budgets = &[];
+        assert_ne!(consolidate(&cluster, &market), Consolidation::Nothing);
+    }
+}

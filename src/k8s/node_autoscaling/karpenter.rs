@@ -224,3 +224,53 @@ fn covers(whole: &Amounts, asked: &Amounts) -> bool {
             .iter()
             .all(|(name, amount)| whole.extended.get(name).copied().unwrap_or(0) >= *amount)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::placement::testing::{cluster, kind, pod, shape};
+
+    #[test]
+    fn a_batch_closes_when_it_is_quiet_or_old() {
+        let at = SimTime::from_secs;
+        let mut batch = Batch::default();
+        assert!(!batch.closes(at(0)));
+        assert_eq!(batch.pod_came(at(10)), at(11));
+        for second in 11..20 {
+            assert!(batch.pod_came(at(second)) <= at(20));
+        }
+        assert!(!batch.closes(SimTime::from_nanos(19_900_000_000)));
+        assert!(batch.closes(at(20)));
+        assert!(!batch.closes(at(30)));
+    }
+
+    #[test]
+    fn the_cheapest_machine_that_holds_them_all_is_bought() {
+        let mut cluster = cluster();
+        let web = cluster.add_kind(kind("web", 300, 0));
+        let offering = |name: &str, cpu, price| Offering {
+            instance_type: name.to_owned(),
+            shape: shape(name, "x", cpu),
+            price,
+            spot: false,
+        };
+        let offerings =
+            [offering("large", 2_000, 4.0), offering("small", 500, 1.0), offering("mid", 1_000, 2.0)];
+        for (count, bought) in [(1, vec![1]), (2, vec![2]), (4, vec![0]), (8, vec![0, 1])] {
+            let pods: Vec<PodView> = (0..count).map(|id| pod(id, web)).collect();
+            let plan = provision(&cluster, &pods, &offerings, &[]);
+            let found: Vec<usize> = plan.purchases.iter().map(|one| one.offering).collect();
+            assert!(plan.hopeless.is_empty());
+            assert_eq!(
+                found.iter().filter(|one| **one == 0).count(),
+                bought.iter().filter(|one| **one == 0).count()
+            );
+            assert_eq!(found.len(), bought.len(), "{count}: {found:?}");
+            if count < 8 {
+                assert_eq!(found, bought);
+            }
+        }
+        let huge = cluster.add_kind(kind("huge", 3_000, 0));
+        assert_eq!(provision(&cluster, &[pod(0, huge)], &offerings, &[]).hopeless, [0]);
+    }
+}

@@ -415,3 +415,130 @@ fn choose(
         if pods.is_empty() { decision.delete.push(node) } else { decision.drain.push((node, pods)) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::node_autoscaling::back_off::BackOff;
+    use crate::k8s::placement::testing::{app, bind, cluster, kind, shape};
+
+    /// Nodes of one group with these pods (kind, size, node), and what is known.
+    struct Scene {
+        cluster: ClusterView,
+        groups: Vec<NodeGroup>,
+        nodes: BTreeMap<NodeId, NodeFacts>,
+        pods: BTreeMap<KindId, PodFacts>,
+        budgets: Vec<GuardedPods>,
+        memory: ScaleDownMemory,
+    }
+
+    impl Scene {
+        fn of(sizes: &[&[u64]]) -> Self {
+            let mut cluster = cluster();
+            let template = shape("g", "x", 1_000);
+            let mut nodes = BTreeMap::new();
+            let mut next = 0;
+            for (at, pods) in sizes.iter().enumerate() {
+                let node = cluster.add_node(shape(&format!("n{at}"), "x", 1_000));
+                nodes.insert(node, NodeFacts { group: 0, ready: true, held: false });
+                for size in *pods {
+                    let one = cluster.add_kind(kind(&format!("app{next}"), *size, 0));
+                    bind(&mut cluster, next, one, node);
+                    next += 1;
+                }
+            }
+            let group = NodeGroup {
+                name: "g".to_owned(),
+                capacity_cpu: template.allocatable.cpu,
+                capacity_memory: template.allocatable.memory,
+                template,
+                daemons: Vec::new(),
+                target: sizes.len() as u32,
+                min: 0,
+                max: 10,
+                back_off: BackOff::default(),
+            };
+            let (pods, budgets, memory) = Default::default();
+            Self { cluster, groups: vec![group], nodes, pods, budgets, memory }
+        }
+
+        fn at(&mut self, seconds: u64) -> ScaleDown {
+            let around =
+                Looked { groups: &self.groups, nodes: &self.nodes, pods: &self.pods, budgets: &self.budgets };
+            let now = SimTime::from_secs(seconds);
+            scale_down(&self.cluster, &around, &DownSettings::default(), &mut self.memory, now)
+        }
+
+        fn verdict(&mut self, node: NodeId) -> Verdict {
+            let found = self.at(0).verdicts.into_iter().find(|(one, _)| *one == node);
+            found.map(|(_, verdict)| verdict).expect("it was looked at")
+        }
+    }
+
+    #[test]
+    fn a_node_goes_after_ten_unneeded_minutes() {
+        let mut scene = Scene::of(&[&[400], &[700]]);
+        assert_eq!(scene.verdict(1), Verdict::InUse(7_000));
+        assert_eq!(scene.verdict(0), Verdict::RecentlyUnremovable);
+        scene.memory = ScaleDownMemory::default();
+        assert_eq!(scene.verdict(0), Verdict::NoPlaceFor(0));
+        let mut scene = Scene::of(&[&[300], &[700], &[]]);
+        assert!(scene.at(0).delete.is_empty());
+        assert!(scene.at(599).delete.is_empty());
+        let decision = scene.at(600);
+        assert_eq!((decision.delete, decision.drain), (vec![2], vec![(0, vec![0])]));
+        scene.groups[0].min = 2;
+        let decision = scene.at(610);
+        assert_eq!((decision.delete, decision.drain), (vec![2], vec![]));
+    }
+
+    #[test]
+    fn a_scale_up_holds_deletions_but_not_the_clock() {
+        let mut scene = Scene::of(&[&[], &[700]]);
+        scene.at(0);
+        scene.memory.last_add = Some(SimTime::from_secs(300));
+        let decision = scene.at(700);
+        assert_eq!((decision.delete, decision.cooling_until), (vec![], Some(SimTime::from_secs(900))));
+        assert_eq!(scene.at(900).delete, [0]);
+    }
+
+    #[test]
+    fn pods_hold_their_node() {
+        let plain = PodFacts::default();
+        let rows = [
+            (plain, None),
+            (PodFacts { replicated: false, ..plain }, Some(Blocker::NotReplicated)),
+            (PodFacts { local_storage: true, ..plain }, Some(Blocker::LocalStorage)),
+            (PodFacts { local_storage: true, safe_to_evict: Some(true), ..plain }, None),
+            (PodFacts { safe_to_evict: Some(false), ..plain }, Some(Blocker::NotSafeToEvict)),
+            (PodFacts { daemon: true, replicated: false, ..plain }, None),
+        ];
+        for (facts, expected) in rows {
+            let mut scene = Scene::of(&[&[100], &[600]]);
+            scene.pods.insert(0, facts);
+            let verdict = match expected {
+                Some(why) => Verdict::Blocked(0, why),
+                None => Verdict::Unneeded(SimTime::ZERO),
+            };
+            assert_eq!(scene.verdict(0), verdict, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn budgets_are_spent_over_all_nodes() {
+        let mut scene = Scene::of(&[&[100], &[100], &[600]]);
+        for (allowed, unneeded) in [(0, 1), (1, 2)] {
+            scene.memory = ScaleDownMemory::default();
+            let guard = |name: &str| GuardedPods {
+                namespace: "default".to_owned(),
+                selector: Some(app(name)),
+                allowed,
+                disrupted: Vec::new(),
+            };
+            scene.budgets = vec![guard("app1")];
+            let decision = scene.at(0);
+            let free = decision.verdicts.iter().filter(|(_, one)| matches!(one, Verdict::Unneeded(_)));
+            assert_eq!(free.count(), unneeded, "{:?}", decision.verdicts);
+        }
+    }
+}

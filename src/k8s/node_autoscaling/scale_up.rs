@@ -239,3 +239,91 @@ fn least_waste(options: &[ExpansionOption], tie: u64) -> Option<&ExpansionOption
         options.iter().filter(|one| one.waste.total_cmp(&least).is_eq()).collect();
     best.get((tie % best.len() as u64) as usize).copied()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::k8s::placement::cluster::HOSTNAME;
+    use crate::k8s::placement::testing::{cluster, kind, pod, shape, term};
+
+    fn group(name: &str, cpu: u64, max: u32) -> NodeGroup {
+        let template = shape(name, "x", cpu);
+        NodeGroup {
+            name: name.to_owned(),
+            capacity_cpu: template.allocatable.cpu,
+            capacity_memory: template.allocatable.memory,
+            template,
+            daemons: Vec::new(),
+            target: 0,
+            min: 0,
+            max,
+            back_off: BackOff::default(),
+        }
+    }
+
+    fn waiting(kind: usize, count: usize) -> Vec<Pending> {
+        (0..count).map(|id| Pending { pod: pod(id, kind), created: SimTime::ZERO }).collect()
+    }
+
+    fn decide(cluster: &ClusterView, pending: &[Pending], groups: &[NodeGroup], at: u64) -> ScaleUp {
+        scale_up(cluster, pending, groups, &UpSettings::default(), SimTime::from_secs(at), 0)
+    }
+
+    #[test]
+    fn the_group_with_the_least_waste_grows() {
+        let mut cluster = cluster();
+        let web = cluster.add_kind(kind("web", 300, 0));
+        let groups = [group("small", 400, 20), group("right", 900, 20), group("large", 4_000, 20)];
+        let ScaleUp::Grow { chosen, options } = decide(&cluster, &waiting(web, 6), &groups, 60) else {
+            panic!("somebody grows");
+        };
+        assert_eq!((chosen.group, chosen.nodes, chosen.pods.len()), (1, 2, 6));
+        assert_eq!(options.iter().map(|one| one.nodes).collect::<Vec<_>>(), [6, 2, 1]);
+        assert!(chosen.waste.abs() < 1e-9);
+    }
+
+    #[test]
+    fn what_fits_is_too_young_or_expendable_makes_no_node() {
+        let mut cluster = cluster();
+        let web = cluster.add_kind(kind("web", 300, 0));
+        let spare = cluster.add_kind(kind("spare", 300, -11));
+        let groups = [group("g", 900, 20)];
+        assert_eq!(decide(&cluster, &waiting(web, 1), &groups, 1), ScaleUp::TooYoung);
+        assert_eq!(decide(&cluster, &waiting(spare, 1), &groups, 60), ScaleUp::NotNeeded);
+        let node = cluster.add_node(shape("a", "x", 700));
+        assert_eq!(decide(&cluster, &waiting(web, 2), &groups, 60), ScaleUp::NotNeeded);
+        cluster.change_node(node, |one| one.unschedulable = true);
+        let ScaleUp::Grow { chosen, .. } = decide(&cluster, &waiting(web, 2), &groups, 60) else {
+            panic!("a cordoned node is no room");
+        };
+        assert_eq!(chosen.nodes, 1);
+    }
+
+    #[test]
+    fn groups_at_their_end_or_left_alone_are_no_options() {
+        let mut cluster = cluster();
+        let web = cluster.add_kind(kind("web", 300, 0));
+        let mut failed = group("failed", 900, 20);
+        failed.back_off.failed(SimTime::from_secs(50));
+        let mut full = group("full", 900, 3);
+        full.target = 3;
+        let too_small = group("small", 200, 20);
+        let groups = [failed, full, too_small];
+        assert_eq!(decide(&cluster, &waiting(web, 1), &groups, 60), ScaleUp::NoOption);
+    }
+
+    #[test]
+    fn pods_that_keep_apart_need_a_node_each_and_the_group_has_an_end() {
+        let mut cluster = cluster();
+        let mut shy = kind("shy", 10, 0);
+        shy.wishes.required_anti_affinity = vec![term("shy", HOSTNAME)];
+        let shy = cluster.add_kind(shy);
+        let daemon = cluster.add_kind(kind("daemon", 100, 0));
+        let mut group = group("g", 900, 20);
+        group.daemons = vec![daemon];
+        let pods: Vec<PodView> = (0..5).map(|id| pod(id, shy)).collect();
+        for (limit, nodes) in [(20, 5), (3, 3)] {
+            assert_eq!(estimate(&cluster, &pods, &group, limit).0, nodes);
+        }
+    }
+}

@@ -69,16 +69,16 @@ impl Containers {
     /// What the pod takes: the larger of its running containers together and of
     /// its hungriest start-up step, plus overhead.
     pub fn demand(&self) -> Demand {
-        let plain = self.sum(&MilliCpu::ZERO, &Bytes::ZERO);
-        let scoring = self.sum(&SCORING_CPU, &SCORING_MEMORY);
+        let plain = self.sum(MilliCpu::ZERO, Bytes::ZERO);
+        let scoring = self.sum(SCORING_CPU, SCORING_MEMORY);
         Demand { requests: plain, scoring_cpu: scoring.cpu, scoring_memory: scoring.memory }
     }
 
     /// The sum where a container without a request counts as `cpu` and `memory`.
-    fn sum(&self, cpu: &MilliCpu, memory: &Bytes) -> Amounts {
+    fn sum(&self, cpu: MilliCpu, memory: Bytes) -> Amounts {
         let of = |resources: &Resources| Amounts {
-            cpu: resources.cpu.unwrap_or(*cpu),
-            memory: resources.memory.unwrap_or(*memory),
+            cpu: resources.cpu.unwrap_or(cpu),
+            memory: resources.memory.unwrap_or(memory),
             ..Amounts::from(resources)
         };
         let mut total = Amounts::default();

@@ -12,19 +12,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::k8s::labels::{Labels, Selector};
-use crate::k8s::placement::amounts::{Amounts, Demand};
-use crate::k8s::placement::fit::Ignored;
-use crate::k8s::placement::scores::Strategy;
-use crate::k8s::placement::{PodTerm, SpreadConstraint, Taint, Wishes};
-use crate::units::{Bytes, MilliCpu, SimTime};
-
-/// A node's place in [`ClusterView`]; never given to another node.
-pub type NodeId = usize;
-/// A pod's id, the caller's own.
-pub type PodId = usize;
-/// A kind's place in [`ClusterView`].
-pub type KindId = usize;
+use crate::k8s::labels::Labels;
+use crate::k8s::placement::interned::{Compiled, Count, Matcher, Question, Spread, Term, Topology};
+pub use crate::k8s::placement::objects::{
+    BoundPod, KindId, Load, NodeId, NodeShape, PodId, PodKind, PodView, Profile,
+};
+use crate::k8s::placement::{PodTerm, SpreadConstraint};
+use crate::units::{Bytes, SimTime};
 
 /// The label of a node's own name.
 pub const HOSTNAME: &str = "kubernetes.io/hostname";
@@ -32,140 +26,6 @@ pub const HOSTNAME: &str = "kubernetes.io/hostname";
 pub const ZONE: &str = "topology.kubernetes.io/zone";
 /// The label of a node's region.
 pub const REGION: &str = "topology.kubernetes.io/region";
-
-/// A domain number that means "the node has no such label".
-const NO_DOMAIN: u32 = u32::MAX;
-
-/// How the scheduler is set up; the default is Kubernetes' default profile.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Profile {
-    /// How NodeResourcesFit scores, and over which resources.
-    pub strategy: Strategy,
-    /// Share of the nodes to look for, in percent; 0 lets the size decide.
-    pub percentage_of_nodes_to_score: u32,
-    /// What another pod's required affinity adds to a node's score.
-    pub hard_pod_affinity_weight: i64,
-    /// Whether pods without spread constraints get the cluster's default ones.
-    pub default_spread: bool,
-    /// Resources that the fit filter leaves to others.
-    pub ignored: Ignored,
-}
-
-impl Default for Profile {
-    fn default() -> Self {
-        Self {
-            strategy: Strategy::least_allocated(),
-            percentage_of_nodes_to_score: 0,
-            hard_pod_affinity_weight: 1,
-            default_spread: true,
-            ignored: Ignored::default(),
-        }
-    }
-}
-
-/// A node as its object describes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct NodeShape {
-    /// Its name.
-    pub name: String,
-    /// Its labels.
-    pub labels: Labels,
-    /// Its taints.
-    pub taints: Vec<Taint>,
-    /// Cordoned.
-    pub unschedulable: bool,
-    /// What it has for pods.
-    pub allocatable: Amounts,
-    /// How many pods it takes.
-    pub pod_slots: u32,
-}
-
-/// Everything about a pod that scheduling asks for and that its siblings share.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PodKind {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its labels.
-    pub labels: Labels,
-    /// What it says about where it wants to run.
-    pub wishes: Wishes,
-    /// What it asks for.
-    pub demand: Demand,
-    /// The images of its containers, init ones included.
-    pub images: Vec<String>,
-    /// What its Services and its ReplicaSet or StatefulSet select, all
-    /// requirements together: whom it is spread from when it says nothing.
-    pub owners_select: Option<Selector>,
-}
-
-/// A pod that waits for a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PodView {
-    /// Its id, so that it isn't counted against itself.
-    pub id: PodId,
-    /// Its kind.
-    pub kind: KindId,
-    /// The only node it is made for (a DaemonSet's pod).
-    pub only_node: Option<NodeId>,
-    /// Where an earlier preemption made room for it.
-    pub nominated: Option<NodeId>,
-}
-
-/// A pod that has a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BoundPod {
-    /// Its kind.
-    pub kind: KindId,
-    /// Its node.
-    pub node: NodeId,
-    /// When it started; [`SimTime::NEVER`] when it hasn't yet.
-    pub start: SimTime,
-    /// Whether it is being deleted. It still holds what it asked for.
-    pub terminating: bool,
-    /// Whether it is being deleted to make room for a pod of higher priority.
-    pub preempted: bool,
-}
-
-/// The sums over a node's pods.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Load {
-    /// True requests.
-    pub requested: Amounts,
-    /// CPU requests with stand-ins for absent ones.
-    pub scoring_cpu: MilliCpu,
-    /// Memory requests with stand-ins for absent ones.
-    pub scoring_memory: Bytes,
-    /// How many pods.
-    pub pods: u32,
-    /// Host ports in use, one entry per user.
-    pub ports: Vec<u16>,
-}
-
-impl Load {
-    /// Counts a pod in.
-    pub fn add_pod(&mut self, kind: &PodKind) {
-        self.requested.add(&kind.demand.requests);
-        self.scoring_cpu += kind.demand.scoring_cpu;
-        self.scoring_memory += kind.demand.scoring_memory;
-        self.pods += 1;
-        self.ports.extend(&kind.wishes.host_ports);
-    }
-
-    /// Counts a pod out again.
-    ///
-    /// # Panics
-    /// When it was never counted in.
-    pub fn remove_pod(&mut self, kind: &PodKind) {
-        self.requested.subtract(&kind.demand.requests);
-        self.scoring_cpu = self.scoring_cpu - kind.demand.scoring_cpu;
-        self.scoring_memory = self.scoring_memory - kind.demand.scoring_memory;
-        self.pods -= 1;
-        for port in &kind.wishes.host_ports {
-            let at = self.ports.iter().position(|one| one == port).expect("it was counted in");
-            self.ports.swap_remove(at);
-        }
-    }
-}
 
 /// A node with its pods.
 #[derive(Clone, Debug)]
@@ -182,105 +42,6 @@ pub struct Node {
     pub(super) nominees: BTreeMap<PodId, KindId>,
     /// Its region and zone, by number.
     zone: usize,
-}
-
-/// How many pods of a kind a node has.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Count {
-    pub all: u32,
-    /// Those that aren't being deleted.
-    pub live: u32,
-}
-
-/// A kind with its selectors resolved to numbers.
-#[derive(Clone, Debug)]
-pub(super) struct Compiled {
-    pub kind: Arc<PodKind>,
-    pub hard: Vec<Spread>,
-    pub soft: Vec<Spread>,
-    /// Whether `soft` are the cluster's defaults rather than the pod's own.
-    pub soft_by_default: bool,
-    pub required_affinity: Vec<Term>,
-    pub required_anti: Vec<Term>,
-    /// Preferred terms; anti-affinity has its weight negated.
-    pub preferred: Vec<(i64, Term)>,
-    pub images: Vec<u32>,
-    /// Where its pods run.
-    pub placed: BTreeMap<NodeId, Count>,
-}
-
-/// A spread constraint with its parts resolved.
-#[derive(Clone, Debug)]
-pub(super) struct Spread {
-    pub max_skew: i64,
-    pub min_domains: i64,
-    pub topology: usize,
-    pub hostname: bool,
-    pub matcher: usize,
-    /// Whether the pod itself is among those it is spread from.
-    pub counts_itself: bool,
-    pub ignore_node_affinity: bool,
-    pub honor_taints: bool,
-}
-
-/// A pod affinity term with its parts resolved.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Term {
-    pub topology: usize,
-    pub matcher: usize,
-}
-
-/// A node label as a way to group nodes.
-#[derive(Clone, Debug)]
-pub(super) struct Topology {
-    key: String,
-    values: BTreeMap<String, u32>,
-    of_node: Vec<u32>,
-}
-
-impl Topology {
-    /// The node's domain, `None` when it lacks the label.
-    pub(super) fn domain(&self, node: NodeId) -> Option<usize> {
-        match self.of_node[node] {
-            NO_DOMAIN => None,
-            domain => Some(domain as usize),
-        }
-    }
-
-    /// How many domains were ever seen; what a table by domain needs.
-    pub(super) fn domains(&self) -> usize {
-        self.values.len()
-    }
-
-    /// Enters a node's label.
-    fn enter(&mut self, node: NodeId, labels: &Labels) {
-        let next = self.values.len() as u32;
-        let domain = labels
-            .get(&self.key)
-            .map_or(NO_DOMAIN, |value| *self.values.entry(value.clone()).or_insert(next));
-        if node < self.of_node.len() {
-            self.of_node[node] = domain;
-        } else {
-            self.of_node.push(domain);
-        }
-    }
-}
-
-/// A question about pods, asked once per kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Question {
-    /// Pods of this namespace that a selector selects; the empty one none.
-    Spread { namespace: String, selector: Option<Selector> },
-    /// Pods that an affinity term of a pod in this namespace means.
-    Term { namespace: String, term: PodTerm },
-}
-
-/// A question with the kinds that it means.
-#[derive(Clone, Debug)]
-struct Matcher {
-    question: Question,
-    kinds: Vec<KindId>,
-    hits: Vec<bool>,
 }
 
 /// What the scheduler knows of the cluster.
@@ -570,7 +331,7 @@ impl ClusterView {
         if let Some(known) = self.matchers.iter().position(|one| one.question == question) {
             return known;
         }
-        let mut matcher = Matcher { question, kinds: Vec::new(), hits: Vec::new() };
+        let mut matcher = Matcher::of(question);
         for (id, compiled) in self.kinds.iter().enumerate() {
             matcher.ask(id, &compiled.kind, &self.namespaces);
         }
@@ -582,7 +343,7 @@ impl ClusterView {
         if let Some(known) = self.topologies.iter().position(|one| one.key == key) {
             return known;
         }
-        let mut topology = Topology { key: key.to_owned(), values: BTreeMap::new(), of_node: Vec::new() };
+        let mut topology = Topology::of(key);
         let nobody = Labels::new();
         for (id, node) in self.nodes.iter().enumerate() {
             topology.enter(id, node.as_ref().map_or(&nobody, |node| &node.shape.labels));
@@ -676,31 +437,5 @@ impl ClusterView {
     /// On how many nodes an image is.
     pub(super) fn image_spread(&self, image: u32) -> u32 {
         self.image_nodes[image as usize]
-    }
-}
-
-impl Matcher {
-    /// Notes whether the next kind is meant.
-    fn ask(&mut self, id: KindId, kind: &PodKind, namespaces: &BTreeMap<String, Labels>) {
-        let hit = self.question.means(kind, namespaces);
-        self.hits.push(hit);
-        if hit {
-            self.kinds.push(id);
-        }
-    }
-}
-
-impl Question {
-    fn means(&self, kind: &PodKind, namespaces: &BTreeMap<String, Labels>) -> bool {
-        match self {
-            Self::Spread { namespace, selector } => {
-                kind.namespace == *namespace
-                    && selector.as_ref().is_some_and(|one| !one.is_empty() && one.matches(&kind.labels))
-            }
-            Self::Term { namespace, term } => {
-                term.covers(namespace, &kind.namespace, namespaces)
-                    && term.selector.as_ref().is_some_and(|one| one.matches(&kind.labels))
-            }
-        }
     }
 }

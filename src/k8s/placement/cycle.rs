@@ -3,8 +3,9 @@
 //! Upstream: `pkg/scheduler/framework/runtime/framework.go`
 //! (`RunFilterPluginsWithNominatedPods`) and the default filter plugins.
 
-use crate::k8s::placement::cluster::{ClusterView, Compiled, KindId, Load, NodeId, PodId, PodView};
+use crate::k8s::placement::cluster::{ClusterView, KindId, Load, NodeId, PodId, PodView};
 use crate::k8s::placement::inter_pod::InterPod;
+use crate::k8s::placement::interned::Compiled;
 use crate::k8s::placement::reason::{Filter, Reason, Refusal};
 use crate::k8s::placement::spread::HardSpread;
 use crate::k8s::placement::{fit, taints};

@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use crate::k8s::labels::Labels;
 use crate::k8s::placement::PodTerm;
-use crate::k8s::placement::cluster::{ClusterView, Compiled, KindId, NodeId, Term};
+use crate::k8s::placement::cluster::{ClusterView, KindId, NodeId};
+use crate::k8s::placement::interned::{Compiled, Term};
 use crate::k8s::placement::reason::{Filter, Reason, Refusal};
 use crate::k8s::placement::scores::MAX_SCORE;
 
@@ -72,7 +73,9 @@ impl InterPod {
         let tally = |term: &Term| Tally::new(cluster, term.topology);
         let mut wanted: Vec<Tally> = kind.required_affinity.iter().map(tally).collect();
         for (node, count) in cluster.meant_by_all(&kind.required_affinity) {
-            wanted.iter_mut().for_each(|one| one.add(cluster, node, i64::from(count.all)));
+            for tally in &mut wanted {
+                tally.add(cluster, node, i64::from(count.all));
+            }
         }
         let mut unwanted: Vec<Tally> = kind.required_anti.iter().map(tally).collect();
         for (term, tally) in kind.required_anti.iter().zip(&mut unwanted) {
@@ -105,7 +108,9 @@ impl InterPod {
         let (kind, moved) = (cluster.compiled(id), cluster.compiled(other));
         let wants = |term: &Term| cluster.means(term.matcher, other);
         if !kind.required_affinity.is_empty() && kind.required_affinity.iter().all(wants) {
-            self.wanted.iter_mut().for_each(|one| one.add(cluster, node, change));
+            for tally in &mut self.wanted {
+                tally.add(cluster, node, change);
+            }
         }
         for (term, tally) in kind.required_anti.iter().zip(&mut self.unwanted) {
             if wants(term) {

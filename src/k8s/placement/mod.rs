@@ -13,7 +13,9 @@ pub mod cycle;
 pub mod fit;
 pub mod image_locality;
 pub mod inter_pod;
+mod interned;
 pub mod node_affinity;
+pub mod objects;
 pub mod preemption;
 pub mod queue;
 pub mod reason;
@@ -21,6 +23,8 @@ pub mod schedule;
 pub mod scores;
 pub mod spread;
 pub mod taints;
+#[cfg(test)]
+pub(crate) mod testing;
 
 pub use amounts::{Amounts, Containers, Demand, ResourceName};
 pub use cluster::{

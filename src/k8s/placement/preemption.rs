@@ -124,9 +124,9 @@ pub fn candidates(
         let node = nodes[(offset % count + at) % count];
         let Some(victims) = victims_on(&mut cycle, node, budgets) else { continue };
         if victims.budget_violations == 0 {
-            clean.push(victims)
+            clean.push(victims);
         } else {
-            violating.push(victims)
+            violating.push(victims);
         }
         if !clean.is_empty() && clean.len() + violating.len() >= enough {
             break;
@@ -236,4 +236,101 @@ fn priority(cluster: &ClusterView, pod: PodId) -> i32 {
 
 fn bound(cluster: &ClusterView, pod: PodId) -> &BoundPod {
     cluster.pod(pod).expect("a node's pods are bound")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::k8s::placement::cluster::HOSTNAME;
+    use crate::k8s::placement::schedule::{Outcome, schedule};
+    use crate::k8s::placement::testing::{bind, cluster, kind, pod, shape, term};
+
+    fn refusal(pod: &PodView, cluster: &ClusterView) -> Unschedulable {
+        match schedule(pod, cluster, 0, 0).outcome {
+            Outcome::Unschedulable(why) => why,
+            Outcome::Bound { node, .. } => panic!("it fits on {node}"),
+        }
+    }
+
+    #[test]
+    fn who_keeps_a_pod_away_may_be_pushed_out_too() {
+        let mut cluster = cluster();
+        let node = cluster.add_node(shape("a", "x", 1_000));
+        let mut shy = kind("shy", 10, 0);
+        shy.wishes.required_anti_affinity = vec![term("loud", HOSTNAME)];
+        let shy = cluster.add_kind(shy);
+        let loud = cluster.add_kind(kind("loud", 10, 5));
+        bind(&mut cluster, 0, shy, node);
+        let waiting = pod(1, loud);
+        let answer = preempt(&waiting, &cluster, &refusal(&waiting, &cluster), &[], 0);
+        let victims = Victims { node, pods: vec![0], budget_violations: 0 };
+        assert_eq!(answer, Preemption::Nominated { victims, demoted: vec![] });
+    }
+
+    #[test]
+    fn preemption_says_why_it_does_nothing() {
+        let mut cluster = cluster();
+        let node = cluster.add_node(shape("a", "x", 100));
+        let low = cluster.add_kind(kind("low", 80, 0));
+        bind(&mut cluster, 0, low, node);
+        let mut modest = kind("modest", 80, 5);
+        modest.wishes.preempts = false;
+        let modest = cluster.add_kind(modest);
+        let high = cluster.add_kind(kind("high", 80, 5));
+        let huge = cluster.add_kind(kind("huge", 800, 5));
+        let ask = |cluster: &ClusterView, waiting: PodView| {
+            preempt(&waiting, cluster, &refusal(&waiting, cluster), &[], 0)
+        };
+        assert_eq!(ask(&cluster, pod(1, modest)), Preemption::PolicyNever);
+        assert_eq!(ask(&cluster, pod(1, low)), Preemption::NoVictims);
+        assert_eq!(ask(&cluster, pod(1, huge)), Preemption::NotHelpful);
+        let mut waiting = pod(1, high);
+        waiting.nominated = Some(node);
+        cluster.nominate(&waiting, node);
+        cluster.terminate_pod(0, true);
+        assert_eq!(ask(&cluster, waiting), Preemption::VictimsLeaving);
+    }
+
+    proptest! {
+        #[test]
+        fn only_lower_priorities_go_and_then_the_pod_fits(
+            bound in prop::collection::vec((1_u64..60, 0_i32..6, 0_usize..4), 1..30),
+            ask in 20_u64..100,
+            rank in 0_i32..7,
+            offset in 0_usize..10,
+        ) {
+            let mut cluster = cluster();
+            for name in ["a", "b", "c", "d"] {
+                cluster.add_node(shape(name, "x", 100));
+            }
+            for (id, (size, priority, node)) in bound.iter().enumerate() {
+                let one = cluster.add_kind(kind("low", *size, *priority));
+                let waiting = PodView { only_node: Some(*node), ..pod(id, one) };
+                if let Outcome::Bound { node, .. } = schedule(&waiting, &cluster, 0, 0).outcome {
+                    bind(&mut cluster, id, one, node);
+                }
+            }
+            let high = cluster.add_kind(kind("high", ask, rank));
+            let waiting = pod(1_000, high);
+            let Outcome::Unschedulable(why) = schedule(&waiting, &cluster, 0, 0).outcome else {
+                return Ok(());
+            };
+            if let Preemption::Nominated { victims, .. } = preempt(&waiting, &cluster, &why, &[], offset) {
+                prop_assert!(!victims.pods.is_empty());
+                for victim in &victims.pods {
+                    prop_assert!(priority(&cluster, *victim) < rank);
+                }
+                // Each of them is needed: all but one aren't enough.
+                for kept in &victims.pods {
+                    let mut without = cluster.clone();
+                    victims.pods.iter().filter(|one| *one != kept).for_each(|one| without.remove_pod(*one));
+                    prop_assert!(Cycle::new(&waiting, &without).check(victims.node).is_some());
+                }
+                victims.pods.iter().for_each(|one| cluster.remove_pod(*one));
+                prop_assert!(Cycle::new(&waiting, &cluster).check(victims.node).is_none());
+            }
+        }
+    }
 }

@@ -90,9 +90,14 @@ impl Queue {
             let hopes = one.refused_by.is_empty() || now.since_or_zero(one.since) > LONGEST_WAIT;
             hopes && one.back_off_until <= now
         };
-        for (pod, one) in self.waiting.extract_if(.., |_, one| due(one)) {
-            self.active.insert((Reverse(one.priority), one.since, pod));
-        }
+        let Self { waiting, active, .. } = self;
+        waiting.retain(|pod, one| {
+            let moves = due(one);
+            if moves {
+                active.insert((Reverse(one.priority), one.since, *pod));
+            }
+            !moves
+        });
     }
 
     /// When [`Queue::wake`] will next move a pod unless something changes first.

@@ -144,11 +144,10 @@ fn scan(pod: &PodView, cluster: &ClusterView, scan_start: usize) -> Scan {
         return scan;
     }
     // A pod that room was made for takes that node if it still can.
-    if let Some(kept) = pod.nominated.filter(|node| order.contains(node)) {
-        if cycle.check(kept).is_none() {
-            scan.feasible.push(kept);
-            return scan;
-        }
+    let kept = pod.nominated.filter(|node| order.contains(node) && cycle.check(*node).is_none());
+    if let Some(kept) = kept {
+        scan.feasible.push(kept);
+        return scan;
     }
     let enough = nodes_to_find(order.len(), cluster.profile.percentage_of_nodes_to_score);
     let start = if order.is_empty() { 0 } else { scan_start % order.len() };
@@ -245,5 +244,208 @@ impl fmt::Display for Unschedulable {
             write!(f, "{} {count} {reason}", if at == 0 { "" } else { "," })?;
         }
         f.write_str(".")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::k8s::placement::cluster::{HOSTNAME, ZONE};
+    use crate::k8s::placement::testing::{app, bind, cluster, kind, pod, shape, term};
+    use crate::k8s::placement::{Score, SpreadConstraint, Taint, TaintEffect};
+
+    fn node_of(decision: &Decision) -> Option<NodeId> {
+        match &decision.outcome {
+            Outcome::Bound { node, .. } => Some(*node),
+            Outcome::Unschedulable(_) => None,
+        }
+    }
+
+    #[test]
+    fn refusals_are_counted_by_reason() {
+        let mut cluster = cluster();
+        for name in ["a", "b", "c"] {
+            cluster.add_node(shape(name, "z", 100));
+        }
+        for name in ["d", "e"] {
+            let mut tainted = shape(name, "z", 9_000);
+            let effect = TaintEffect::NoSchedule;
+            tainted.taints.push(Taint { key: "gpu".into(), value: "yes".into(), effect });
+            cluster.add_node(tainted);
+        }
+        let big = cluster.add_kind(kind("big", 500, 0));
+        let Outcome::Unschedulable(why) = schedule(&pod(0, big), &cluster, 0, 0).outcome else {
+            panic!("it fits nowhere");
+        };
+        assert_eq!(
+            why.to_string(),
+            "0/5 nodes are available: 2 node(s) had untolerated taint {gpu: yes}, 3 Insufficient cpu, \
+             3 Insufficient memory."
+        );
+        assert_eq!(Unschedulable::default().to_string(), "no nodes available to schedule pods");
+    }
+
+    #[test]
+    fn ties_are_drawn_and_the_emptier_node_wins() {
+        let mut cluster = cluster();
+        let nodes: Vec<NodeId> = ["a", "b", "c"].map(|name| cluster.add_node(shape(name, "z", 1_000))).into();
+        let web = cluster.add_kind(kind("web", 100, 0));
+        bind(&mut cluster, 0, web, nodes[0]);
+        let drawn: Vec<_> = (0..4).map(|tie| node_of(&schedule(&pod(1, web), &cluster, 0, tie))).collect();
+        assert_eq!(drawn, [Some(1), Some(2), Some(1), Some(2)]);
+    }
+
+    #[test]
+    fn zones_take_turns_and_the_search_goes_round() {
+        let mut cluster = cluster();
+        for at in 0..300 {
+            cluster.add_node(shape(&format!("n{at}"), if at < 200 { "x" } else { "y" }, 1_000));
+        }
+        assert_eq!(cluster.node_ids()[..4], [0, 200, 1, 201]);
+        let web = cluster.add_kind(kind("web", 100, 0));
+        // 300 nodes: 48 % are 144.
+        let first = schedule(&pod(0, web), &cluster, 0, 0);
+        assert_eq!(first.next_start, 144);
+        assert_eq!(schedule(&pod(0, web), &cluster, 250, 0).next_start, (250 + 144) % 300);
+    }
+
+    #[test]
+    fn anti_affinity_holds_both_ways() {
+        let mut cluster = cluster();
+        let nodes: Vec<NodeId> = ["a", "b"].map(|name| cluster.add_node(shape(name, name, 1_000))).into();
+        let mut shy = kind("shy", 10, 0);
+        shy.wishes.required_anti_affinity = vec![term("loud", HOSTNAME)];
+        let shy = cluster.add_kind(shy);
+        let loud = cluster.add_kind(kind("loud", 10, 0));
+        bind(&mut cluster, 0, loud, nodes[0]);
+        assert_eq!(node_of(&schedule(&pod(1, shy), &cluster, 0, 0)), Some(nodes[1]));
+        bind(&mut cluster, 1, shy, nodes[1]);
+        assert_eq!(node_of(&schedule(&pod(2, loud), &cluster, 0, 1)), Some(nodes[0]));
+        cluster.remove_pod(0);
+        assert_eq!(node_of(&schedule(&pod(2, loud), &cluster, 0, 1)), Some(nodes[0]));
+    }
+
+    #[test]
+    fn the_first_of_a_group_may_start_anywhere() {
+        let mut cluster = cluster();
+        let nodes: Vec<NodeId> = ["a", "b"].map(|name| cluster.add_node(shape(name, name, 1_000))).into();
+        let mut flock = kind("flock", 10, 0);
+        flock.wishes.required_affinity = vec![term("flock", ZONE)];
+        let flock = cluster.add_kind(flock);
+        let mut follower = kind("follower", 10, 0);
+        follower.wishes.required_affinity = vec![term("flock", ZONE)];
+        let follower = cluster.add_kind(follower);
+        assert_eq!(node_of(&schedule(&pod(0, follower), &cluster, 0, 0)), None);
+        assert_eq!(node_of(&schedule(&pod(0, flock), &cluster, 0, 1)), Some(nodes[1]));
+        bind(&mut cluster, 0, flock, nodes[1]);
+        for tie in 0..3 {
+            assert_eq!(node_of(&schedule(&pod(1, flock), &cluster, 0, tie)), Some(nodes[1]));
+            assert_eq!(node_of(&schedule(&pod(1, follower), &cluster, 0, tie)), Some(nodes[1]));
+        }
+    }
+
+    #[test]
+    fn few_domains_count_as_an_empty_one() {
+        let mut cluster = cluster();
+        let node = cluster.add_node(shape("a", "x", 1_000));
+        for (min_domains, fits) in [(None, true), (Some(1), true), (Some(2), false)] {
+            let mut wide = kind("wide", 10, 0);
+            wide.wishes.spread = vec![SpreadConstraint {
+                max_skew: 1,
+                topology_key: ZONE.to_owned(),
+                required: true,
+                selector: Some(app("wide")),
+                min_domains,
+                ignore_node_affinity: false,
+                honor_taints: false,
+            }];
+            let wide = cluster.add_kind(wide);
+            bind(&mut cluster, 7, wide, node);
+            assert_eq!(node_of(&schedule(&pod(8, wide), &cluster, 0, 0)).is_some(), fits, "{min_domains:?}");
+            cluster.remove_pod(7);
+        }
+    }
+
+    #[test]
+    fn a_pod_that_says_nothing_is_spread_by_its_owners() {
+        let mut cluster = cluster();
+        for (name, zone) in [("a", "x"), ("b", "x"), ("c", "y")] {
+            cluster.add_node(shape(name, zone, 10_000));
+        }
+        let mut web = kind("web", 10, 0);
+        web.owners_select = Some(app("web"));
+        let web = cluster.add_kind(web);
+        bind(&mut cluster, 0, web, 0);
+        let explained = explain(&pod(1, web), &cluster, 0, 0);
+        let spread = |node: NodeId| {
+            let one = explained.nodes.iter().find(|one| one.node == node).expect("it was scored");
+            let score = one.scores.iter().find(|one| one.score == Score::PodTopologySpread);
+            score.map(|score| (score.raw, score.normalized))
+        };
+        // Raw: zone count · ln 4 + 4, host count · ln 5 + 2, rounded.
+        assert_eq!(spread(0), Some((9, 66)));
+        assert_eq!(spread(1), Some((7, 88)));
+        assert_eq!(spread(2), Some((6, 100)));
+        assert_eq!(explained.decision, schedule(&pod(1, web), &cluster, 0, 0));
+    }
+
+    #[test]
+    fn room_kept_for_a_nominee_is_taken_for_its_equals_only() {
+        let mut cluster = cluster();
+        let node = cluster.add_node(shape("a", "x", 100));
+        let kinds = [-1, 0, 1].map(|priority| cluster.add_kind(kind("web", 80, priority)));
+        cluster.nominate(&pod(9, kinds[1]), node);
+        let fits = |id, kind| node_of(&schedule(&pod(id, kind), &cluster, 0, 0)).is_some();
+        assert_eq!(kinds.map(|kind| fits(1, kind)), [false, false, true]);
+        assert!(fits(9, kinds[1]));
+    }
+
+    proptest! {
+        #[test]
+        fn a_bound_pod_fits_and_has_the_best_score(
+            sizes in prop::collection::vec(50_u64..400, 1..20),
+            asks in prop::collection::vec(1_u64..120, 1..40),
+            tie in any::<u64>(),
+        ) {
+            let mut cluster = cluster();
+            for (at, size) in sizes.iter().enumerate() {
+                cluster.add_node(shape(&format!("n{at}"), ["x", "y", "z"][at % 3], *size));
+            }
+            let mut start = 0;
+            for (id, ask) in asks.iter().enumerate() {
+                let mut one = kind(["web", "api"][id % 2], *ask, 0);
+                one.owners_select = (id % 2 == 0).then(|| app("web"));
+                let one = cluster.add_kind(one);
+                let decision = schedule(&pod(id, one), &cluster, start, tie);
+                start = decision.next_start;
+                match decision.outcome {
+                    Outcome::Bound { node, candidates } => {
+                        let best = candidates.iter().map(|one| one.total).max();
+                        let chosen = candidates.iter().find(|one| one.node == node);
+                        prop_assert_eq!(chosen.map(|one| one.total), best);
+                        bind(&mut cluster, id, one, node);
+                        let bound = cluster.node(node);
+                        prop_assert!(bound.load.requested.cpu <= bound.shape.allocatable.cpu);
+                        prop_assert!(bound.load.pods <= bound.shape.pod_slots);
+                    }
+                    Outcome::Unschedulable(why) => {
+                        prop_assert_eq!(why.refusals.len(), sizes.len());
+                        for node in cluster.node_ids() {
+                            let node = cluster.node(*node);
+                            let free = node.shape.allocatable.cpu.saturating_sub(node.load.requested.cpu);
+                            prop_assert!(free.0 < *ask || node.load.pods == node.shape.pod_slots);
+                        }
+                    }
+                }
+            }
+            for id in 0..asks.len() {
+                cluster.remove_pod(id);
+            }
+            for node in cluster.node_ids() {
+                prop_assert_eq!(&cluster.node(*node).load, &crate::k8s::placement::Load::default());
+            }
+        }
     }
 }

@@ -135,15 +135,18 @@ pub fn balanced(resources: &[ResourceName], pod: &Demand, load: &Load, allocatab
         let (requested, capacity) = known(resource, used, asked, allocatable)?;
         Some((requested as f64 / capacity as f64).min(1.0))
     };
-    let parts: Vec<f64> = resources.iter().filter_map(part).collect();
-    let deviation = match parts[..] {
-        [] | [_] => 0.0,
-        [one, other] => ((one - other) / 2.0).abs(),
-        _ => {
-            let count = parts.len() as f64;
-            let mean = parts.iter().sum::<f64>() / count;
-            (parts.iter().map(|part| (part - mean) * (part - mean)).sum::<f64>() / count).sqrt()
+    // Counted in passes rather than collected: this runs for every candidate.
+    let parts = || resources.iter().filter_map(part);
+    let count = parts().count();
+    let mean = parts().sum::<f64>() / count as f64;
+    let deviation = match count {
+        0 | 1 => 0.0,
+        2 => {
+            let mut both = parts();
+            let difference = both.next().unwrap_or(0.0) - both.next().unwrap_or(0.0);
+            (difference / 2.0).abs()
         }
+        _ => (parts().map(|part| (part - mean) * (part - mean)).sum::<f64>() / count as f64).sqrt(),
     };
     ((1.0 - deviation) * MAX_SCORE as f64) as i64
 }

@@ -3,7 +3,8 @@
 //! Upstream: `pkg/scheduler/framework/plugins/podtopologyspread`
 //! (`filtering.go`, `scoring.go`, `common.go`).
 
-use crate::k8s::placement::cluster::{ClusterView, Compiled, KindId, NodeId, Spread};
+use crate::k8s::placement::cluster::{ClusterView, KindId, NodeId};
+use crate::k8s::placement::interned::{Compiled, Spread};
 use crate::k8s::placement::reason::{Filter, Reason, Refusal};
 use crate::k8s::placement::scores::MAX_SCORE;
 use crate::k8s::placement::taints;

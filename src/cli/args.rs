@@ -1,0 +1,151 @@
+//! What can be asked on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::values;
+use crate::k8s::version::Version;
+use crate::run::Replications;
+use crate::units::SimDuration;
+
+/// Plan the capacity of Kubernetes workloads and simulate their autoscaling.
+#[derive(Debug, Parser)]
+#[command(
+    name = "plan",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  plan simulate --users 100000             the application that comes along, at 100,000 users
+  plan simulate -m k8s/ --users 20k        your manifests, with guesses for what they don't say
+  helm template shop ./chart | plan simulate -m - --traffic steady
+
+Exit codes: 0 every objective met, 1 missed, 2 wrong usage or input, 3 unsure,
+5 something outside failed, 70 a bug of ours, 130 interrupted."
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// When to use colour; NO_COLOR is heeded.
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+    /// Only results and errors.
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+    /// Also say what is being done.
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
+    pub verbose: bool,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Simulate a cluster under load and judge the policy's objectives.
+    Simulate(SimulateArgs),
+    /// Print completions for a shell.
+    Completions(CompletionsArgs),
+}
+
+/// Which files make the scenario.
+#[derive(Clone, Debug, Default, Args)]
+#[command(next_help_heading = "Input")]
+pub struct InputArgs {
+    /// Kubernetes manifests: a file, a folder, or - for standard input; may be
+    /// repeated. Without any: the application that comes along.
+    #[arg(short, long, value_name = "PATH")]
+    pub manifests: Vec<PathBuf>,
+    /// What manifests don't say: work per request, calls, start-up.
+    #[arg(long, value_name = "FILE")]
+    pub model: Option<PathBuf>,
+    /// Who asks, how often, for what: a file, or a name that comes along (steady).
+    #[arg(long, value_name = "FILE")]
+    pub traffic: Option<PathBuf>,
+    /// The objectives.
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+    /// The nodes.
+    #[arg(long, value_name = "FILE")]
+    pub cluster: Option<PathBuf>,
+    /// Which profile of the cluster file.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+    /// Scale the traffic to so many users at its peak (20000, 20k, 2e4).
+    #[arg(long, value_name = "N", value_parser = values::users)]
+    pub users: Option<f64>,
+    /// Observe for so long (90s, 15m, 1h30m).
+    #[arg(long, value_name = "TIME", value_parser = values::duration)]
+    pub duration: Option<SimDuration>,
+    /// The release whose rules apply, such as 1.34.
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<Version>,
+}
+
+/// `plan simulate`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan simulate --users 100000
+  plan simulate -m k8s/ --model model.yaml --traffic traffic.yaml --policy policy.yaml
+  plan simulate --users 5000 --duration 10m --replications 5 -o json | jq .verdict
+  plan simulate --users 100000 --seed 7 --out outputs/seed-7
+
+Results (verdict.json, CSV, charts) are written to outputs/NAME, replaced as a whole.")]
+pub struct SimulateArgs {
+    /// The input.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where all chance comes from; the same seed gives the same results.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many replications, or auto: 3, and more (up to 10) while unsure.
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = values::replications)]
+    pub replications: Replications,
+    /// Write results to this folder instead of outputs/NAME.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write no results folder.
+    #[arg(long, conflicts_with = "out")]
+    pub no_out: bool,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Exit with 0 even if an objective is missed or unsure.
+    #[arg(long)]
+    pub exit_zero: bool,
+}
+
+/// `plan completions`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan completions bash > ~/.local/share/bash-completion/completions/plan
+  plan completions zsh > \"${fpath[1]}/_plan\"")]
+pub struct CompletionsArgs {
+    /// For which shell.
+    pub shell: Shell,
+}
+
+/// What to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// A page for people.
+    Table,
+    /// One document, stable under its apiVersion.
+    Json,
+    /// The same document as YAML.
+    Yaml,
+}
+
+/// When to use colour.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
