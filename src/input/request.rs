@@ -304,9 +304,10 @@ mod tests {
         let Population::Users { peak, shape } = &scenario.demand.population else { panic!("users") };
         assert!((peak - 100_000.0).abs() < 1e-9);
         // The load starts where the observation does, after the warm-up.
-        let share = |minutes: u64| shape.at(SimTime::from_secs(minutes * 60));
-        assert!((share(0) - 0.6).abs() < 1e-12 && (share(5) - 0.6).abs() < 1e-12);
-        assert!((share(30) - 1.0).abs() < 1e-12 && (share(65) - 0.85).abs() < 1e-12);
+        let share =
+            |minutes: u64| shape.at(SimTime::ZERO + scenario.warm_up + SimDuration::from_secs(minutes * 60));
+        assert!((shape.at(SimTime::ZERO) - 0.6).abs() < 1e-12 && (share(0) - 0.6).abs() < 1e-12);
+        assert!((share(25) - 1.0).abs() < 1e-12 && (share(60) - 0.85).abs() < 1e-12);
         assert!(scenario.goals.objectives.iter().any(|one| one.indicator == Indicator::CarriedUsers));
         assert!(scenario.goals.objectives.iter().any(|one| one.scope == Scope::Drill("*".to_owned())));
         assert!(scenario.assumptions.iter().any(|one| one.basis == Basis::Prior));
