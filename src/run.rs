@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
-use crate::judge::{Verdict, judge, more_needed};
+use crate::judge::{Outcome, Verdict, judge, more_needed};
 use crate::observe::Observations;
 use crate::scenario::Scenario;
 use crate::sim::random::Seed;
@@ -17,6 +17,9 @@ pub const FIRST: u32 = 3;
 const FURTHER: u32 = 2;
 /// So many are the most, unless the user fixes the number.
 pub const MOST: u32 = 10;
+/// So many are enough once the verdict as a whole can't change: an objective is
+/// missed for sure, whatever becomes of those that are unsure.
+const SETTLED: u32 = 5;
 
 /// How many replications to run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,7 +64,8 @@ pub fn until_sure(
         let done = runs.len() as u32;
         // Where every run outgrew its limits, so will the next.
         let hopeless = runs.iter().all(|run| run.stopped.is_some());
-        if done >= most || hopeless || !more_needed(&verdict) {
+        let settled = verdict.outcome == Outcome::Missed && done >= SETTLED;
+        if done >= most || hopeless || settled || !more_needed(&verdict) {
             return (runs, verdict);
         }
         runs.extend(replicate(scenario, base, done..(done + FURTHER).min(most), &finished));

@@ -93,6 +93,10 @@ impl Case<'_> {
             &self.pooled.workloads[i].traffic
         });
         let mut lines = Vec::new();
+        let most = self.pooled.users.max.round();
+        if self.objective.indicator == Indicator::CarriedUsers && most < self.objective.goal {
+            lines.push(format!("there were never more than {} users; --users asks for more", count(most)));
+        }
         if traffic.failed() > 0 {
             lines.push(self.what_failed(&traffic));
         }

@@ -14,7 +14,7 @@
 //!
 //! One replication has no interval: nothing is known about chance.
 
-use statrs::distribution::{ContinuousCDF, StudentsT};
+use statrs::distribution::{ContinuousCDF, Normal, StudentsT};
 
 /// A mean over replications with its confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -54,8 +54,7 @@ pub fn wilson(good: u64, finished: u64, confidence: f64) -> (f64, f64) {
     if finished == 0 {
         return (0.0, 1.0);
     }
-    // Student's t with very many degrees of freedom is the normal distribution.
-    let z2 = t_quantile(confidence, 1e7).powi(2);
+    let z2 = Normal::standard().inverse_cdf(0.5 + confidence / 2.0).powi(2);
     let count = finished as f64;
     let share = good as f64 / count;
     let centre = share + z2 / (2.0 * count);

@@ -241,13 +241,16 @@ impl View<'_> {
         let first = ups.next()?;
         let last = ups.next_back().unwrap_or(first);
         let start = self.seen.start_time.quantile(0.95);
+        let when = if first.time == last.time {
+            format!("at {}", clock(first.time))
+        } else {
+            format!("between {} and {}", clock(first.time), clock(last.time))
+        };
         let text = format!(
-            "{}: its HPA went from {} to {} replicas between {} and {}, behind the load{}",
+            "{}: its HPA went from {} to {} replicas {when}, behind the load{}",
             self.workload.name,
             first.from,
             last.to,
-            clock(first.time),
-            clock(last.time),
             start.map_or(String::new(), |time| {
                 format!("; a new pod took {} (p95) from creation to ready", seconds(time))
             }),

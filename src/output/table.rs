@@ -4,7 +4,7 @@ use super::text::{Paint, Side, columns, cut, painted, wrapped};
 use super::verdict;
 use crate::judge::{Estimate, Judged, Outcome, Verdict, cost_per_month};
 use crate::observe::{Observations, Pooled, PooledWorkload, Span};
-use crate::scenario::{Assumption, Basis, Comparison, Indicator, Objective, Scenario};
+use crate::scenario::{Assumption, Basis, Comparison, Indicator, Objective, Scenario, Scope};
 use crate::units::figures::{amount, count, money, percent, plural, seconds};
 
 /// So many assumptions are named; the rest is counted.
@@ -208,8 +208,9 @@ impl Page<'_> {
         if guesses.is_empty() {
             return Vec::new();
         }
-        // Guesses before what is published; within each in the model's order.
-        guesses.sort_by_key(|assumption| std::cmp::Reverse(assumption.basis));
+        let names = super::workload_names(self.scenario);
+        guesses.sort_by(|one, other| self.weight(other, &names).total_cmp(&self.weight(one, &names)));
+        guesses.dedup_by(|one, other| one.what == other.what);
         let guessed = guesses.iter().filter(|assumption| assumption.basis == Basis::Assumed).count();
         let heading = format!(
             "NOT MEASURED on your system: {} ({guessed} assumed, {} published for such software)",
@@ -222,6 +223,24 @@ impl Page<'_> {
             texts.push(format!("and {rest} more (assumptions in -o json)"));
         }
         self.list(&heading, &texts)
+    }
+
+    /// How much hangs on a number, roughly: demand of CPU by how much CPU its
+    /// workload used, then times, then the rest.
+    fn weight(&self, assumption: &Assumption, names: &[String]) -> f64 {
+        let what = assumption.what.as_str();
+        let owner = what.split(['/', ':']).next().unwrap_or(what);
+        let cores = names
+            .iter()
+            .position(|name| name == owner)
+            .map_or(0.0, |i| self.pooled.workloads[i].cpu_cores.mean);
+        let is_operation = what.starts_with(&format!("{owner}/"));
+        if is_operation && what.contains("CPU") {
+            return 1_000.0 + cores;
+        }
+        let is_time =
+            ["start-up", "latency", "waiting", "provision", "think"].iter().any(|word| what.contains(word));
+        if is_time { 500.0 + cores } else { 0.0 }
     }
 
     fn not_simulated(&self) -> Vec<String> {
@@ -258,7 +277,9 @@ fn measured(objective: &Objective, judged: &Judged, currency: &str, wide: bool) 
     let Some(Estimate { value, interval }) = judged.measured else {
         return match judged.outcome {
             Outcome::Missed => "nothing answered".to_owned(),
-            _ if objective.indicator.needs_drill() => "needs a drill".to_owned(),
+            _ if objective.indicator.needs_drill() || matches!(objective.scope, Scope::Drill(_)) => {
+                "needs a drill".to_owned()
+            }
             _ => "nothing to measure".to_owned(),
         };
     };

@@ -404,9 +404,10 @@ mod tests {
                 seen[job as usize] = micros;
             }
         }
-        // Ends are seen up to 1 µs late here, and what runs beside them with them.
+        // An end is seen up to 1 µs late here, which delays what comes after it:
+        // at most as many microseconds as there are jobs.
         for (one, other) in quiet.iter().zip(&seen) {
-            assert!(one.abs_diff(*other) <= 5, "{one} against {other}");
+            assert!(one.abs_diff(*other) <= jobs.len() as u64, "{one} against {other}");
         }
     }
 }

@@ -89,6 +89,7 @@ pub fn mixed_objectives() -> Vec<Objective> {
     vec![
         objective("availability", Indicator::Availability, Scope::All, AtLeast, 0.999),
         objective("send latency", latency, Scope::Journey(0), AtMost, 0.3),
+        objective("latency", Indicator::Latency { quantile: 0.5 }, Scope::All, AtMost, 0.5),
         objective("auth latency", latency, Scope::Workload(1), AtMost, 0.2),
         objective("users", Indicator::CarriedUsers, Scope::All, AtLeast, 100_000.0),
         objective("nodes", Indicator::NodesMax, Scope::All, AtMost, 5.0),

@@ -63,7 +63,7 @@ fn the_contract_keeps_its_keys() {
              cluster decisions drills",
         ),
         ("/objectives/0", "name scope comparison goal measured verdict because"),
-        ("/objectives/7/measured", "value low high"),
+        ("/objectives/8/measured", "value low high"),
         (
             "/workloads/chat-service",
             "requests failed failuresByCause latencySeconds waitSeconds replicas cpuCores memoryBytes throttledRatio \
@@ -87,7 +87,7 @@ fn the_contract_keeps_its_keys() {
     assert_eq!((&json["apiVersion"], &json["kind"]), (&"plan/v1alpha1".into(), &"Verdict".into()));
     assert_eq!((&json["verdict"], &json["seed"]), (&"missed".into(), &42.into()));
     assert_eq!(json["objectives"][1]["scope"], "journey/send-message");
-    assert_eq!(json["objectives"][7]["verdict"], "notJudged");
+    assert_eq!(json["objectives"][8]["verdict"], "notJudged");
     let failures: f64 = json["workloads"]["chat-service"]["failuresByCause"]
         .as_object()
         .unwrap()

@@ -76,17 +76,26 @@ impl About<'_> {
         );
         panel.log = true;
         panel.label = |value| seconds(value).replace(".00", "").replace(".0 ", " ");
+        let mut others: Vec<&str> = Vec::new();
         for objective in &self.scenario.goals.objectives {
-            let (Indicator::Latency { quantile }, Scope::All | Scope::Journey(_)) =
-                (objective.indicator, &objective.scope)
-            else {
+            let Indicator::Latency { quantile } = objective.indicator else { continue };
+            if objective.scope != Scope::All {
+                others.push(&objective.name);
                 continue;
-            };
-            let quantile = amount(quantile * 100.0);
-            panel.goals.push((format!("goal: {}, p{quantile}", objective.name), objective.goal));
+            }
+            let text = format!("{} (p{})", objective.name, amount(quantile * 100.0));
+            match panel.goals.iter_mut().find(|(_, goal)| goal.total_cmp(&objective.goal).is_eq()) {
+                Some((label, _)) => *label = format!("{label}, {text}"),
+                None => panel.goals.push((format!("goal: {text}"), objective.goal)),
+            }
         }
+        // The lines are of all requests; a goal for some of them would mislead.
+        let notes = match others.is_empty() {
+            true => Vec::new(),
+            false => vec![format!("Goals for some requests only are not drawn: {}", others.join(", "))],
+        };
         panel.height = 360;
-        self.chart("latency", vec![panel], 1, Vec::new())
+        self.chart("latency", vec![panel], 1, notes)
     }
 
     fn replicas(&self) -> String {
@@ -132,10 +141,10 @@ impl About<'_> {
         order.sort_by(|&a, &b| most(b).total_cmp(&most(a)).then(a.cmp(&b)));
         let panel = |index: usize| {
             let own = &series[index];
-            let mut lines = vec![
-                Line::new("used", colour::BLUE, Style::Area, &own.cpu),
-                Line::new("requested", colour::GREEN, Style::Step, &own.cpu_request),
-            ];
+            let mut lines = vec![Line::new("used", colour::BLUE, Style::Area, &own.cpu)];
+            if own.cpu_request.iter().any(|&request| request > 0.0) {
+                lines.push(Line::new("requested", colour::GREEN, Style::Step, &own.cpu_request));
+            }
             if own.cpu_limit.iter().any(|&limit| limit > 0.0) {
                 lines.push(Line::new("limit", colour::VERMILLION, Style::Step, &own.cpu_limit));
             }

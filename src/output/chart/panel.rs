@@ -148,7 +148,7 @@ impl Panel {
             .margin_left(14)
             .margin_top(26)
             .x_label_area_size(if is_lowest { 38 } else { 22 })
-            .y_label_area_size(58)
+            .y_label_area_size(if self.log { 74 } else { 58 })
             .build_cartesian_2d(
                 Axis { from: 0.0, to: end, ticks: x_ticks },
                 Axis { from: bottom, to: top, ticks: y_ticks },
