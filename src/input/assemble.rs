@@ -121,9 +121,9 @@ impl Known {
             directory.externals = document.file.externals.0.iter().map(|(name, _)| name.clone()).collect();
         }
         // Calls to a workload whose operations the model names otherwise can't be guessed.
-        let guessed = |index: &usize| modelled[*index].1.operations.0.is_empty();
+        let unmodelled = |index: &usize| modelled[*index].1.operations.0.is_empty();
         let edges: Vec<(usize, usize)> =
-            edges.into_iter().filter(|(from, to)| guessed(from) && guessed(to)).collect();
+            edges.into_iter().filter(|(from, to)| unmodelled(from) && unmodelled(to)).collect();
         priors::add_calls(&mut guesses, &edges, &full_names);
         for ((_, file), guess) in modelled.iter_mut().zip(&guesses) {
             *file = std::mem::take(file).or(guess.workload.clone());

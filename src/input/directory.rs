@@ -94,7 +94,7 @@ pub fn circles(behaviours: &[&Behaviour]) -> Vec<Vec<(usize, usize)>> {
     for workload in 0..behaviours.len() {
         for operation in 0..behaviours[workload].operations.len() {
             // A stack of its own: a long chain of calls must not overflow ours.
-            let mut path: Vec<((usize, usize), Vec<(usize, usize)>)> = Vec::new();
+            let mut path: Vec<Visit> = Vec::new();
             enter((workload, operation), behaviours, &mut state, &mut path);
             while let Some((at, rest)) = path.last_mut() {
                 let Some(next) = rest.pop() else {
@@ -116,6 +116,9 @@ pub fn circles(behaviours: &[&Behaviour]) -> Vec<Vec<(usize, usize)>> {
     found
 }
 
+/// An operation that a search is in, and those it calls that are still to be seen.
+type Visit = ((usize, usize), Vec<(usize, usize)>);
+
 /// How far a search has come with an operation.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mark {
@@ -125,12 +128,7 @@ enum Mark {
 }
 
 /// Goes into an operation that has not been seen.
-fn enter(
-    at: (usize, usize),
-    behaviours: &[&Behaviour],
-    state: &mut [Vec<Mark>],
-    path: &mut Vec<((usize, usize), Vec<(usize, usize)>)>,
-) {
+fn enter(at: (usize, usize), behaviours: &[&Behaviour], state: &mut [Vec<Mark>], path: &mut Vec<Visit>) {
     if state[at.0][at.1] == Mark::New {
         state[at.0][at.1] = Mark::Open;
         path.push((at, callees(&behaviours[at.0].operations[at.1].steps)));

@@ -218,9 +218,9 @@ impl DayCurve {
         if whole <= 0.0 || most <= 0.0 {
             into.wrong(&at_hours, "nobody ever asks", "let one hour rise above 0");
         }
-        let share = |hour: usize| if whole > 0.0 { value(hour) / whole } else { 0.0 };
+        let level = |hour: usize| if whole > 0.0 { value(hour) / whole } else { 0.0 };
         let points =
-            (0..=last as usize).map(|hour| (SimTime::from_secs(hour as u64 * 3_600), peak * share(hour)));
+            (0..=last as usize).map(|hour| (SimTime::from_secs(hour as u64 * 3_600), peak * level(hour)));
         let shape = Shape { points: points.collect(), interpolation: Interpolation::Linear };
         Curve { counts, shape, length }
     }
@@ -282,12 +282,15 @@ impl Trace {
     }
 }
 
+/// Seconds and requests per second, line by line.
+pub type Rows = Vec<(f64, f64)>;
+
 /// The longest time that a trace may name, in seconds: a hundred years.
 const LONGEST: f64 = 3.2e9;
 
 /// Reads a trace, `t_seconds,requests_per_second` with or without that heading.
 /// What is wrong comes with the bytes of its line.
-pub fn read_trace(text: &str) -> Result<Vec<(f64, f64)>, (std::ops::Range<usize>, String)> {
+pub fn read_trace(text: &str) -> Result<Rows, (std::ops::Range<usize>, String)> {
     let mut rows: Vec<(f64, f64)> = Vec::new();
     let mut start = 0;
     for line in text.split_inclusive('\n') {

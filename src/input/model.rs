@@ -90,7 +90,7 @@ pub enum StepFile {
     /// Waiting without CPU.
     Wait(Chance),
     /// A call.
-    Call(CallFile),
+    Call(Box<CallFile>),
     /// Calls side by side.
     Parallel(Vec<CallFile>),
 }
@@ -149,7 +149,7 @@ impl From<CallSpec> for CallFile {
 
 impl<'de> Deserialize<'de> for CallFile {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarOr::<Self, CallSpec>::new())
+        from.deserialize_any(ScalarOr::<Self, CallSpec>::default())
     }
 }
 

@@ -226,7 +226,7 @@ pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[
         let target = format!("{}/{operation}", full_names[*to]);
         let call = CallFile::from(CallSpec::guessed(&target, "10s"));
         for (_, steps) in &mut guesses[*from].workload.operations.0 {
-            steps.push(StepFile::Call(call.clone()));
+            steps.push(StepFile::Call(Box::new(call.clone())));
         }
     }
 }

@@ -260,6 +260,21 @@ mod tests {
         with_files(files, Request::default()).err().unwrap_or_else(|| "nothing is wrong".to_owned())
     }
 
+    /// What is shown, a line for each problem: place, message, help.
+    fn in_lines(shown: &str) -> String {
+        let mut lines = String::new();
+        for line in shown.lines() {
+            if let Some(message) = line.strip_prefix("error: ") {
+                lines += &format!("\n{message}");
+            } else if let Some(place) = line.trim_start().strip_prefix("--> ") {
+                lines += &format!(" @ {place}");
+            } else if let Some((_, help)) = line.split_once("= help: ") {
+                lines += &format!(" ({help})");
+            }
+        }
+        lines
+    }
+
     #[test]
     fn the_default_application_loads() {
         let loaded = load(&Request::default()).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
@@ -289,9 +304,10 @@ mod tests {
         let Population::Users { peak, shape } = &scenario.demand.population else { panic!("users") };
         assert!((peak - 100_000.0).abs() < 1e-9);
         // The load starts where the observation does, after the warm-up.
-        let share = |minutes: u64| shape.at(SimTime::from_secs(minutes * 60));
-        assert!((share(0) - 0.6).abs() < 1e-12 && (share(15) - 0.6).abs() < 1e-12);
-        assert!((share(40) - 1.0).abs() < 1e-12 && (share(75) - 0.85).abs() < 1e-12);
+        let share =
+            |minutes: u64| shape.at(SimTime::ZERO + scenario.warm_up + SimDuration::from_secs(minutes * 60));
+        assert!((shape.at(SimTime::ZERO) - 0.6).abs() < 1e-12 && (share(0) - 0.6).abs() < 1e-12);
+        assert!((share(25) - 1.0).abs() < 1e-12 && (share(60) - 0.85).abs() < 1e-12);
         assert!(scenario.goals.objectives.iter().any(|one| one.indicator == Indicator::CarriedUsers));
         assert!(scenario.goals.objectives.iter().any(|one| one.scope == Scope::Drill("*".to_owned())));
         assert!(scenario.assumptions.iter().any(|one| one.basis == Basis::Prior));
@@ -322,7 +338,7 @@ mod tests {
     fn every_embedded_traffic_and_profile_loads() {
         for (path, _) in embedded::files()
             .iter()
-            .filter(|(path, _)| path.starts_with("traffic/") && path.ends_with(".yaml"))
+            .filter(|(path, _)| path.starts_with("traffic/") && !path.contains("/traces/"))
         {
             let name = path.trim_start_matches("traffic/").trim_end_matches(".yaml");
             let request = Request { traffic: Some(name.into()), ..Request::default() };
@@ -468,86 +484,17 @@ externals:
   stripe: {latency: 1s, quota: 100}
 ";
         let traffic = "load: {constant-vus: {vus: 1}}\njourneys: {a: {visits: [{call: redis/get}]}}\n";
-        insta::assert_snapshot!(wrong(&[("model.yaml", model), ("traffic.yaml", traffic)]), @r#"
-        error: there is no workload `auth-servce`
-         --> model.yaml:4:3
-          |
-        4 |   auth-servce: {threads: 0}
-          |   ^^^^^^^^^^^
-          |
-          = help: did you mean `auth-service`?
-
-        error: `0` is too few
-         --> model.yaml:6:14
-          |
-        6 |     threads: 0
-          |              ^
-          |
-          = help: at least 1, or `unlimited`
-
-        error: the low end is above the middle
-         --> model.yaml:7:26
-          |
-        7 |     memory: {base: {low: 5M, mid: 3M, high: 9M}}
-          |                          ^^
-          |
-          = help: low <= mid <= high
-
-        error: `250` has no unit
-         --> model.yaml:9:23
-          |
-        9 |       get: [{compute: 250}]
-          |                       ^^^
-          |
-          = help: write `250s`, `250ms` or `250m` for seconds, milliseconds or minutes
-
-        error: `redis` has no operation `lost`
-          --> model.yaml:10:37
-           |
-        10 |       list: [{compute: 1ms}, {call: redis/lost}]
-           |                                     ^^^^^^^^^^
-           |
-           = help: did you mean `list`?
-
-        error: `-1` is negative
-          --> model.yaml:11:39
-           |
-        11 |       set: [{compute: {mean: 1ms, cv: -1}}]
-           |                                       ^^
-           |
-           = help: it must be 0 or more
-
-        error: there is no external service `strip`
-          --> model.yaml:14:28
-           |
-        14 |       select: [{call: {to: strip, probability: 120%}}]
-           |                            ^^^^^
-           |
-           = help: did you mean `stripe`?
-
-        error: `120%` is outside 0% to 100%
-          --> model.yaml:14:48
-           |
-        14 |       select: [{call: {to: strip, probability: 120%}}]
-           |                                                ^^^^
-           |
-           = help: a share is written `99.9%` or `0.999`
-
-        error: calls go round in a circle: postgres/insert -> postgres/transaction -> postgres/insert
-          --> model.yaml:15:7
-           |
-        15 |       insert: [{call: postgres/transaction}]
-           |       ^^^^^^
-           |
-           = help: an operation must not call itself, not even by others
-
-        error: `100` is not a rate
-          --> model.yaml:18:32
-           |
-        18 |   stripe: {latency: 1s, quota: 100}
-           |                                ^^^
-           |
-           = help: write `12/s`, `500/m` or `3600/h`
+        insta::assert_snapshot!(in_lines(&wrong(&[("model.yaml", model), ("traffic.yaml", traffic)])), @r#"
+        there is no workload `auth-servce` @ model.yaml:4:3 (did you mean `auth-service`?)
+        `0` is too few @ model.yaml:6:14 (at least 1, or `unlimited`)
+        the low end is above the middle @ model.yaml:7:26 (low <= mid <= high)
+        `250` has no unit @ model.yaml:9:23 (write `250s`, `250ms` or `250m` for seconds, milliseconds or minutes)
+        `redis` has no operation `lost` @ model.yaml:10:37 (did you mean `list`?)
+        `-1` is negative @ model.yaml:11:39 (it must be 0 or more)
+        there is no external service `strip` @ model.yaml:14:28 (did you mean `stripe`?)
+        `120%` is outside 0% to 100% @ model.yaml:14:48 (a share is written `99.9%` or `0.999`)
+        calls go round in a circle: postgres/insert -> postgres/transaction -> postgres/insert @ model.yaml:15:7 (an operation must not call itself, not even by others)
+        `100` is not a rate @ model.yaml:18:32 (write `12/s`, `500/m` or `3600/h`)
         "#);
     }
 
@@ -569,78 +516,16 @@ journeys:
     - {call: chat-service/sned, times: 0}
     - {call: chat}
 ";
-        insta::assert_snapshot!(wrong(&[("traffic.yaml", traffic)]), @r#"
-        error: `60` has no unit
-         --> traffic.yaml:3:11
-          |
-        3 | duration: 60
-          |           ^^
-          |
-          = help: write `60s`, `60ms` or `60m` for seconds, milliseconds or minutes
-
-        error: `-5` is negative
-         --> traffic.yaml:6:15
-          |
-        6 |     startVUs: -5
-          |               ^^
-          |
-          = help: it must be 0 or more
-
-        error: `soon` is not a duration
-         --> traffic.yaml:7:54
-          |
-        7 |     stages: [{duration: 5m, target: 100}, {duration: soon, target: 10}]
-          |                                                      ^^^^
-          |
-          = help: write a number and a unit: `250ms`, `30s`, `5m`, `1h30m`, `1d`, `1w`
-
-        error: `x` is not a number
-         --> traffic.yaml:8:26
-          |
-        8 | bursts: [{at: 1m, times: x, hold: 1m}]
-          |                          ^
-          |
-          = help: write a plain number such as `1.5`
-
-        error: journey `empty` asks for nothing
-          --> traffic.yaml:10:11
-           |
-        10 |   empty: {visits: []}
-           |           ^^^^^^
-           |
-           = help: list at least one visit
-
-        error: `-1` is negative
-          --> traffic.yaml:12:13
-           |
-        12 |     weight: -1
-           |             ^^
-           |
-           = help: it must be 0 or more
-
-        error: `chat-service` has no operation `sned`
-          --> traffic.yaml:14:14
-           |
-        14 |     - {call: chat-service/sned, times: 0}
-           |              ^^^^^^^^^^^^^^^^^
-           |
-           = help: did you mean `send`?
-
-        error: 0 times is out of range
-          --> traffic.yaml:14:40
-           |
-        14 |     - {call: chat-service/sned, times: 0}
-           |                                        ^
-           |
-           = help: from 1 to 10000
-
-        error: `chat` names no operation
-          --> traffic.yaml:15:14
-           |
-        15 |     - {call: chat}
-           |              ^^^^
-           |
-           = help: write `workload/operation`, such as `web/get`
+        insta::assert_snapshot!(in_lines(&wrong(&[("traffic.yaml", traffic)])), @r#"
+        `60` has no unit @ traffic.yaml:3:11 (write `60s`, `60ms` or `60m` for seconds, milliseconds or minutes)
+        `-5` is negative @ traffic.yaml:6:15 (it must be 0 or more)
+        `soon` is not a duration @ traffic.yaml:7:54 (write a number and a unit: `250ms`, `30s`, `5m`, `1h30m`, `1d`, `1w`)
+        `x` is not a number @ traffic.yaml:8:26 (write a plain number such as `1.5`)
+        journey `empty` asks for nothing @ traffic.yaml:10:11 (list at least one visit)
+        `-1` is negative @ traffic.yaml:12:13 (it must be 0 or more)
+        `chat-service` has no operation `sned` @ traffic.yaml:14:14 (did you mean `send`?)
+        0 times is out of range @ traffic.yaml:14:40 (from 1 to 10000)
+        `chat` names no operation @ traffic.yaml:15:14 (write `workload/operation`, such as `web/get`)
         "#);
     }
 
@@ -665,86 +550,17 @@ profiles:
     pools:
       workers: {cpu: 4, memory: 16GB, count: 3, max: 5}
 ";
-        insta::assert_snapshot!(wrong(&[("policy.yaml", policy), ("cluster.yaml", cluster)]), @r#"
-        error: there is no profile `productoin`
-         --> cluster.yaml:3:10
-          |
-        3 | default: productoin
-          |          ^^^^^^^^^^
-          |
-          = help: did you mean `production`?
-
-        error: `16GB` is not an amount of memory
-         --> cluster.yaml:8:33
-          |
-        8 |       workers: {cpu: 4, memory: 16GB, count: 3, max: 5}
-          |                                 ^^^^
-          |
-          = help: write `512Mi`, `2Gi`, `500M`, or a number of bytes
-
-        error: nobody adds or removes nodes in this profile
-         --> cluster.yaml:8:54
-          |
-        8 |       workers: {cpu: 4, memory: 16GB, count: 3, max: 5}
-          |                                                      ^
-          |
-          = help: leave `min` and `max` out, or say `provisionedBy: cluster-autoscaler`
-
-        error: a verdict needs a confidence from 50% to below 100%
-         --> policy.yaml:3:13
-          |
-        3 | confidence: 100%
-          |             ^^^^
-          |
-          = help: 95% is usual
-
-        error: `99.9` is outside 0% to 100%
-         --> policy.yaml:5:47
-          |
-        5 | - {name: a, indicator: availability, atLeast: 99.9}
-          |                                               ^^^^
-          |
-          = help: a share is written `99.9%` or `0.999`
-
-        error: a latency needs its quantile
-         --> policy.yaml:6:4
-          |
-        6 | - {name: a, indicator: latency, atMost: 300ms}
-          |    ^^^^
-          |
-          = help: add `quantile: p95`
-
-        error: `300` has no unit
-         --> policy.yaml:7:56
-          |
-        7 | - {name: b, indicator: latency, quantile: p95, atMost: 300, scope: {journey: conversatoin}}
-          |                                                        ^^^
-          |
-          = help: write `300s`, `300ms` or `300m` for seconds, milliseconds or minutes
-
-        error: there is no journey `conversatoin`
-         --> policy.yaml:7:78
-          |
-        7 | - {name: b, indicator: latency, quantile: p95, atMost: 300, scope: {journey: conversatoin}}
-          |                                                                              ^^^^^^^^^^^^
-          |
-          = help: did you mean `conversation`?
-
-        error: recovery is measured after a drill
-         --> policy.yaml:8:4
-          |
-        8 | - {name: c, indicator: usersRecovered, atMost: 30s}
-          |    ^^^^
-          |
-          = help: add `scope: {drill: "*"}` for every drill
-
-        error: nothing says what must be kept
-         --> policy.yaml:9:4
-          |
-        9 | - {name: d, indicator: nodesMax}
-          |    ^^^^
-          |
-          = help: add `atLeast:` or `atMost:`
+        insta::assert_snapshot!(in_lines(&wrong(&[("policy.yaml", policy), ("cluster.yaml", cluster)])), @r#"
+        there is no profile `productoin` @ cluster.yaml:3:10 (did you mean `production`?)
+        `16GB` is not an amount of memory @ cluster.yaml:8:33 (write `512Mi`, `2Gi`, `500M`, or a number of bytes)
+        nobody adds or removes nodes in this profile @ cluster.yaml:8:54 (leave `min` and `max` out, or say `provisionedBy: cluster-autoscaler`)
+        a verdict needs a confidence from 50% to below 100% @ policy.yaml:3:13 (95% is usual)
+        `99.9` is outside 0% to 100% @ policy.yaml:5:47 (a share is written `99.9%` or `0.999`)
+        a latency needs its quantile @ policy.yaml:6:4 (add `quantile: p95`)
+        `300` has no unit @ policy.yaml:7:56 (write `300s`, `300ms` or `300m` for seconds, milliseconds or minutes)
+        there is no journey `conversatoin` @ policy.yaml:7:78 (did you mean `conversation`?)
+        recovery is measured after a drill @ policy.yaml:8:4 (add `scope: {drill: "*"}` for every drill)
+        nothing says what must be kept @ policy.yaml:9:4 (add `atLeast:` or `atMost:`)
         "#);
     }
 

@@ -212,7 +212,7 @@ fn pools_of(nodes: &[ManifestNode]) -> Vec<NodePool> {
         let alike = pools.iter_mut().find(|known| {
             let (name, zones) = (known.name.clone(), known.zones.clone());
             let (count, min, max) = (known.count, known.min, known.max);
-            **known == NodePool { name, zones, count, min, max, ..pool.clone() }
+            **known == NodePool { name, count, min, max, zones, ..pool.clone() }
         });
         if let Some(known) = alike {
             // Zones are taken in turn, so that each node keeps its own.

@@ -142,7 +142,7 @@ impl TrafficFile {
             into.wrong(&root.key("duration"), "there is nothing to observe", "give a `duration`");
         }
         let shape = self.with_bursts(curve.shape, &root.key("bursts"), into);
-        let population = population(curve.counts, shape, warm_up, &journeys, asked, into);
+        let population = population(curve.counts, &shape, warm_up, &journeys, asked, into);
         let client_latency = client_latency.unwrap_or(SimDuration::from_millis(20));
         // Two thirds of the warm-up for users to come in, one to settle.
         let ramp_in = warm_up * 2 / 3;
@@ -277,7 +277,7 @@ const MOST_USERS: f64 = 1e9;
 /// own think times: 1 ÷ (mean thinking of a journey) journeys a second each.
 fn population(
     counts: load::Counts,
-    shape: Shape,
+    shape: &Shape,
     warm_up: SimDuration,
     journeys: &[Journey],
     asked: &Asked,
@@ -289,9 +289,9 @@ fn population(
     if peak <= 0.0 {
         into.wrong(&root.key("load"), "nobody ever asks", "let the load rise above 0");
     }
-    let share = |value: f64| if peak > 0.0 { value / peak } else { 0.0 };
-    let points = shape.points.iter().map(|(time, value)| (*time + warm_up, share(*value))).collect();
-    let shape = Shape { points, ..shape };
+    let level = |value: f64| if peak > 0.0 { value / peak } else { 0.0 };
+    let points = shape.points.iter().map(|(time, value)| (*time + warm_up, level(*value))).collect();
+    let shape = Shape { points, interpolation: shape.interpolation };
     if asked.users.unwrap_or(peak) > MOST_USERS {
         into.wrong(&root.key("load"), format!("more than {MOST_USERS} users"), "that is everybody");
     }

@@ -53,9 +53,8 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
 /// Accepts a scalar, or a mapping that reads as `M`.
 pub struct ScalarOr<T, M>(PhantomData<(T, M)>);
 
-impl<T, M> ScalarOr<T, M> {
-    /// The visitor.
-    pub fn new() -> Self {
+impl<T, M> Default for ScalarOr<T, M> {
+    fn default() -> Self {
         Self(PhantomData)
     }
 }
@@ -150,7 +149,7 @@ impl From<Ranged> for Uncertain {
 
 impl<'de> Deserialize<'de> for Uncertain {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarOr::<Self, Ranged>::new())
+        from.deserialize_any(ScalarOr::<Self, Ranged>::default())
     }
 }
 
@@ -317,7 +316,7 @@ impl From<Shaped> for Chance {
 
 impl<'de> Deserialize<'de> for Chance {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        from.deserialize_any(ScalarOr::<Self, Shaped>::new())
+        from.deserialize_any(ScalarOr::<Self, Shaped>::default())
     }
 }
 
