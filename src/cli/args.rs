@@ -44,7 +44,7 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Simulate a cluster under load and judge the policy's objectives.
-    Simulate(SimulateArgs),
+    Simulate(Box<SimulateArgs>),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }

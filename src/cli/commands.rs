@@ -10,7 +10,7 @@ use clap_complete::Shell;
 
 use super::Exit;
 use super::args::{Cli, Format, InputArgs, SimulateArgs};
-use super::screen::Screen;
+use super::screen::{self, Screen};
 use crate::input::{self, Failure, Loaded, Request, Severity};
 use crate::judge::{self, Outcome, Verdict};
 use crate::observe::Observations;
@@ -20,7 +20,7 @@ use crate::scenario::Scenario;
 use crate::units::figures::{clock, count, plural};
 
 /// `plan simulate`
-pub(super) fn simulate(args: &SimulateArgs, screen: &Screen) -> Exit {
+pub(super) fn simulate(args: &SimulateArgs, screen: Screen) -> Exit {
     let scenario = match load(&args.input, screen) {
         Ok(scenario) => scenario,
         Err(exit) => return exit,
@@ -35,7 +35,7 @@ pub(super) fn simulate(args: &SimulateArgs, screen: &Screen) -> Exit {
         return Exit::Interrupted;
     };
     let kept = folder.as_deref().map(|folder| keep(folder, &done));
-    let printed = screen.print(&shown(args, &done, folder.as_deref(), screen));
+    let printed = screen.print(&shown(args, &done, folder.as_deref()));
     match kept {
         Some(Err(error)) => refused(&error, screen),
         _ if !printed => Exit::Outside,
@@ -54,14 +54,14 @@ pub(super) fn simulate(args: &SimulateArgs, screen: &Screen) -> Exit {
 }
 
 /// `plan completions`
-pub(super) fn completions(shell: Shell, screen: &Screen) -> Exit {
+pub(super) fn completions(shell: Shell, screen: Screen) -> Exit {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "plan", &mut script);
     if screen.print(&String::from_utf8_lossy(&script)) { Exit::Met } else { Exit::Outside }
 }
 
 /// Reads all input, and says what is wrong with it.
-fn load(args: &InputArgs, screen: &Screen) -> Result<Scenario, Exit> {
+fn load(args: &InputArgs, screen: Screen) -> Result<Scenario, Exit> {
     let request = Request {
         manifests: args.manifests.clone(),
         model: args.model.clone(),
@@ -117,7 +117,7 @@ enum News {
 
 /// Runs the replications aside, so that Ctrl-C is heard at once; `None` when it
 /// came before one was finished.
-fn replicate(scenario: Scenario, args: &SimulateArgs, screen: &Screen) -> Option<Done> {
+fn replicate(scenario: Scenario, args: &SimulateArgs, screen: Screen) -> Option<Done> {
     let (send, news) = mpsc::channel();
     let interrupt = send.clone();
     // Without a handler Ctrl-C ends the program at once, which is right, too.
@@ -126,10 +126,10 @@ fn replicate(scenario: Scenario, args: &SimulateArgs, screen: &Screen) -> Option
             std::process::exit(Exit::Interrupted as i32);
         }
     });
-    let (seed, replications, aside) = (args.seed, args.replications, scenario.clone());
+    let (base, replications, aside) = (args.seed, args.replications, scenario.clone());
     thread::spawn(move || {
         let finished = |run: &Observations| drop(send.send(News::Finished(Box::new(run.clone()))));
-        let all = || Box::new(run::until_sure(&aside, seed, replications, finished));
+        let all = || Box::new(run::until_sure(&aside, base, replications, finished));
         // A bug has to be told to the thread that decides on the exit code.
         drop(send.send(News::Done(panic::catch_unwind(AssertUnwindSafe(all)))));
     });
@@ -155,7 +155,7 @@ fn replicate(scenario: Scenario, args: &SimulateArgs, screen: &Screen) -> Option
     Some(Done { scenario, runs, verdict, interrupted: true })
 }
 
-fn log_run(run: &Observations, screen: &Screen) {
+fn log_run(run: &Observations, screen: Screen) {
     if screen.is_verbose() {
         screen.log(&format!(
             "replication {}: simulated until {}, {} events, {} requests, fingerprint {:016x}",
@@ -169,7 +169,7 @@ fn log_run(run: &Observations, screen: &Screen) {
 }
 
 /// What is printed on standard output.
-fn shown(args: &SimulateArgs, done: &Done, folder: Option<&Path>, screen: &Screen) -> String {
+fn shown(args: &SimulateArgs, done: &Done, folder: Option<&Path>) -> String {
     let document = || verdict::document(&done.scenario, &done.runs, &done.verdict);
     match args.output {
         Format::Json => verdict::json(&document()),
@@ -178,7 +178,7 @@ fn shown(args: &SimulateArgs, done: &Done, folder: Option<&Path>, screen: &Scree
             let folder = folder.map(|folder| folder.display().to_string());
             let next = next(args, &done.verdict);
             let around =
-                table::Around { width: screen.width(), folder: folder.as_deref(), next: next.as_deref() };
+                table::Around { width: screen::width(), folder: folder.as_deref(), next: next.as_deref() };
             table::page(&done.scenario, &done.runs, &done.verdict, around)
         }
     }
@@ -188,7 +188,7 @@ fn keep(folder: &Path, done: &Done) -> Result<(), FolderError> {
     folder::replace(folder, &output::files(&done.scenario, &done.runs, &done.verdict))
 }
 
-fn refused(error: &FolderError, screen: &Screen) -> Exit {
+fn refused(error: &FolderError, screen: Screen) -> Exit {
     screen.error(&error.to_string());
     match error {
         FolderError::Foreign { .. } | FolderError::NoName(_) => Exit::Usage,
@@ -234,7 +234,7 @@ fn again(input: &InputArgs) -> String {
     options.extend(input.users.map(|users| ("--users", users.to_string())));
     options.extend(input.duration.map(|time| ("--duration", time.to_string())));
     options.extend(input.kubernetes_version.map(|version| ("--kubernetes-version", version.to_string())));
-    options.into_iter().map(|(option, value)| format!(" {option} {}", quoted(&value))).collect()
+    options.iter().fold(String::new(), |line, (option, value)| line + " " + option + " " + &quoted(value))
 }
 
 /// A word as a shell takes it.

@@ -52,8 +52,8 @@ fn run() -> Exit {
     };
     let screen = Screen::new(cli.color, cli.quiet, cli.verbose);
     match cli.command {
-        Command::Simulate(args) => commands::simulate(&args, &screen),
-        Command::Completions(args) => commands::completions(args.shell, &screen),
+        Command::Simulate(args) => commands::simulate(&args, screen),
+        Command::Completions(args) => commands::completions(args.shell, screen),
     }
 }
 
@@ -61,7 +61,9 @@ fn run() -> Exit {
 fn tell_bugs() {
     panic::set_hook(Box::new(|panic| {
         let place = panic.location().map_or(String::new(), |place| format!(" ({place})"));
-        let what = panic.payload_as_str().unwrap_or("no words for it");
+        let payload = panic.payload();
+        let text = payload.downcast_ref::<String>().map(String::as_str);
+        let what = text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("no words for it");
         screen::complain(&format!(
             "error: plan has a bug: {what}{place}\n\
              Please report it with the whole command line, the files it names, and this: plan {}",

@@ -37,7 +37,7 @@ impl Screen {
 
     /// Prints a result. `false` when it could not be printed, other than because
     /// the reader has gone away (`plan … | head`), which is the reader's right.
-    pub(super) fn print(&self, text: &str) -> bool {
+    pub(super) fn print(self, text: &str) -> bool {
         let mut out = AutoStream::new(io::stdout(), self.color);
         match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
             Ok(()) => true,
@@ -50,37 +50,37 @@ impl Screen {
     }
 
     /// Says what went wrong.
-    pub(super) fn error(&self, text: &str) {
+    pub(super) fn error(self, text: &str) {
         self.tell(&format!("\x1b[1;31merror\x1b[0m: {text}"));
     }
 
     /// Says what the user should know, unless they don't want to.
-    pub(super) fn warn(&self, text: &str) {
+    pub(super) fn warn(self, text: &str) {
         if !self.quiet {
             self.tell(text);
         }
     }
 
     /// Says what is being done, to whoever wants to know.
-    pub(super) fn log(&self, text: &str) {
+    pub(super) fn log(self, text: &str) {
         if self.verbose {
             self.tell(text);
         }
     }
 
     /// Whether [`Screen::log`] says anything.
-    pub(super) fn is_verbose(&self) -> bool {
+    pub(super) fn is_verbose(self) -> bool {
         self.verbose
     }
 
     /// Prints to standard error; there is nobody to tell if that fails.
-    pub(super) fn tell(&self, text: &str) {
+    pub(super) fn tell(self, text: &str) {
         let mut err = AutoStream::new(io::stderr(), self.color);
         let _ = writeln!(err, "{}", text.trim_end());
     }
 
     /// Whether standard error shows colours.
-    pub(super) fn colours_errors(&self) -> bool {
+    pub(super) fn colours_errors(self) -> bool {
         match self.color {
             ColorChoice::Auto => AutoStream::choice(&io::stderr()) != ColorChoice::Never,
             ColorChoice::Always | ColorChoice::AlwaysAnsi => true,
@@ -88,17 +88,11 @@ impl Screen {
         }
     }
 
-    /// Columns of the terminal that results go to.
-    pub(super) fn width(&self) -> usize {
-        let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
-        width.filter(|width| *width > 0).map_or(USUAL_WIDTH, |width| width.min(WIDEST))
-    }
-
     /// Waits for what `work` says, and shows a progress bar where a person
     /// looks and it takes long. Ends with the last message, or with `None` when
     /// whoever sends has gone.
     pub(super) fn wait<T>(
-        &self,
+        self,
         work: &Receiver<T>,
         most: u64,
         mut each: impl FnMut(T) -> Option<T>,
@@ -124,7 +118,7 @@ impl Screen {
         last
     }
 
-    fn bar(&self, most: u64) -> ProgressBar {
+    fn bar(self, most: u64) -> ProgressBar {
         if self.quiet || self.verbose || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
@@ -133,6 +127,12 @@ impl Screen {
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::with_draw_target(Some(most), ProgressDrawTarget::stderr()).with_style(style)
     }
+}
+
+/// Columns of the terminal that results go to.
+pub(super) fn width() -> usize {
+    let width = terminal_size::terminal_size_of(io::stdout()).map(|(width, _)| usize::from(width.0));
+    width.filter(|width| *width > 0).map_or(USUAL_WIDTH, |width| width.min(WIDEST))
 }
 
 /// Prints to standard error without any state: for a program that is failing.

@@ -142,9 +142,10 @@ impl Case<'_> {
         if rest.is_empty() && matches!(self.objective.scope, Scope::Workload(_)) {
             return None;
         }
-        let lead = match rest.is_empty() {
-            true => format!("they failed at {root} itself"),
-            false => format!("the failures lead through {} to {root}", rest.join(" → ")),
+        let lead = if rest.is_empty() {
+            format!("they failed at {root} itself")
+        } else {
+            format!("the failures lead through {} to {root}", rest.join(" → "))
         };
         Some(format!("{lead}: {} of its calls a run failed: {}", count(failed), causes(traffic)))
     }

@@ -208,7 +208,7 @@ impl View<'_> {
                 cores(f64::from(threads)),
                 plural(u64::from(threads), "thread", "threads"),
             );
-            return Some(self.finding(Kind::ShortOfCpu, text, self.replicas_setting()));
+            return Some(self.finding(Kind::ShortOfCpu, text, Some(self.replicas_setting())));
         }
         let peak = self.peak()?;
         if throttled < THROTTLED && (peak.limit == 0.0 || peak.used < USED_UP * peak.limit) {
@@ -232,7 +232,7 @@ impl View<'_> {
         );
         let binds = places
             .map(|places| format!("concurrency limit {places} of {} (in the model)", self.workload.name));
-        Some(self.finding(Kind::Waited, text, binds.or_else(|| self.replicas_setting())))
+        Some(self.finding(Kind::Waited, text, binds.or_else(|| Some(self.replicas_setting()))))
     }
 
     fn scaled_late(&self) -> Option<Finding> {
@@ -303,8 +303,8 @@ impl View<'_> {
     }
 
     /// What says how many pods there are.
-    fn replicas_setting(&self) -> Option<String> {
-        Some(match self.autoscaler() {
+    fn replicas_setting(&self) -> String {
+        match self.autoscaler() {
             Some(hpa) => format!(
                 "spec.minReplicas: {} and spec.maxReplicas: {} of HPA {}",
                 hpa.spec.min_replicas, hpa.spec.max_replicas, hpa.name
@@ -313,7 +313,7 @@ impl View<'_> {
                 "spec.replicas: {} of {}, which no HPA scales",
                 self.workload.replicas, self.workload.name
             ),
-        })
+        }
     }
 
     fn pools(&self) -> String {

@@ -57,13 +57,11 @@ pub(super) fn trail(scenario: &Scenario, scope: &Scope, pooled: &Pooled) -> Opti
             _ => return Some(trail),
         }
         let fresh = workloads.into_iter().filter(|index| !trail.workloads.contains(index)).collect();
-        match most(fresh) {
-            Some(next) => trail.workloads.push(next),
-            None => {
-                trail.external = worst(externals, &pooled.externals);
-                return Some(trail);
-            }
-        }
+        let Some(next) = most(fresh) else {
+            trail.external = worst(externals, &pooled.externals);
+            return Some(trail);
+        };
+        trail.workloads.push(next);
     }
 }
 

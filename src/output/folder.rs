@@ -76,10 +76,10 @@ fn replace_watched(target: &Path, files: &[File], watch: Watch<'_>) -> Result<()
         .permissions(permissions())
         .tempdir_in(&places.parent)
         .map_err(system)?;
-    let placed = fill(fresh.path(), files, watch).and_then(|()| places.swap(fresh.path(), watch));
+    let outcome = fill(fresh.path(), files, watch).and_then(|()| places.swap(fresh.path(), watch));
     // After the exchange the old results stand where the new ones were written.
     let cleaned = fresh.close();
-    placed.map_err(system)?;
+    outcome.map_err(system)?;
     match cleaned {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(system(error)),
         _ => Ok(()),

@@ -191,7 +191,7 @@ impl Page<'_> {
         );
         let pending = pooled.per_run(pooled.pending_pod_seconds);
         if pending > 0.0 {
-            text.push_str(&format!("; pods waited {} in all for a node", seconds(pending)));
+            text = format!("{text}; pods waited {} in all for a node", seconds(pending));
         }
         let mut lines = vec![String::new()];
         lines.extend(wrapped("Cluster (min/mean/max): ", &text, self.width));
@@ -211,11 +211,11 @@ impl Page<'_> {
         let names = super::workload_names(self.scenario);
         guesses.sort_by(|one, other| self.weight(other, &names).total_cmp(&self.weight(one, &names)));
         guesses.dedup_by(|one, other| one.what == other.what);
-        let guessed = guesses.iter().filter(|assumption| assumption.basis == Basis::Assumed).count();
+        let assumed_only = guesses.iter().filter(|assumption| assumption.basis == Basis::Assumed).count();
         let heading = format!(
-            "NOT MEASURED on your system: {} ({guessed} assumed, {} published for such software)",
+            "NOT MEASURED on your system: {} ({assumed_only} assumed, {} published for such software)",
             plural(guesses.len() as u64, "number", "numbers"),
-            guesses.len() - guessed,
+            guesses.len() - assumed_only,
         );
         let mut texts: Vec<String> =
             guesses.iter().take(ASSUMPTIONS).map(|assumption| assumed(assumption)).collect();

@@ -92,7 +92,7 @@ impl<K, V> FromIterator<(K, V)> for Named<K, V> {
 pub struct ObjectiveData {
     /// What the policy calls it.
     pub name: String,
-    /// What is measured.
+    /// What is measured, as policies call it.
     pub indicator: &'static str,
     /// Of which quantile, for a latency.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -353,7 +353,9 @@ pub fn yaml(document: &Document) -> String {
 /// One hash for all trajectories, in the replications' order.
 pub fn fingerprint(runs: &[Observations]) -> String {
     let mut all = Fingerprint::default();
-    runs.iter().for_each(|run| all.fold(run.fingerprint));
+    for run in runs {
+        all.fold(run.fingerprint);
+    }
     format!("{:016x}", all.value())
 }
 
@@ -394,7 +396,7 @@ fn indicator(indicator: Indicator) -> &'static str {
     match indicator {
         Indicator::Availability => "availability",
         Indicator::FailedRequests => "failedRequests",
-        Indicator::Latency { .. } => "latencySeconds",
+        Indicator::Latency { .. } => "latency",
         Indicator::Throughput => "throughput",
         Indicator::CarriedUsers => "carriedUsers",
         Indicator::ReplicasMax => "replicasMax",
@@ -406,8 +408,8 @@ fn indicator(indicator: Indicator) -> &'static str {
         Indicator::CostPerMonth => "costPerMonth",
         Indicator::ScaleEventsPerHour => "scaleEventsPerHour",
         Indicator::Restarts => "restarts",
-        Indicator::UsersRecovered => "usersRecoveredSeconds",
-        Indicator::CapacityRestored => "capacityRestoredSeconds",
+        Indicator::UsersRecovered => "usersRecovered",
+        Indicator::CapacityRestored => "capacityRestored",
         Indicator::AvailabilityPerYear => "availabilityPerYear",
     }
 }

@@ -10,9 +10,11 @@ use crate::world::{autoscaler, kubelet, nodes, scheduler};
 
 /// The warm-up is over.
 pub fn warm_up_ended(state: &mut State, cx: &mut Context) {
-    // What was used until now belongs to the warm-up.
+    // Quota periods until now belong to the warm-up; CPU used since the last
+    // row of the series belongs to its next row.
     for workload in 0..state.workloads.len() {
-        collect_use(state, cx, workload);
+        let since = collect_use(state, cx, workload);
+        state.workloads[workload].gone.used += since.used;
     }
     cx.seen.begin(cx.agenda.now());
 }

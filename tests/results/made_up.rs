@@ -21,7 +21,9 @@ use kubeplan::sim::random::{Distribution, Seed, Stream};
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
 
 /// Name, pods at the start, CPU limit in milli-cores, HPA bounds, whom it calls.
-const WORKLOADS: [(&str, u32, u64, Option<(u32, u32)>, &[usize]); 6] = [
+type Row = (&'static str, u32, u64, Option<(u32, u32)>, &'static [usize]);
+
+const WORKLOADS: [Row; 6] = [
     ("api-gateway", 3, 1_000, Some((3, 12)), &[1, 2]),
     ("auth-service", 2, 500, Some((2, 8)), &[4]),
     ("chat-service", 3, 500, Some((3, 10)), &[3, 4]),
@@ -264,7 +266,8 @@ fn run(seed: Seed) -> Observations {
     let start = SimTime::from_secs(300);
     let journeys =
         vec![journey(&series, 0.75, start, &mut stream), journey(&series, 0.25, start, &mut stream)];
-    let seen = (0..WORKLOADS.len()).map(|index| workload_seen(index, &series, start, &mut stream)).collect();
+    let watched =
+        (0..WORKLOADS.len()).map(|index| workload_seen(index, &series, start, &mut stream)).collect();
     let total: u64 = journeys.iter().map(|journey| journey.arrived).sum();
     let failed: u64 = journeys.iter().map(Traffic::failed).sum();
     Observations {
@@ -276,7 +279,7 @@ fn run(seed: Seed) -> Observations {
         stopped: None,
         balance: Balance { arrived: total, answered: total - failed, failed, in_flight: 0 },
         journeys,
-        workloads: seen,
+        workloads: watched,
         externals: vec![Traffic { arrived: 1_000, answered: 999, ..Traffic::default() }],
         cluster: cluster_seen(&series, start),
         decisions: decisions(&series),

@@ -1,10 +1,10 @@
 //! The whole picture: title, panels in rows, marks and notes told below.
 
 use plotters::prelude::*;
-use plotters::style::{Color, FontFamily, FontStyle, TextStyle};
 
+use super::canvas::{Canvas, colour, font};
 use super::marks::Mark;
-use super::panel::{Panel, colour};
+use super::panel::Panel;
 use crate::units::SimTime;
 
 const WIDTH: u32 = 1_000;
@@ -24,14 +24,6 @@ pub(super) struct Frame<'a> {
     pub(super) end: SimTime,
     pub(super) marks: Vec<Mark>,
     pub(super) notes: Vec<String>,
-}
-
-/// What all panels share.
-pub(super) struct Canvas<'a> {
-    pub(super) times: &'a [SimTime],
-    pub(super) start: SimTime,
-    pub(super) end: SimTime,
-    pub(super) marks: &'a [Mark],
 }
 
 /// The chart as SVG.
@@ -88,14 +80,6 @@ fn notes(frame: &Frame<'_>) -> Vec<(Option<usize>, String)> {
     };
     let marks = frame.marks.iter().enumerate().map(|(index, mark)| (Some(index + 1), cut(&mark.text)));
     marks.chain(frame.notes.iter().map(|note| (None, cut(note)))).collect()
-}
-
-/// Text so many pixels high.
-pub(super) fn font<'a>(pixels: u32, colour: RGBColor) -> TextStyle<'a> {
-    // The SVG backend divides by 1.24 to come from points to pixels.
-    let size = f64::from(pixels) * 1.24;
-    let style = TextStyle::from((FontFamily::SansSerif, size, FontStyle::Normal).into_font());
-    TextStyle { color: colour.to_backend_color(), ..style }
 }
 
 fn center() -> plotters::style::text_anchor::Pos {

@@ -4,6 +4,7 @@
 //! title, units at the axes, goals and bounds dashed, the warm-up shaded, and
 //! the moments that matter numbered and told below.
 
+mod canvas;
 mod frame;
 mod marks;
 mod panel;
@@ -12,8 +13,9 @@ mod scale;
 use crate::observe::Observations;
 use crate::scenario::{Indicator, Scenario, Scope};
 use crate::units::figures::{amount, count, seconds};
+use canvas::colour;
 use frame::{Frame, draw};
-use panel::{Line, Panel, Style, colour};
+use panel::{Line, Panel, Style};
 
 /// Panels of single workloads in one chart; the rest is in `timeseries.csv`.
 const MOST_WORKLOADS: usize = 12;
@@ -90,10 +92,10 @@ impl About<'_> {
             }
         }
         // The lines are of all requests; a goal for some of them would mislead.
-        let notes = match others.is_empty() {
-            true => Vec::new(),
-            false => vec![format!("Goals for some requests only are not drawn: {}", others.join(", "))],
-        };
+        let mut notes = Vec::new();
+        if !others.is_empty() {
+            notes.push(format!("Goals for some requests only are not drawn: {}", others.join(", ")));
+        }
         panel.height = 360;
         self.chart("latency", vec![panel], 1, notes)
     }
@@ -184,7 +186,9 @@ impl About<'_> {
                 vec![Line::new("pending", colour::VERMILLION, Style::StepArea, &floats(&series.pending))],
             ),
         ];
-        panels.iter_mut().for_each(|panel| panel.whole = true);
+        for panel in &mut panels {
+            panel.whole = true;
+        }
         self.chart("nodes and pods", panels, 1, Vec::new())
     }
 

@@ -5,24 +5,10 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use super::frame::{Canvas, font};
+use super::canvas::{Canvas, colour, font};
 use super::marks::Mark;
 use super::scale::{linear_ticks, log_ticks, number_label, thinned, time_label, time_ticks};
 use crate::units::SimTime;
-
-/// Colours that people with any colour vision tell apart (Okabe and Ito 2008).
-pub(super) mod colour {
-    use plotters::style::RGBColor;
-
-    pub(crate) const BLUE: RGBColor = RGBColor(0, 114, 178);
-    pub(crate) const SKY: RGBColor = RGBColor(86, 180, 233);
-    pub(crate) const GREEN: RGBColor = RGBColor(0, 158, 115);
-    pub(crate) const VERMILLION: RGBColor = RGBColor(213, 94, 0);
-    pub(crate) const INK: RGBColor = RGBColor(30, 30, 30);
-    pub(crate) const FADED: RGBColor = RGBColor(95, 95, 95);
-    pub(crate) const GRID: RGBColor = RGBColor(225, 225, 225);
-    pub(crate) const SHADE: RGBColor = RGBColor(243, 243, 243);
-}
 
 /// So many bins of the time axis keep a least and a largest value.
 const POINTS: usize = 500;
@@ -228,7 +214,7 @@ impl Panel {
     }
 
     pub(super) fn is_about(&self, mark: &Mark) -> bool {
-        self.workload.is_none() || mark.workloads.iter().any(|workload| *workload == self.workload)
+        self.workload.is_none() || mark.workloads.contains(&self.workload)
     }
 
     /// The title on the left, the legend on the right.

@@ -8,8 +8,9 @@ use crate::units::figures::amount;
 pub(super) fn linear_ticks(most: f64, wanted: usize, whole: bool) -> Vec<f64> {
     let rough = (most / wanted as f64).max(1e-9);
     let power = decade(rough);
-    let fits = |step: &f64| *step >= rough * 0.999 && (*step != 2.5 * power || *step >= 25.0);
-    let step = [1.0, 2.0, 2.5, 5.0].map(|factor| factor * power).into_iter().find(fits);
+    // Quarters only where they are whole numbers.
+    let factors: &[f64] = if power >= 10.0 { &[1.0, 2.0, 2.5, 5.0] } else { &[1.0, 2.0, 5.0] };
+    let step = factors.iter().map(|factor| factor * power).find(|step| *step >= rough * 0.999);
     let step = step.unwrap_or(10.0 * power).max(if whole { 1.0 } else { 0.0 });
     let count = (most / step - 1e-9).ceil().max(1.0) as usize;
     (0..=count).map(|tick| tick as f64 * step).collect()
@@ -25,9 +26,9 @@ pub(super) fn log_ticks(least: f64, most: f64) -> Vec<f64> {
         all.extend(factors.iter().map(|factor| factor * power));
         power *= 10.0;
     }
-    let first = all.iter().rposition(|tick| *tick <= least * 1.001).unwrap_or(0);
-    let last = all.iter().position(|tick| *tick >= most * 0.999).unwrap_or(all.len() - 1);
-    all[first..=last.max(first + 1)].to_vec()
+    let lowest = all.iter().rposition(|tick| *tick <= least * 1.001).unwrap_or(0);
+    let highest = all.iter().position(|tick| *tick >= most * 0.999).unwrap_or(all.len() - 1);
+    all[lowest..=highest.max(lowest + 1)].to_vec()
 }
 
 /// Ticks of a time axis in seconds: whole minutes, hours or days, at most `most`.
@@ -38,7 +39,8 @@ pub(super) fn time_ticks(end: f64, most: usize) -> Vec<f64> {
     ];
     let fits = |step: &f64| end / step <= most as f64;
     let step = STEPS.into_iter().find(fits).unwrap_or(end / most as f64);
-    (0..).map(|tick| f64::from(tick) * step).take_while(|tick| *tick <= end * 1.000_1).collect()
+    let count = (end / step * 1.000_1).floor() as usize;
+    (0..=count).map(|tick| tick as f64 * step).collect()
 }
 
 /// A time as `h:mm`, with seconds where ticks are closer than a minute, in days
