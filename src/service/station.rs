@@ -192,7 +192,7 @@ impl Station {
         if wall <= now {
             return last + wall;
         }
-        let each = in_period(self.quota).min(PERIOD).max(1);
+        let each = in_period(self.quota).clamp(1, PERIOD);
         let (rest, whole) = (wall - now, (wall - now - 1) / each);
         period_end + whole * PERIOD + (rest - whole * each)
     }

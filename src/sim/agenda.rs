@@ -145,7 +145,7 @@ impl<E: Copy> Agenda<E> {
 
     /// Hands out the next event and moves the clock to its time.
     #[inline]
-    pub fn next(&mut self) -> Option<(SimTime, E)> {
+    pub fn hand_out(&mut self) -> Option<(SimTime, E)> {
         loop {
             if let Some(entry) = self.current.pop() {
                 self.now = SimTime::from_nanos(entry.time);
@@ -207,7 +207,7 @@ impl<E: Copy> Agenda<E> {
             self.free = at;
             at = node.next;
         }
-        self.current.sort_unstable_by(|a, b| (b.time, b.order).cmp(&(a.time, a.order)));
+        self.current.sort_unstable_by_key(|entry| std::cmp::Reverse((entry.time, entry.order)));
     }
 
     /// Spreads the next block with events over the fine buckets.
@@ -282,7 +282,7 @@ mod tests {
                 } else {
                     let expected =
                         heap.pop().map(|Reverse((time, order))| (SimTime::from_nanos(time), order));
-                    assert_eq!(wheel.next(), expected, "replication {replication}, step {step}");
+                    assert_eq!(wheel.hand_out(), expected, "replication {replication}, step {step}");
                 }
                 assert_eq!(wheel.pending(), heap.len());
             }
@@ -294,7 +294,7 @@ mod tests {
     fn the_past_is_closed() {
         let mut agenda = Agenda::default();
         agenda.at(SimTime::from_secs(2), ());
-        agenda.next();
+        agenda.hand_out();
         agenda.at(SimTime::from_secs(1), ());
     }
 }

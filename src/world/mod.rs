@@ -41,7 +41,7 @@ pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
     let mut fingerprint = Fingerprint::default();
     let mut events = 0_u64;
     let mut stopped = None;
-    while let Some((time, event)) = cx.agenda.next() {
+    while let Some((time, event)) = cx.agenda.hand_out() {
         if event == Event::Ended {
             break;
         }

@@ -4,17 +4,9 @@
 //! `pkg/scheduler/framework/plugins/nodeports`.
 
 use crate::k8s::placement::amounts::{Amounts, ResourceName};
-use crate::k8s::placement::cluster::Load;
+pub use crate::k8s::placement::objects::Ignored;
+use crate::k8s::placement::objects::Load;
 use crate::k8s::placement::reason::{Filter, Reason, Refusal};
-
-/// Extended resources that the filter leaves to others (plugin arguments).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Ignored {
-    /// By full name.
-    pub resources: Vec<String>,
-    /// By the part before the slash.
-    pub groups: Vec<String>,
-}
 
 /// Everything that a node has too little of, in upstream's order: slots, CPU,
 /// memory, local disk, then the others by name. Zero requests never fail.

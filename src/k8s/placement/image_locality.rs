@@ -3,7 +3,7 @@
 //! Upstream: `pkg/scheduler/framework/plugins/imagelocality`.
 
 use crate::k8s::placement::cluster::{ClusterView, KindId, NodeId};
-use crate::k8s::placement::scores::MAX_SCORE;
+use crate::k8s::placement::objects::MAX_SCORE;
 
 /// Fewer bytes than this are not worth a preference.
 const FLOOR: i64 = 23 << 20;

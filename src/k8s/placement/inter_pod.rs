@@ -10,8 +10,8 @@ use crate::k8s::labels::Labels;
 use crate::k8s::placement::PodTerm;
 use crate::k8s::placement::cluster::{ClusterView, KindId, NodeId};
 use crate::k8s::placement::interned::{Compiled, Term};
+use crate::k8s::placement::objects::MAX_SCORE;
 use crate::k8s::placement::reason::{Filter, Reason, Refusal};
-use crate::k8s::placement::scores::MAX_SCORE;
 
 impl PodTerm {
     /// Whether a term of a pod in namespace `own` means pods of namespace

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::PodTerm;
-use crate::k8s::placement::cluster::{KindId, NodeId, PodKind};
+use crate::k8s::placement::objects::{KindId, NodeId, PodKind};
 
 /// A domain number that means "the node has no such label".
 const NO_DOMAIN: u32 = u32::MAX;

@@ -1,9 +1,7 @@
 //! Nodes and pods as the scheduler sees them.
 
 use crate::k8s::labels::{Labels, Selector};
-use crate::k8s::placement::amounts::{Amounts, Demand};
-use crate::k8s::placement::fit::Ignored;
-use crate::k8s::placement::scores::Strategy;
+use crate::k8s::placement::amounts::{Amounts, Demand, ResourceName};
 use crate::k8s::placement::{Taint, Wishes};
 use crate::units::{Bytes, MilliCpu, SimTime};
 
@@ -13,6 +11,39 @@ pub type NodeId = usize;
 pub type PodId = usize;
 /// A kind's place in the cluster view.
 pub type KindId = usize;
+
+/// The best score of one plugin.
+pub const MAX_SCORE: i64 = 100;
+
+/// How NodeResourcesFit scores; each resource has its weight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Strategy {
+    /// Emptier nodes first: spreads.
+    LeastAllocated(Vec<(ResourceName, i64)>),
+    /// Fuller nodes first: packs.
+    MostAllocated(Vec<(ResourceName, i64)>),
+}
+
+impl Strategy {
+    /// The default: CPU and memory alike.
+    pub fn least_allocated() -> Self {
+        Self::LeastAllocated(vec![(ResourceName::Cpu, 1), (ResourceName::Memory, 1)])
+    }
+
+    /// Bin packing over CPU and memory alike.
+    pub fn most_allocated() -> Self {
+        Self::MostAllocated(vec![(ResourceName::Cpu, 1), (ResourceName::Memory, 1)])
+    }
+}
+
+/// Extended resources that the filter leaves to others (plugin arguments).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ignored {
+    /// By full name.
+    pub resources: Vec<String>,
+    /// By the part before the slash.
+    pub groups: Vec<String>,
+}
 
 /// How the scheduler is set up; the default is Kubernetes' default profile.
 #[derive(Clone, Debug, PartialEq)]

@@ -10,10 +10,8 @@ use std::fmt;
 
 use crate::k8s::placement::amounts::{Amounts, Demand, ResourceName};
 use crate::k8s::placement::cluster::{ClusterView, KindId, Load, NodeId};
+pub use crate::k8s::placement::objects::{MAX_SCORE, Strategy};
 use crate::k8s::placement::{image_locality, inter_pod, node_affinity, spread, taints};
-
-/// The best score of one plugin.
-pub const MAX_SCORE: i64 = 100;
 
 /// The scoring plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,26 +60,7 @@ impl fmt::Display for Score {
     }
 }
 
-/// How NodeResourcesFit scores; each resource has its weight.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Strategy {
-    /// Emptier nodes first: spreads.
-    LeastAllocated(Vec<(ResourceName, i64)>),
-    /// Fuller nodes first: packs.
-    MostAllocated(Vec<(ResourceName, i64)>),
-}
-
 impl Strategy {
-    /// The default: CPU and memory alike.
-    pub fn least_allocated() -> Self {
-        Self::LeastAllocated(vec![(ResourceName::Cpu, 1), (ResourceName::Memory, 1)])
-    }
-
-    /// Bin packing over CPU and memory alike.
-    pub fn most_allocated() -> Self {
-        Self::MostAllocated(vec![(ResourceName::Cpu, 1), (ResourceName::Memory, 1)])
-    }
-
     /// 0 to 100 for a node with the pod on it.
     pub fn score(&self, pod: &Demand, load: &Load, allocatable: &Amounts) -> i64 {
         let (resources, of): (_, fn(u64, u64) -> i64) = match self {

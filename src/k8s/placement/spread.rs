@@ -5,8 +5,8 @@
 
 use crate::k8s::placement::cluster::{ClusterView, KindId, NodeId};
 use crate::k8s::placement::interned::{Compiled, Spread};
+use crate::k8s::placement::objects::MAX_SCORE;
 use crate::k8s::placement::reason::{Filter, Reason, Refusal};
-use crate::k8s::placement::scores::MAX_SCORE;
 use crate::k8s::placement::taints;
 
 /// The hard constraints of a pod with their counts, for one scheduling cycle.
