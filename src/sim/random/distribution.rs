@@ -143,10 +143,10 @@ fn solve(tail: f64, survival: impl Fn(f64) -> f64) -> f64 {
     }
     let mut low = 0.0;
     for _ in 0..100 {
-        let middle = (low + high) / 2.0;
+        let middle = f64::midpoint(low, high);
         if survival(middle) > tail { low = middle } else { high = middle }
     }
-    (low + high) / 2.0
+    f64::midpoint(low, high)
 }
 
 /// The value at probability `share` on straight lines between points.
