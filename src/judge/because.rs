@@ -264,6 +264,6 @@ fn causes(traffic: &Traffic) -> String {
     }
     let share = |failures: u64| percent(failures as f64 / traffic.failed() as f64);
     let top =
-        all.iter().take(3).map(|(failures, cause)| format!("{} {}", share(*failures), cause.in_words()));
+        all.iter().take(3).map(|(failures, cause)| format!("{} ({})", cause.in_words(), share(*failures)));
     top.collect::<Vec<_>>().join(", ")
 }

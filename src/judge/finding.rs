@@ -130,11 +130,17 @@ impl View<'_> {
         if held == SimDuration::ZERO {
             return None;
         }
+        // What was so at the end of the warm-up may have begun before it.
+        let from = if since <= self.shown.start {
+            format!("already when observation began at {}", clock(self.shown.start))
+        } else {
+            format!("from {} on", clock(since))
+        };
         let text = format!(
-            "{}: its HPA asked for more than its maximum of {} from {} on (for {} in all){}",
+            "{}: its HPA asked for more than its maximum of {} {} (for {} in all){}",
             self.workload.name,
             plural(u64::from(hpa.spec.max_replicas), "replica", "replicas"),
-            clock(since),
+            from,
             duration(held),
             self.cpu_at_peak().map_or(String::new(), |cpu| format!("; {cpu}")),
         );
@@ -169,7 +175,7 @@ impl View<'_> {
             "{}: its HPA could not compute a metric at {}: {}",
             self.workload.name,
             clock(moment.time),
-            moment.text
+            self.bare(&moment.text)
         );
         Some(self.finding(Kind::MetricFailed, text, None))
     }
@@ -348,6 +354,11 @@ impl View<'_> {
 
     fn first(&self, kind: MomentKind) -> Option<SimTime> {
         self.moments(kind).next().map(|moment| moment.time)
+    }
+
+    /// A moment's words without the workload's name, which was said already.
+    fn bare<'text>(&self, text: &'text str) -> &'text str {
+        text.strip_prefix(&self.workload.name).and_then(|rest| rest.strip_prefix(": ")).unwrap_or(text)
     }
 
     fn finding(&self, kind: Kind, text: String, binds: Option<String>) -> Finding {

@@ -121,6 +121,16 @@ fn reasons_lead_to_the_root_and_name_the_setting() {
 }
 
 #[test]
+fn what_began_in_the_warm_up_is_not_said_to_begin_after_it() {
+    let mut runs = runs(3);
+    for run in &mut runs {
+        run.workloads[CHAT].held_at_max_since = Some(run.start);
+    }
+    let because = judge(&scenario(mixed_objectives()), &runs).objectives[0].because.join("\n");
+    assert!(because.contains("10 replicas already when observation began at 0:05:00"), "{because}");
+}
+
+#[test]
 fn failures_outside_the_cluster_are_followed_there() {
     let mut scenario = scenario(vec![objective("a", Indicator::Availability, Scope::All, AtLeast, 0.999)]);
     let mut runs = runs(3);
