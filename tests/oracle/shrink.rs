@@ -98,9 +98,12 @@ fn simpler(value: &Value) -> Vec<Value> {
         Value::Bool(_) => vec![false.into()],
         Value::Number(number) => match (number.as_i64(), number.as_f64()) {
             (Some(whole), _) => {
-                let rounder = [1, 10, 100, whole / 1_000 * 1_000, whole / 2, whole - whole.signum()];
-                let simpler = |&other: &i64| other != whole && other != 0 && other.abs() < whole.abs();
-                rounder.into_iter().filter(simpler).map(Value::from).collect()
+                let mut fewer = vec![1, 2, 3, 10, 100, whole / 2, whole - whole / 4, whole - whole / 16];
+                if whole.abs() < 20 {
+                    fewer.push(whole - whole.signum());
+                }
+                let simpler = |&other: &i64| other != 0 && other.abs() < whole.abs();
+                fewer.into_iter().filter(simpler).map(Value::from).collect()
             }
             (None, Some(real)) if real.fract() != 0.0 => vec![real.trunc().into()],
             (None, Some(real)) if real.abs() > 1.0 => vec![(real / 2.0).trunc().into()],

