@@ -20,7 +20,15 @@ import (
 
 // families has the answerer of each family of rows.
 var families = map[string]func(row []byte) (any, error){
-	"hpa_reconcile": hpaReconcile,
+	"deployment_math":           deploymentMath,
+	"hpa_reconcile":             hpaReconcile,
+	"pdb_math":                  pdbMath,
+	"replicaset_pod_ranking":    podRanking,
+	"scheduler_fit":             fit,
+	"scheduler_other_scores":    otherScores,
+	"scheduler_resource_scores": resourceScores,
+	"scheduler_spread_filter":   spreadFilter,
+	"scheduler_spread_score":    spreadScore,
 }
 
 // main reads rows in a bubble of testing/synctest: its clock stands still, so

@@ -44,7 +44,15 @@ pub struct Family {
 }
 
 const FAMILIES: &[Family] = &[
+    Family { name: "deployment_math", make: make::workload::deployment, run: workloads::deployment_math },
     Family { name: "hpa_reconcile", make: make::autoscaler::pass, run: hpa::reconcile },
+    Family { name: "pdb_math", make: make::workload::budget, run: workloads::pdb_math },
+    Family { name: "replicaset_pod_ranking", make: make::workload::ranking, run: workloads::pod_ranking },
+    Family { name: "scheduler_fit", make: make::scheduling::fit, run: scheduler::fit },
+    Family { name: "scheduler_other_scores", make: make::scheduling::others, run: scheduler::other_scores },
+    Family { name: "scheduler_resource_scores", make: make::scheduling::resources, run: scheduler::resource_scores },
+    Family { name: "scheduler_spread_filter", make: make::scheduling::spread_filter, run: scheduler::spread_filter },
+    Family { name: "scheduler_spread_score", make: make::scheduling::spread_score, run: scheduler::spread_score },
 ];
 
 fn main() -> ExitCode {

@@ -37,8 +37,7 @@ pub fn pass(dice: &mut Dice) -> Value {
     };
     let metrics = dice.pick(&[1, 1, 1, 2, 2, 3]);
     let metrics: Vec<Value> = (0..metrics).map(|_| metric(dice, &scene)).collect();
-    let min = if dice.percent(15) { 0 } else { dice.pick(&[1, 1, 2, 3, 10]) };
-    let max = min.max(1) + if dice.percent(80) { dice.range(0, 30) } else { dice.sized(100_000) };
+    let (min, max) = bounds(dice, current);
     let failing = if dice.percent(4) {
         let apis =
             ["get_scale", "update_scale", "update_scale", "selector_missing", "selector_unparsable", "ambiguous_selector"];
@@ -69,6 +68,19 @@ pub fn pass(dice: &mut Dice) -> Value {
         "scaled_to_zero": dice.percent(if current == 0 { 70 } else { 10 }),
         "failing_apis": failing,
     })
+}
+
+/// Bounds that hold the replicas in most rows: outside of them no metric is asked.
+fn bounds(dice: &mut Dice, current: i64) -> (i64, i64) {
+    let min = match dice.range(0, 9) {
+        0 => 0,
+        1 => dice.range(1, 10),
+        2..=4 => (current - dice.range(0, 3)).max(0),
+        _ => 1,
+    };
+    let room = if dice.percent(80) { dice.range(0, 30) } else { dice.sized(100_000) };
+    let max = if dice.percent(95) { min.max(current) + room } else { min + room };
+    (min, max.max(1))
 }
 
 /// The flag's default, which nearly nobody changes.

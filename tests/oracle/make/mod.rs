@@ -1,6 +1,8 @@
 //! Rows made at random, nasty on purpose: values on edges and just beside them.
 
 pub mod autoscaler;
+pub mod scheduling;
+pub mod workload;
 
 /// A source of chance that gives the same for the same seed and place.
 pub struct Dice(u64);
