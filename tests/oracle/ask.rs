@@ -104,6 +104,13 @@ impl Met {
                 *self.0.entry(format!("{word} {}", expect[word])).or_default() += 1;
             }
         }
+        for status in expect["status"].as_object().into_iter().flat_map(|nodes| nodes.values()) {
+            *self.0.entry(status.as_str().unwrap_or_default().to_owned()).or_default() += 1;
+        }
+        for score in expect["normalized_scores"].as_object().into_iter().flat_map(|nodes| nodes.values()) {
+            let word = if [0, 100].iter().any(|end| score == end) { "score at an end" } else { "score between" };
+            *self.0.entry(word.to_owned()).or_default() += 1;
+        }
         if let Some(kind) = row["kind"].as_str().or(row["strategy"].as_str()).or(row["plugin"].as_str()) {
             *self.0.entry(kind.to_owned()).or_default() += 1;
         }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"runtime/debug"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -70,6 +71,7 @@ func serve() {
 func answer(line []byte) (out []byte) {
 	defer func() {
 		if r := recover(); r != nil {
+			fmt.Fprintf(os.Stderr, "%v\n%s", r, debug.Stack())
 			out, _ = json.Marshal(map[string]string{"panic": fmt.Sprint(r)})
 		}
 	}()

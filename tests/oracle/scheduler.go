@@ -21,7 +21,11 @@ import (
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/noderesources"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/podtopologyspread"
 	"k8s.io/kubernetes/pkg/scheduler/framework/plugins/tainttoleration"
+	"k8s.io/kubernetes/pkg/scheduler/metrics"
 )
+
+// Plugins count what they do, and fall over when nobody has set counters up.
+func init() { metrics.Register() }
 
 type amounts map[string]int64
 
@@ -414,7 +418,10 @@ func fit(line []byte) (any, error) {
 		return nil, status.AsError()
 	}
 	status := plugin.(fwk.FilterPlugin).Filter(ctx, state, pod, info)
-	reasons := append([]string{}, status.Reasons()...)
+	reasons := []string{}
+	if status != nil {
+		reasons = append(reasons, status.Reasons()...)
+	}
 	insufficient := []map[string]any{}
 	if len(row.IgnoredNames)+len(row.IgnoredGroups) == 0 {
 		for _, one := range noderesources.Fits(pod, info, nil, noderesources.ResourceRequestsOptions{EnablePodLevelResources: true}) {

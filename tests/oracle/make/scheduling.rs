@@ -117,7 +117,7 @@ pub fn resources(dice: &mut Dice) -> Value {
     }
     json!({
         "strategy": strategy, "resources": wanted, "pod": pod(dice, cpu, memory), "nodes": nodes,
-        "scheduled_pods": scheduled,
+        "scheduled_pods": scheduled, "minor": 37,
     })
 }
 
