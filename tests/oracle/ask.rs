@@ -55,7 +55,7 @@ impl Drop for Oracle {
 /// Makes the rows of an order, asks for each, and hands row and answer over
 /// until something is found.
 pub fn each<T>(order: &Order, mut take: impl FnMut(Value, Value) -> Option<T>) -> Result<Option<T>, String> {
-    let mut oracle = Oracle::start(&order.oracle)?;
+    let mut oracle = Oracle::start(order.oracle)?;
     let mut rows = oracle.rows.take().ok_or("the oracle has no input")?;
     let (sender, receiver) = sync_channel(4_096);
     let (make, name, count, seed) = (order.family.make, order.family.name, order.count, order.seed);
@@ -108,7 +108,8 @@ impl Met {
             *self.0.entry(status.as_str().unwrap_or_default().to_owned()).or_default() += 1;
         }
         for score in expect["normalized_scores"].as_object().into_iter().flat_map(|nodes| nodes.values()) {
-            let word = if [0, 100].iter().any(|end| score == end) { "score at an end" } else { "score between" };
+            let word =
+                if [0, 100].iter().any(|end| score == end) { "score at an end" } else { "score between" };
             *self.0.entry(word.to_owned()).or_default() += 1;
         }
         if let Some(kind) = row["kind"].as_str().or(row["strategy"].as_str()).or(row["plugin"].as_str()) {

@@ -5,6 +5,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -55,9 +56,10 @@ func serve() {
 			answers.Write(answer(line))
 			answers.WriteByte('\n')
 		}
-		// A reader that waits for an answer gets it; one that doesn't wait
-		// gets many at a time.
-		if lines.Buffered() == 0 || err != nil {
+		// Before this waits for a row that isn't there yet as a whole, whoever
+		// sends rows gets the answers so far: he may be waiting for them.
+		rest, _ := lines.Peek(lines.Buffered())
+		if err != nil || bytes.IndexByte(rest, '\n') < 0 {
 			answers.Flush()
 		}
 		if err != nil {

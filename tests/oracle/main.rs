@@ -50,9 +50,21 @@ const FAMILIES: &[Family] = &[
     Family { name: "replicaset_pod_ranking", make: make::workload::ranking, run: workloads::pod_ranking },
     Family { name: "scheduler_fit", make: make::scheduling::fit, run: scheduler::fit },
     Family { name: "scheduler_other_scores", make: make::scheduling::others, run: scheduler::other_scores },
-    Family { name: "scheduler_resource_scores", make: make::scheduling::resources, run: scheduler::resource_scores },
-    Family { name: "scheduler_spread_filter", make: make::scheduling::spread_filter, run: scheduler::spread_filter },
-    Family { name: "scheduler_spread_score", make: make::scheduling::spread_score, run: scheduler::spread_score },
+    Family {
+        name: "scheduler_resource_scores",
+        make: make::scheduling::resources,
+        run: scheduler::resource_scores,
+    },
+    Family {
+        name: "scheduler_spread_filter",
+        make: make::scheduling::spread_filter,
+        run: scheduler::spread_filter,
+    },
+    Family {
+        name: "scheduler_spread_score",
+        make: make::scheduling::spread_score,
+        run: scheduler::spread_score,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -76,11 +88,12 @@ fn main() -> ExitCode {
 }
 
 /// Which rows are asked for.
+#[derive(Clone, Copy)]
 struct Order<'a> {
     family: &'a Family,
     count: u64,
     seed: u64,
-    oracle: PathBuf,
+    oracle: &'a Path,
 }
 
 fn with_oracle(words: &[String], act: fn(&Order) -> Result<String, String>) -> Result<String, String> {
@@ -88,7 +101,7 @@ fn with_oracle(words: &[String], act: fn(&Order) -> Result<String, String>) -> R
     let family = FAMILIES.iter().find(|known| known.name == family).ok_or("no such family")?;
     let number = |word: &String| word.parse::<u64>().map_err(|problem| format!("{word}: {problem}"));
     let oracle = std::env::var_os("PLAN_ORACLE").ok_or("PLAN_ORACLE names no oracle")?;
-    act(&Order { family, count: number(count)?, seed: number(seed)?, oracle: oracle.into() })
+    act(&Order { family, count: number(count)?, seed: number(seed)?, oracle: Path::new(&oracle) })
 }
 
 /// Compares fresh rows; the first difference is made small and shown.
@@ -103,21 +116,30 @@ fn run(order: &Order) -> Result<String, String> {
         return Ok(format!("{}: {} rows, no difference\n{met}", order.family.name, order.count));
     };
     println!("{}: {problem}\nmaking it smaller …", row["name"]);
-    let (row, problem) = shrink::shrink(order.family, &mut Oracle::start(&order.oracle)?, row)?;
+    let (row, problem) = shrink::shrink(order.family, &mut Oracle::start(order.oracle)?, row)?;
     Err(format!("{}: {problem}\n{row:#}", order.family.name))
 }
 
-/// Writes rows with their answers into the committed sample.
+/// A row of the sample is at most so long: the sample is read by people, too.
+const SAMPLE_ROW: usize = 2_200;
+
+/// Writes rows with their answers into the committed sample: the first `COUNT`
+/// that aren't too long.
 fn sample(order: &Order) -> Result<String, String> {
-    let mut lines = String::new();
-    ask::each(order, |mut row, answer| {
+    let (mut lines, mut rows) = (String::new(), 0);
+    ask::each(&Order { count: order.count * 100, ..*order }, |mut row, answer| {
         row["expect"] = answer;
-        lines.push_str(&format!("{row}\n"));
-        None::<()>
+        let line = row.to_string();
+        if line.len() <= SAMPLE_ROW {
+            lines.push_str(&line);
+            lines.push('\n');
+            rows += 1;
+        }
+        (rows == order.count).then_some(())
     })?;
     let file = sample_folder().join(format!("{}.jsonl", order.family.name));
     std::fs::write(&file, lines).map_err(|problem| problem.to_string())?;
-    Ok(format!("{} rows in {}", order.count, file.display()))
+    Ok(format!("{rows} rows in {}", file.display()))
 }
 
 fn sample_folder() -> PathBuf {

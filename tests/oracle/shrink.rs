@@ -73,7 +73,9 @@ fn places(value: &Value, at: String) -> Vec<String> {
         }
         Value::Object(fields) => {
             for (key, entry) in fields {
-                if !["expect", "family", "name", "kind", "type", "config", "minor", "resources"].contains(&key.as_str()) {
+                if !["expect", "family", "name", "kind", "type", "config", "minor", "resources"]
+                    .contains(&key.as_str())
+                {
                     found.extend(places(entry, format!("{at}/{key}")));
                 }
             }

@@ -485,7 +485,9 @@ impl Input {
             "Pods" if given(metric, "samples").is_some() => {
                 Some(Self::PerPod { values: PodValues::of_pods(pods, samples)?, requests: Ok(Vec::new()) })
             }
-            _ if given(metric, "values_milli").is_some() => Some(Self::Whole(levels.collect::<Result<_, _>>()?)),
+            _ if given(metric, "values_milli").is_some() => {
+                Some(Self::Whole(levels.collect::<Result<_, _>>()?))
+            }
             _ => None,
         })
     }

@@ -249,7 +249,13 @@ fn column(cluster: &ClusterView, id: KindId, feasible: &[NodeId], score: Score) 
             }
             as_it_is(each(&|node| {
                 let node = cluster.node(node);
-                balanced(&BALANCED, &kind.demand, &node.load, &node.shape.allocatable, cluster.profile.balance)
+                balanced(
+                    &BALANCED,
+                    &kind.demand,
+                    &node.load,
+                    &node.shape.allocatable,
+                    cluster.profile.balance,
+                )
             }))
         }
         Score::ImageLocality => as_it_is(each(&|node| image_locality::score(cluster, id, node))),

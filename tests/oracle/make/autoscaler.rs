@@ -39,8 +39,14 @@ pub fn pass(dice: &mut Dice) -> Value {
     let metrics: Vec<Value> = (0..metrics).map(|_| metric(dice, &scene)).collect();
     let (min, max) = bounds(dice, current);
     let failing = if dice.percent(4) {
-        let apis =
-            ["get_scale", "update_scale", "update_scale", "selector_missing", "selector_unparsable", "ambiguous_selector"];
+        let apis = [
+            "get_scale",
+            "update_scale",
+            "update_scale",
+            "selector_missing",
+            "selector_unparsable",
+            "ambiguous_selector",
+        ];
         vec![dice.pick(&apis)]
     } else {
         Vec::new()
@@ -198,7 +204,8 @@ fn sample(dice: &mut Dice, mut row: Value) -> Value {
 
 fn pod(dice: &mut Dice, name: &str, scene: &Scene) -> Value {
     let usual = dice.percent(75);
-    let phase = if usual { "Running" } else { dice.pick(&["Running", "Running", "Pending", "Failed", "Succeeded"]) };
+    let phase =
+        if usual { "Running" } else { dice.pick(&["Running", "Running", "Pending", "Failed", "Succeeded"]) };
     let age = if usual && dice.percent(60) { 10_000.0 } else { dice.pick(&EDGES) };
     let since = if dice.percent(50) { age } else { dice.pick(&EDGES) };
     let request = |dice: &mut Dice| {
@@ -234,14 +241,27 @@ const EDGES: [f64; 12] =
 
 /// Ages on the edges of windows and policies' periods.
 const AGES: [f64; 14] = [
-    0.0, 14.999_999_999, 15.0, 15.000_000_001, 30.0, 59.999_999_999, 60.0, 60.000_000_001, 60.5, 299.999_999_999,
-    300.0, 300.000_000_001, 1_800.0, 3_600.0,
+    0.0,
+    14.999_999_999,
+    15.0,
+    15.000_000_001,
+    30.0,
+    59.999_999_999,
+    60.0,
+    60.000_000_001,
+    60.5,
+    299.999_999_999,
+    300.0,
+    300.000_000_001,
+    1_800.0,
+    3_600.0,
 ];
 
 fn recommendations(dice: &mut Dice, current: i64) -> Value {
     let entries = dice.pick(&[0, 0, 1, 2, 3, 6]);
     let entry = |_| {
-        let replicas = if dice.percent(80) { (current + dice.range(-4, 4)).max(0) } else { dice.sized(10_000) };
+        let replicas =
+            if dice.percent(80) { (current + dice.range(-4, 4)).max(0) } else { dice.sized(10_000) };
         json!({ "replicas": replicas, "t_s": -dice.pick(&AGES) })
     };
     (0..entries).map(entry).collect()

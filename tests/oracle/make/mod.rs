@@ -10,7 +10,8 @@ pub struct Dice(u64);
 impl Dice {
     /// The dice of one row.
     pub fn new(seed: u64, place: u64) -> Self {
-        let mut dice = Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ place.wrapping_mul(0xd134_2543_de82_ef95));
+        let mut dice =
+            Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ place.wrapping_mul(0xd134_2543_de82_ef95));
         dice.next();
         dice
     }

@@ -23,8 +23,9 @@ fn requests(dice: &mut Dice, cpu: i64, memory: i64) -> Value {
 }
 
 fn pod(dice: &mut Dice, cpu: i64, memory: i64) -> Value {
-    let containers: Vec<Value> =
-        (0..dice.pick(&[1, 1, 1, 2, 3])).map(|_| json!({ "requests": requests(dice, cpu, memory) })).collect();
+    let containers: Vec<Value> = (0..dice.pick(&[1, 1, 1, 2, 3]))
+        .map(|_| json!({ "requests": requests(dice, cpu, memory) }))
+        .collect();
     let mut row = json!({ "containers": containers, "init_containers": [] });
     if dice.percent(15) {
         row["init_containers"] = (0..dice.range(1, 3))

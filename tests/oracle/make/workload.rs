@@ -11,7 +11,16 @@ pub fn ranking(dice: &mut Dice) -> Value {
     let a = candidate(dice);
     let mut b = if alike { a.clone() } else { candidate(dice) };
     let other = candidate(dice);
-    for key in ["node", "phase", "ready", "restarts", "ready_since_s", "created_s", "deletion_cost", "colocated_rank"] {
+    for key in [
+        "node",
+        "phase",
+        "ready",
+        "restarts",
+        "ready_since_s",
+        "created_s",
+        "deletion_cost",
+        "colocated_rank",
+    ] {
         if alike && dice.percent(if ["ready_since_s", "created_s"].contains(&key) { 60 } else { 8 }) {
             b[key] = other[key].clone();
         }
@@ -87,7 +96,8 @@ fn proportional(dice: &mut Dice, deployment: &Value, replicas: i64) -> Value {
     let mut ages = dice.range(0, 1_000);
     let mut set = |dice: &mut Dice, name: String| {
         ages += 1;
-        let replicas = if dice.percent(75) { dice.range(0, 12) } else { (replicas + dice.range(-3, 3)).max(0) };
+        let replicas =
+            if dice.percent(75) { dice.range(0, 12) } else { (replicas + dice.range(-3, 3)).max(0) };
         let available = if dice.percent(60) { replicas } else { dice.range(0, replicas) };
         json!({ "name": name, "replicas": replicas, "available": available, "age_rank": ages })
     };
