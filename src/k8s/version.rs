@@ -59,6 +59,7 @@ impl Version {
             victim_ranking_log2: true,
             stateful_set_max_unavailable: minor >= 35,
             balanced_allocation_skips_requestless: minor >= 33,
+            balance: if minor >= 36 { Balance::Change } else { Balance::After },
             queueing_hints: minor >= 32,
             crash_loop_cap: SimDuration::from_secs(300),
             crash_loop_cap_per_node: minor >= 35,
@@ -91,6 +92,8 @@ pub struct Rules {
     pub stateful_set_max_unavailable: bool,
     /// The scheduler's BalancedAllocation gives no score to pods without requests (1.33).
     pub balanced_allocation_skips_requestless: bool,
+    /// What the scheduler's BalancedAllocation scores (the change from 1.36).
+    pub balance: Balance,
     /// Events wake only those unschedulable pods that they may help (beta 1.32).
     pub queueing_hints: bool,
     /// The longest wait before a crashed container starts again.
@@ -112,6 +115,16 @@ pub enum ToleranceForm {
     Distance,
     /// `1 - down <= ratio <= 1 + up`, from 1.33.
     Bounds,
+}
+
+/// What BalancedAllocation scores about a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Balance {
+    /// How even the node would be with the pod, 0 to 100; up to 1.35.
+    After,
+    /// How much more even the pod would make it, 50 to 100, with 75 for no
+    /// change; from 1.36.
+    Change,
 }
 
 /// The flags of the controller manager that steer horizontal autoscaling, and
@@ -221,12 +234,13 @@ mod tests {
         let first_with = |holds: Holds| {
             (30..=37).find(|&minor| Version::new(minor).is_ok_and(|version| holds(version.rules())))
         };
-        let rows: [(Holds, u32); 7] = [
+        let rows: [(Holds, u32); 8] = [
             (|rules| rules.tolerance_form == ToleranceForm::Bounds, 33),
             (|rules| rules.tolerance_per_hpa, 35),
             (|rules| rules.scaled_to_zero_condition, 37),
             (|rules| rules.node_monitor_grace_period == SimDuration::from_secs(50), 32),
             (|rules| rules.balanced_allocation_skips_requestless, 33),
+            (|rules| rules.balance == Balance::Change, 36),
             (|rules| rules.startup_success_hold, 32),
             (|rules| rules.victim_ranking_log2, 30),
         ];

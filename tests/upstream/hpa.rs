@@ -199,7 +199,7 @@ pub fn replica_calculator(case: &Value) -> Result<(), String> {
             let cpu = (text(metric, "resource")? == "cpu").then_some(&readiness);
             let container = given(metric, "container").and_then(Value::as_str);
             let values = PodValues::of_containers(&pods, samples, container)?;
-            let requests = requests_of(list(case, "pods"), container)?;
+            let requests = requests_of(list(case, "pods"), container, false)?;
             let requests = requests.as_deref().map_err(|&problem| problem);
             calculator.utilization(values.samples(), requests, cpu, int(metric, "target_utilization_pct")?)
         }
@@ -247,14 +247,49 @@ pub fn reconcile(case: &Value) -> Result<(), String> {
         recommendations: given(case, "prior_recommendations")
             .map(|_| recommendations(list(case, "prior_recommendations")))
             .transpose()?,
-        events: ScaleEvents::default(),
+        events: both_events(case)?,
         // Rows with a minimum of 0 are about workloads that their autoscaler has
         // brought to zero; the others that stand at zero are parked.
-        scaled_to_zero: spec.min_replicas == 0,
+        scaled_to_zero: case["scaled_to_zero"].as_bool().unwrap_or(spec.min_replicas == 0),
     };
     let mut found = recommend(&pass, &mut memory);
     found.settle(&pass, &mut memory, !fails("update_scale"));
-    check_pass(&found, spec_replicas, expect)
+    check_pass(&found, spec_replicas, expect)?;
+    // Rows that the real controller answered say what it remembers, too.
+    if given(expect, "log_after").is_some() { check_whole(&found, &memory, expect) } else { Ok(()) }
+}
+
+/// Compares all that a pass leaves behind with a row that names all of it.
+fn check_whole(found: &Recommendation, memory: &Memory, expect: &Value) -> Result<(), String> {
+    for kind in ["AbleToScale", "ScalingActive", "ScalingLimited"] {
+        let expected = list(expect, "conditions").iter().any(|row| row[0] == kind);
+        same(&format!("{kind} is set"), condition(&found.conditions, kind)?.is_some(), expected)?;
+    }
+    for (place, row) in list(expect, "metric_statuses").iter().enumerate() {
+        // A mean over no replicas: what Go makes of it depends on the processor.
+        if row["average_milli"] == i64::MIN {
+            continue;
+        }
+        let shown = found.metrics.get(place).and_then(|metric| metric.as_ref().ok());
+        same(&format!("status of metric {place}"), shown.map(|proposal| proposal.value), status_of(row)?)?;
+    }
+    let log = memory.recommendations.clone().unwrap_or_default();
+    same("log", log, recommendations(list(expect, "log_after"))?)?;
+    same("scale-up events", &memory.events.up, &events(list(expect, "scale_up_events_after"))?)?;
+    same("scale-down events", &memory.events.down, &events(list(expect, "scale_down_events_after"))?)?;
+    same("scaled to zero", memory.scaled_to_zero, flag(expect, "scaled_to_zero_after"))
+}
+
+/// A metric's value as a status shows it; `null` is a metric that failed.
+fn status_of(row: &Value) -> Result<Option<CurrentValue>, String> {
+    if row.is_null() {
+        return Ok(None);
+    }
+    Ok(Some(match (given_int(row, "utilization_pct")?, given_int(row, "average_milli")?) {
+        (Some(percent), Some(average_milli)) => CurrentValue::Utilization { percent, average_milli },
+        (None, Some(average)) => CurrentValue::Average(average),
+        (_, None) => CurrentValue::Whole(int(row, "value_milli")?),
+    }))
 }
 
 /// Compares a pass with what its row expects.
@@ -363,6 +398,7 @@ impl PodValues {
             let containers = field(row, "containers")?.as_object().ok_or("`containers` is not a table")?;
             let usage = match container {
                 Some(name) => containers.get(name).map(as_int::<i64>).transpose()?,
+                None if containers.is_empty() => None,
                 None => Some(containers.values().map(as_int::<i64>).sum::<Result<i64, _>>()?),
             };
             if let Some(usage) = usage {
@@ -399,6 +435,9 @@ enum Input {
 impl Input {
     fn read(case: &Value, pods: &PodRows, metric: &Value) -> Result<Self, String> {
         let kind = text(metric, "type")?;
+        if let Some(own) = Self::of_metric(case, pods, metric, kind)? {
+            return Ok(own);
+        }
         let api = match kind {
             "Resource" | "ContainerResource" => "resource",
             "Pods" | "Object" => "custom",
@@ -413,7 +452,7 @@ impl Input {
             "Resource" | "ContainerResource" => {
                 let container = given(metric, "container").and_then(Value::as_str);
                 let values = PodValues::of_containers(pods, list(case, "resource_samples"), container)?;
-                Self::PerPod { values, requests: requests_of(list(case, "pods"), container)? }
+                Self::PerPod { values, requests: requests_of(list(case, "pods"), container, false)? }
             }
             "Pods" => {
                 let mut values = PodValues { samples: vec![None; pods.names.len()], strays: Vec::new() };
@@ -425,6 +464,31 @@ impl Input {
             }
             "Object" => Self::Whole(levels.into_iter().take(1).collect()),
             _ => Self::Whole(levels),
+        })
+    }
+
+    /// What a metric reads that has values of its own, as the rows have that the
+    /// real controller answered.
+    fn of_metric(case: &Value, pods: &PodRows, metric: &Value, kind: &str) -> Result<Option<Self>, String> {
+        let samples = list(metric, "samples");
+        let levels = list(metric, "values_milli").iter().map(as_int);
+        if flag(metric, "unavailable") {
+            return Ok(Some(Self::Unavailable));
+        }
+        Ok(match kind {
+            "Resource" | "ContainerResource" if given(metric, "samples").is_some() => {
+                let container = given(metric, "container").and_then(Value::as_str);
+                let values = PodValues::of_containers(pods, samples, container)?;
+                let own = flag(case, "pod_level_resources_enabled");
+                Some(Self::PerPod { values, requests: requests_of(list(case, "pods"), container, own)? })
+            }
+            "Pods" if given(metric, "samples").is_some() => {
+                Some(Self::PerPod { values: PodValues::of_pods(pods, samples)?, requests: Ok(Vec::new()) })
+            }
+            _ if given(metric, "values_milli").is_some() => {
+                Some(Self::Whole(levels.collect::<Result<_, _>>()?))
+            }
+            _ => None,
         })
     }
 
@@ -517,10 +581,14 @@ fn sample(row: &Value, value: i64) -> Result<Sample, String> {
 }
 
 /// What each pod requests, or why one doesn't.
-fn requests_of(pods: &[Value], container: Option<&str>) -> Result<Result<Vec<i64>, RequestProblem>, String> {
+fn requests_of(
+    pods: &[Value],
+    container: Option<&str>,
+    pod_level_resources: bool,
+) -> Result<Result<Vec<i64>, RequestProblem>, String> {
     let mut requests = Vec::new();
     for pod in pods {
-        match request_of(pod, container, false) {
+        match request_of(pod, container, pod_level_resources) {
             Ok(request) => requests.push(request?),
             Err(problem) => return Ok(Err(problem)),
         }
@@ -571,7 +639,7 @@ fn defaulted_rules(row: &Value) -> Result<ScalingRules, String> {
         stabilization_window: given.stabilization_window,
         select_policy: given.select_policy.ok_or("no field `select_policy`")?,
         policies: given.policies.ok_or("no field `policies`")?,
-        tolerance_milli: None,
+        tolerance_milli: given.tolerance_milli,
     })
 }
 
@@ -589,7 +657,7 @@ fn given_rules(row: &Value) -> Result<GivenRules, String> {
         stabilization_window: window.transpose()?,
         select_policy,
         policies: policies.transpose()?,
-        tolerance_milli: None,
+        tolerance_milli: given_int(row, "tolerance_milli")?,
     })
 }
 

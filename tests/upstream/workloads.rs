@@ -234,7 +234,8 @@ pub fn pdb_math(case: &Value) -> Result<(), String> {
     let pods: Vec<Matched<&str>> = list(case, "pods").iter().map(matched).collect::<Result<_, _>>()?;
     let scale = |controller: &str| case["controller_scale"][controller].as_u64().map(|scale| scale as u32);
     // The table is of releases in which a pod without controller was an error.
-    let ours = standing(budget, &pods, scale, Unmanaged::FailClosed, NOW);
+    let unmanaged = if case["unmanaged"] == "left_out" { Unmanaged::LeftOut } else { Unmanaged::FailClosed };
+    let ours = standing(budget, &pods, scale, unmanaged, NOW);
     let expect = &case["expect"];
     same("sync_error", ours.is_err(), expect["sync_error"] == true)?;
     let ours = ours.unwrap_or_default();

@@ -269,22 +269,52 @@ fn propose(
         (MetricSpec::Pods { target_average_milli, .. }, Reading::PerPod { samples, .. }) => {
             calculator.average(samples, None, *target_average_milli)
         }
-        (MetricSpec::Object { target, .. } | MetricSpec::External { target, .. }, Reading::Whole(values)) => {
-            let total = match values {
-                [] => return Err(MetricProblem::NothingReturned),
-                values => values.iter().fold(0_i64, |sum, &value| sum.saturating_add(value)),
-            };
-            match *target {
-                ValueTarget::Value(milli) => calculator.whole_value(total, milli),
-                ValueTarget::AverageValue(milli) => {
-                    Ok(calculator.value_per_replica(total, scale.status_replicas, milli))
-                }
-            }
+        (MetricSpec::Object { .. } | MetricSpec::External { .. }, Reading::Whole([])) => {
+            Err(MetricProblem::NothingReturned)
+        }
+        (MetricSpec::Object { target, .. }, Reading::Whole(values)) => {
+            propose_whole(calculator, scale, *target, values[0])
+        }
+        (MetricSpec::External { target, .. }, Reading::Whole(values)) => {
+            propose_whole(calculator, scale, *target, total_of_series(values, *target))
         }
         (_, Reading::PerPod { .. } | Reading::Whole(_)) => {
             panic!("the reading is of the metric's kind: {metric:?}, {reading:?}")
         }
     }
+}
+
+/// Asks a metric that has one value for all pods.
+fn propose_whole(
+    calculator: &Calculator,
+    scale: Scale,
+    target: ValueTarget,
+    value: i64,
+) -> Result<Proposal, MetricProblem> {
+    match target {
+        ValueTarget::Value(milli) => calculator.whole_value(value, milli),
+        ValueTarget::AverageValue(milli) => {
+            Ok(calculator.value_per_replica(value, scale.status_replicas, milli))
+        }
+    }
+}
+
+/// The sum of an external metric's series. One that doesn't fit is the largest
+/// number; with an average as target every sum below zero is taken for one that
+/// didn't fit, so that a negative metric asks for all replicas there may be.
+fn total_of_series(values: &[i64], target: ValueTarget) -> i64 {
+    let mut total = 0_i64;
+    for &value in values {
+        let too_large = match target {
+            ValueTarget::Value(_) => value > 0 && total > i64::MAX - value,
+            ValueTarget::AverageValue(_) => total.wrapping_add(value) < 0,
+        };
+        if too_large {
+            return i64::MAX;
+        }
+        total = total.wrapping_add(value);
+    }
+    total
 }
 
 /// The metric that asks for most, and what it asks for. `None` when no metric

@@ -3,6 +3,7 @@
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::amounts::{Amounts, Demand, ResourceName};
 use crate::k8s::placement::{Taint, Wishes};
+use crate::k8s::version::{Balance, Version};
 use crate::units::{Bytes, MilliCpu, SimTime};
 
 /// A node's place in the cluster view; never given to another node.
@@ -58,6 +59,8 @@ pub struct Profile {
     pub default_spread: bool,
     /// Resources that the fit filter leaves to others.
     pub ignored: Ignored,
+    /// What BalancedAllocation scores, by release.
+    pub balance: Balance,
 }
 
 impl Default for Profile {
@@ -68,6 +71,7 @@ impl Default for Profile {
             hard_pod_affinity_weight: 1,
             default_spread: true,
             ignored: Ignored::default(),
+            balance: Version::NEWEST.rules().balance,
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::k8s::placement::amounts::{Amounts, Demand, ResourceName};
 use crate::k8s::placement::cluster::{ClusterView, KindId, Load, NodeId};
 pub use crate::k8s::placement::objects::{MAX_SCORE, Strategy};
 use crate::k8s::placement::{image_locality, inter_pod, node_affinity, spread, taints};
+use crate::k8s::version::Balance;
 
 /// The scoring plugins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -106,18 +107,37 @@ fn most_allocated(requested: u64, capacity: u64) -> i64 {
     (requested.min(capacity) * MAX_SCORE as u64 / capacity) as i64
 }
 
-/// 0 to 100 by how equal the used parts of the resources would be, by true
-/// requests.
-pub fn balanced(resources: &[ResourceName], pod: &Demand, load: &Load, allocatable: &Amounts) -> i64 {
-    let part = |resource: &ResourceName| {
-        let (used, asked) = (load.requested.of(resource), pod.requests.of(resource));
-        let (requested, capacity) = known(resource, used, asked, allocatable)?;
-        Some((requested as f64 / capacity as f64).min(1.0))
+/// 0 to 100 by how equal the used parts of the resources would be with the pod,
+/// by true requests, or by how much more equal it would make them.
+pub fn balanced(
+    resources: &[ResourceName],
+    pod: &Demand,
+    load: &Load,
+    allocatable: &Amounts,
+    balance: Balance,
+) -> i64 {
+    let part = |with_pod: bool| {
+        move |resource: &ResourceName| {
+            let (used, asked) = (load.requested.of(resource), pod.requests.of(resource));
+            let (requested, capacity) = known(resource, used, asked, allocatable)?;
+            let requested = if with_pod { requested } else { used };
+            Some((requested as f64 / capacity as f64).min(1.0))
+        }
     };
-    // Counted in passes rather than collected: this runs for every candidate.
-    let parts = || resources.iter().filter_map(part);
+    let after = evenness(|| resources.iter().filter_map(part(true)));
+    match balance {
+        Balance::After => after,
+        Balance::Change => {
+            let before = evenness(|| resources.iter().filter_map(part(false)));
+            MAX_SCORE / 2 + (MAX_SCORE / 2 + after - before) / 2
+        }
+    }
+}
+
+/// 100 when all parts are alike, less by their standard deviation. Counted in
+/// passes rather than collected: this runs for every candidate.
+fn evenness<I: Iterator<Item = f64>>(parts: impl Fn() -> I) -> i64 {
     let count = parts().count();
-    let mean = parts().sum::<f64>() / count as f64;
     let deviation = match count {
         0 | 1 => 0.0,
         2 => {
@@ -125,7 +145,10 @@ pub fn balanced(resources: &[ResourceName], pod: &Demand, load: &Load, allocatab
             let difference = both.next().unwrap_or(0.0) - both.next().unwrap_or(0.0);
             (difference / 2.0).abs()
         }
-        _ => (parts().map(|part| (part - mean) * (part - mean)).sum::<f64>() / count as f64).sqrt(),
+        _ => {
+            let mean = parts().sum::<f64>() / count as f64;
+            (parts().map(|part| (part - mean) * (part - mean)).sum::<f64>() / count as f64).sqrt()
+        }
     };
     ((1.0 - deviation) * MAX_SCORE as f64) as i64
 }
@@ -226,7 +249,13 @@ fn column(cluster: &ClusterView, id: KindId, feasible: &[NodeId], score: Score) 
             }
             as_it_is(each(&|node| {
                 let node = cluster.node(node);
-                balanced(&BALANCED, &kind.demand, &node.load, &node.shape.allocatable)
+                balanced(
+                    &BALANCED,
+                    &kind.demand,
+                    &node.load,
+                    &node.shape.allocatable,
+                    cluster.profile.balance,
+                )
             }))
         }
         Score::ImageLocality => as_it_is(each(&|node| image_locality::score(cluster, id, node))),

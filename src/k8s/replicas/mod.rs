@@ -264,7 +264,7 @@ impl Calculator<'_> {
             let (request, fill) = match target {
                 PodTarget::Utilization { percent, requests } => {
                     let request = i128::from(requests[index]);
-                    (request, request * i128::from(percent.max(100)) / 100)
+                    (request, i128::from(requests[index].wrapping_mul(i64::from(percent.max(100))) / 100))
                 }
                 PodTarget::Average(milli) => (0, i128::from(milli)),
             };

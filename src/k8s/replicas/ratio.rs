@@ -29,19 +29,21 @@ pub struct UsageRatio {
 /// value and a request. `None` when they request nothing.
 ///
 /// Upstream truncates to a whole percent before it divides; so 79.99 % reads
-/// 79, and the ratio is one of two whole numbers.
+/// 79, and the ratio is one of two whole numbers. Its sums and the percentage
+/// are of 64 and 32 bits and wrap around where they don't fit; so do ours.
 pub fn utilization_ratio(
     usage: i128,
     request: i128,
     pods: u32,
     target_percent: i32,
 ) -> Option<UtilizationRatio> {
+    let (usage, request) = (usage as i64, request as i64);
     if request == 0 || pods == 0 {
         return None;
     }
-    let percent = (usage * 100 / request).clamp(i128::from(i32::MIN), i128::from(i32::MAX)) as i32;
+    let percent = usage.wrapping_mul(100).wrapping_div(request) as i32;
     let ratio = f64::from(percent) / f64::from(target_percent);
-    Some(UtilizationRatio { ratio, percent, average_milli: in_i64(usage / i128::from(pods)) })
+    Some(UtilizationRatio { ratio, percent, average_milli: usage / i64::from(pods) })
 }
 
 /// The mean of `values` values over its target; `None` when there are none.
@@ -49,13 +51,8 @@ pub fn usage_ratio(usage: i128, values: u32, target_milli: i64) -> Option<UsageR
     if values == 0 {
         return None;
     }
-    let average_milli = in_i64(usage / i128::from(values));
+    let average_milli = usage as i64 / i64::from(values);
     Some(UsageRatio { ratio: average_milli as f64 / target_milli as f64, average_milli })
-}
-
-/// The nearest number that fits.
-fn in_i64(value: i128) -> i64 {
-    value.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64
 }
 
 /// How far a ratio may be from 1 without any change, as fractions.
