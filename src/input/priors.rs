@@ -147,7 +147,8 @@ pub fn selects(service: &ManifestService, workload: &ManifestWorkload) -> bool {
 pub fn guess_calls(set: &ManifestSet, guesses: &[Guess]) -> Vec<(usize, usize)> {
     let mut edges: Vec<(usize, usize)> = Vec::new();
     for (from, workload) in set.workloads.iter().enumerate() {
-        if guesses[from].role != Role::Service {
+        // What a job calls once is no part of what users ask for.
+        if guesses[from].role != Role::Service || workload.kind == Kind::Job {
             continue;
         }
         for (to, other) in set.workloads.iter().enumerate() {
@@ -219,6 +220,23 @@ fn reaches(edges: &[(usize, usize)], from: usize, to: usize) -> bool {
     false
 }
 
+/// Workloads that no request reaches although they are there to serve: users don't
+/// come to them, and nobody is known to call them.
+pub fn unreached(
+    set: &ManifestSet,
+    guesses: &[Guess],
+    edges: &[(usize, usize)],
+    entries: &[usize],
+) -> Vec<usize> {
+    let reached = |index: usize| entries.iter().any(|entry| *entry == index || reaches(edges, *entry, index));
+    let serves = |index: usize| {
+        let workload = &set.workloads[index];
+        let has_work = guesses[index].role != Role::Tool && workload.kind != Kind::Job;
+        has_work && set.services.iter().any(|service| selects(service, workload))
+    };
+    (0..set.workloads.len()).filter(|index| serves(*index) && !reached(*index)).collect()
+}
+
 /// Adds the guessed calls to every operation of the callers.
 pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[String]) {
     for (from, to) in edges {
@@ -233,7 +251,8 @@ pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[
 
 /// The workloads that users come to: those behind an Ingress, else behind a
 /// Service of type LoadBalancer or NodePort, else behind a Service and called by
-/// no other workload, else every service.
+/// no other workload, else every service that no other calls; where there are only
+/// databases, caches or queues, those behind a Service.
 pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize)]) -> Vec<usize> {
     let serving =
         |index: &usize| guesses[*index].role == Role::Service && set.workloads[*index].kind != Kind::Job;
@@ -249,11 +268,18 @@ pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize
         set.routes.iter().any(|route| route.service == service.name && route.namespace == service.namespace)
     };
     let called = |index: &usize| edges.iter().any(|(_, to)| to == index);
+    let keeps = |index: &usize| {
+        let workload = &set.workloads[*index];
+        let is_store = matches!(guesses[*index].role, Role::Database | Role::Cache | Role::Queue);
+        is_store && workload.kind != Kind::Job && set.services.iter().any(|one| selects(one, workload))
+    };
+    let stores = (0..set.workloads.len()).filter(keeps).collect();
     let candidates = [
         behind(&routed),
         behind(&|service| service.reachable_from_outside),
         behind(&|_| true).into_iter().filter(|index| !called(index)).collect(),
         all().filter(|index| !called(index)).collect(),
+        stores,
     ];
     candidates.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
 }

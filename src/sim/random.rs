@@ -18,8 +18,8 @@ mod sampler;
 pub use distribution::Distribution;
 pub use sampler::Sampler;
 
-use rand_pcg::Pcg64;
 use rand::{Rng, SeedableRng};
+use rand_pcg::Pcg64;
 
 /// Where all chance of a run comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -58,6 +58,9 @@ pub fn read_texts(texts: Vec<(String, String)>, sources: &mut Sources) -> (Manif
     (reading.set, reading.problems)
 }
 
+/// Kinds besides Ingress that lead users to Services.
+const GATEWAY_ROUTES: [&str; 3] = ["HTTPRoute", "GRPCRoute", "VirtualService"];
+
 /// What has been read so far.
 struct Reading<'a> {
     set: ManifestSet,
@@ -86,6 +89,9 @@ impl Reading<'_> {
             Class::Ingress => network::ingress(self, object),
             Class::OldIngress => network::old_ingress(self, object),
             Class::Node => cluster::node(self, object),
+            Class::Other if GATEWAY_ROUTES.contains(&object.kind.as_str()) => {
+                network::gateway_route(self, object);
+            }
             Class::Quota => cluster::quota(self, object),
             // These have done their work in the surroundings, or need nothing more.
             Class::Namespace | Class::LimitRange | Class::PriorityClass | Class::Claim | Class::Other => {}
