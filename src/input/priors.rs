@@ -151,14 +151,17 @@ pub fn guess_calls(set: &ManifestSet, guesses: &[Guess]) -> Vec<(usize, usize)> 
         if guesses[from].role != Role::Service || workload.kind == Kind::Job {
             continue;
         }
+        let own = format!("{}-", workload.name);
+        let env = || workload.env.iter().flat_map(|(key, value)| hosts(key, value));
+        let called: Vec<&str> = env().collect();
         for (to, other) in set.workloads.iter().enumerate() {
-            let known = edges.contains(&(from, to)) || from == to || guesses[to].role == Role::Tool;
-            let names = || {
-                let own = format!("{}-", workload.name);
-                let keeps = matches!(guesses[to].role, Role::Database | Role::Cache);
-                keeps && other.namespace == workload.namespace && other.name.starts_with(&own)
-            };
-            if !known && (addresses(set, workload, other) || names()) && !reaches(&edges, to, from) {
+            let keeps = matches!(guesses[to].role, Role::Database | Role::Cache);
+            // Most pairs end here: a dump may hold thousands of workloads.
+            if from == to || (called.is_empty() && !keeps) || guesses[to].role == Role::Tool {
+                continue;
+            }
+            let named = keeps && other.namespace == workload.namespace && other.name.starts_with(&own);
+            if (named || addresses(set, &called, workload, other)) && !reaches(&edges, to, from) {
                 edges.push((from, to));
             }
         }
@@ -166,21 +169,24 @@ pub fn guess_calls(set: &ManifestSet, guesses: &[Guess]) -> Vec<(usize, usize)> 
     edges
 }
 
-/// Whether an address in the workload's environment names a Service of `other`.
-fn addresses(set: &ManifestSet, workload: &ManifestWorkload, other: &ManifestWorkload) -> bool {
-    let services: Vec<&ManifestService> = set.services.iter().filter(|one| selects(one, other)).collect();
-    workload.env.iter().any(|(key, value)| {
-        hosts(key, value).iter().any(|host| {
-            services.iter().any(|service| {
-                let rest = host.strip_prefix(service.name.as_str());
-                let here = service.namespace == workload.namespace;
-                rest.is_some_and(|rest| match rest.strip_prefix('.') {
-                    None => rest.is_empty() && here,
-                    Some(domain) => domain.split('.').next() == Some(service.namespace.as_str()),
-                })
+/// Whether one of the hosts that a workload calls names a Service of `other`.
+fn addresses(
+    set: &ManifestSet,
+    called: &[&str],
+    workload: &ManifestWorkload,
+    other: &ManifestWorkload,
+) -> bool {
+    let named = |service: &ManifestService| {
+        let here = service.namespace == workload.namespace;
+        called.iter().any(|host| {
+            let rest = host.strip_prefix(service.name.as_str());
+            rest.is_some_and(|rest| match rest.strip_prefix('.') {
+                None => rest.is_empty() && here,
+                Some(domain) => domain.split('.').next() == Some(service.namespace.as_str()),
             })
         })
-    })
+    };
+    !called.is_empty() && set.services.iter().any(|service| named(service) && selects(service, other))
 }
 
 /// Parts of a variable's name that say that its value is an address.

@@ -32,8 +32,12 @@ use object::{Class, Object};
 /// file that is a kustomization is built first.
 pub fn read(paths: &[PathBuf], sources: &mut Sources) -> Result<(ManifestSet, Vec<Problem>), Failure> {
     let (texts, mut problems) = files::collect(paths)?;
+    // Where no file could be read, that there are no objects is no news.
+    let nothing_read = texts.is_empty() && !problems.is_empty();
     let (set, found) = read_texts(texts, sources);
-    problems.extend(found);
+    if !nothing_read {
+        problems.extend(found);
+    }
     Ok((set, problems))
 }
 
