@@ -14,6 +14,7 @@ use crate::k8s::version::Version;
 use crate::scenario::{
     Autoscaler, Behaviour, Cluster, External, Goals, Indicator, Kind, Limits, Scenario, Workload,
 };
+use crate::units::SimDuration;
 
 /// What the files say, before it is put together.
 pub struct Parts {
@@ -39,6 +40,7 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
         problems.push(no_workloads());
         return None;
     }
+    refuse_crowds(&set, problems);
     let mut assumed = Findings::default();
     let known = Known::of(&set, documents.model.as_ref(), problems);
     let (behaviours, externals) = known.behaviours(documents.model.as_ref(), &mut assumed, problems);
@@ -228,15 +230,58 @@ fn guessed_traffic(
         })
         .collect();
     let users = asked.users.unwrap_or(sizing::USUAL_USERS);
+    if let Some(problem) = unreached(set, known, &entries) {
+        problems.push(problem);
+    }
     let basis = crate::scenario::Basis::Assumed;
     let source = "no traffic file: one hour around a day's peak, one request in 34 s and user, every entry \
                   point alike";
     assumed.assume("traffic", format!("{users} users of {}", calls.join(", ")), None, basis, source);
     let file = TrafficFile::guessed(&calls);
     let mut found = Findings::default();
-    let traffic = file.resolve(&known.directory, &Asked { users: Some(users), ..asked }, &mut found);
+    let mut traffic = file.resolve(&known.directory, &Asked { users: Some(users), ..asked }, &mut found);
+    traffic.shorten(SimDuration::from_secs(3_600));
     problems.extend(found.problems.into_iter().map(|one| Problem::error(one.message)));
     Some(traffic)
+}
+
+/// Says which workloads no request reaches. Where a model describes one, it is
+/// known what calls it.
+fn unreached(set: &ManifestSet, known: &Known, entries: &[usize]) -> Option<Problem> {
+    let described = known.modelled.iter().any(|(key, _)| key.is_some());
+    let missed = priors::unreached(set, &known.guesses, &known.edges, entries);
+    if described || missed.is_empty() {
+        return None;
+    }
+    let name = |index: &usize| known.directory.workloads[*index].1.clone();
+    let shown: Vec<String> = missed.iter().take(8).map(name).collect();
+    let more = if missed.len() > shown.len() {
+        format!(" and {} more", missed.len() - shown.len())
+    } else {
+        String::new()
+    };
+    let message = format!(
+        "no request reaches {}{more}: users come to {}, and no address in the manifests leads further",
+        shown.join(", "),
+        entries.iter().map(name).collect::<Vec<_>>().join(", "),
+    );
+    Some(Problem::warning(message).help("say who calls them with --model; until then they stand idle"))
+}
+
+/// Workloads with more pods together than a run takes. It would take hours to find
+/// out that they don't fit.
+fn refuse_crowds(set: &ManifestSet, problems: &mut Vec<Problem>) {
+    let most = Limits::default().pods as u64;
+    let mut pods = 0;
+    for workload in &set.workloads {
+        let before = pods;
+        pods += u64::from(workload.replicas);
+        if before <= most && pods > most {
+            let message = format!("{} and those before ask for {pods} pods", workload.name);
+            let help = format!("Kubernetes is tested up to {most} in a cluster; plan takes no more");
+            problems.push(Problem::error(message).at(workload.place.clone()).help(help));
+        }
+    }
 }
 
 /// The policy's goals, or the usual ones. What the default application's own

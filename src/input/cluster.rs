@@ -189,6 +189,15 @@ impl ProfileFile {
 /// The most nodes that a pool may have (upstream's tested maximum).
 const MOST_NODES: u32 = 5_000;
 
+/// Labels that the kubelet gives every node; a file may say otherwise. Upstream:
+/// `pkg/kubelet/kubelet_node_status.go`.
+pub(super) fn kubelet_labels() -> Labels {
+    let labels = [("os", "linux"), ("arch", "amd64")];
+    let homes = ["kubernetes.io", "beta.kubernetes.io"];
+    let one = |home| labels.map(|(key, value)| (format!("{home}/{key}"), value.to_owned()));
+    homes.into_iter().flat_map(one).collect()
+}
+
 impl PoolFile {
     fn resolve(&self, name: &str, fixed: bool, at: &At, into: &mut Findings) -> NodePool {
         let cpu = into.or(&at.key("cpu"), Some(&self.cpu), scalar::cpu, MilliCpu(1_000));
@@ -221,7 +230,7 @@ impl PoolFile {
             min,
             max,
             zones,
-            labels: self.labels.clone(),
+            labels: kubelet_labels().into_iter().chain(self.labels.clone()).collect(),
             taints: self.taints.iter().map(TaintFile::resolve).collect(),
             price_per_hour: into.or(
                 &at.key("pricePerHour"),

@@ -147,17 +147,21 @@ pub fn selects(service: &ManifestService, workload: &ManifestWorkload) -> bool {
 pub fn guess_calls(set: &ManifestSet, guesses: &[Guess]) -> Vec<(usize, usize)> {
     let mut edges: Vec<(usize, usize)> = Vec::new();
     for (from, workload) in set.workloads.iter().enumerate() {
-        if guesses[from].role != Role::Service {
+        // What a job calls once is no part of what users ask for.
+        if guesses[from].role != Role::Service || workload.kind == Kind::Job {
             continue;
         }
+        let own = format!("{}-", workload.name);
+        let env = || workload.env.iter().flat_map(|(key, value)| hosts(key, value));
+        let called: Vec<&str> = env().collect();
         for (to, other) in set.workloads.iter().enumerate() {
-            let known = edges.contains(&(from, to)) || from == to || guesses[to].role == Role::Tool;
-            let names = || {
-                let own = format!("{}-", workload.name);
-                let keeps = matches!(guesses[to].role, Role::Database | Role::Cache);
-                keeps && other.namespace == workload.namespace && other.name.starts_with(&own)
-            };
-            if !known && (addresses(set, workload, other) || names()) && !reaches(&edges, to, from) {
+            let keeps = matches!(guesses[to].role, Role::Database | Role::Cache);
+            // Most pairs end here: a dump may hold thousands of workloads.
+            if from == to || (called.is_empty() && !keeps) || guesses[to].role == Role::Tool {
+                continue;
+            }
+            let named = keeps && other.namespace == workload.namespace && other.name.starts_with(&own);
+            if (named || addresses(set, &called, workload, other)) && !reaches(&edges, to, from) {
                 edges.push((from, to));
             }
         }
@@ -165,21 +169,24 @@ pub fn guess_calls(set: &ManifestSet, guesses: &[Guess]) -> Vec<(usize, usize)> 
     edges
 }
 
-/// Whether an address in the workload's environment names a Service of `other`.
-fn addresses(set: &ManifestSet, workload: &ManifestWorkload, other: &ManifestWorkload) -> bool {
-    let services: Vec<&ManifestService> = set.services.iter().filter(|one| selects(one, other)).collect();
-    workload.env.iter().any(|(key, value)| {
-        hosts(key, value).iter().any(|host| {
-            services.iter().any(|service| {
-                let rest = host.strip_prefix(service.name.as_str());
-                let here = service.namespace == workload.namespace;
-                rest.is_some_and(|rest| match rest.strip_prefix('.') {
-                    None => rest.is_empty() && here,
-                    Some(domain) => domain.split('.').next() == Some(service.namespace.as_str()),
-                })
+/// Whether one of the hosts that a workload calls names a Service of `other`.
+fn addresses(
+    set: &ManifestSet,
+    called: &[&str],
+    workload: &ManifestWorkload,
+    other: &ManifestWorkload,
+) -> bool {
+    let named = |service: &ManifestService| {
+        let here = service.namespace == workload.namespace;
+        called.iter().any(|host| {
+            let rest = host.strip_prefix(service.name.as_str());
+            rest.is_some_and(|rest| match rest.strip_prefix('.') {
+                None => rest.is_empty() && here,
+                Some(domain) => domain.split('.').next() == Some(service.namespace.as_str()),
             })
         })
-    })
+    };
+    !called.is_empty() && set.services.iter().any(|service| named(service) && selects(service, other))
 }
 
 /// Parts of a variable's name that say that its value is an address.
@@ -219,6 +226,23 @@ fn reaches(edges: &[(usize, usize)], from: usize, to: usize) -> bool {
     false
 }
 
+/// Workloads that no request reaches although they are there to serve: users don't
+/// come to them, and nobody is known to call them.
+pub fn unreached(
+    set: &ManifestSet,
+    guesses: &[Guess],
+    edges: &[(usize, usize)],
+    entries: &[usize],
+) -> Vec<usize> {
+    let reached = |index: usize| entries.iter().any(|entry| *entry == index || reaches(edges, *entry, index));
+    let serves = |index: usize| {
+        let workload = &set.workloads[index];
+        let has_work = guesses[index].role != Role::Tool && workload.kind != Kind::Job;
+        has_work && set.services.iter().any(|service| selects(service, workload))
+    };
+    (0..set.workloads.len()).filter(|index| serves(*index) && !reached(*index)).collect()
+}
+
 /// Adds the guessed calls to every operation of the callers.
 pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[String]) {
     for (from, to) in edges {
@@ -233,7 +257,8 @@ pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[
 
 /// The workloads that users come to: those behind an Ingress, else behind a
 /// Service of type LoadBalancer or NodePort, else behind a Service and called by
-/// no other workload, else every service.
+/// no other workload, else every service that no other calls; where there are only
+/// databases, caches or queues, those behind a Service.
 pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize)]) -> Vec<usize> {
     let serving =
         |index: &usize| guesses[*index].role == Role::Service && set.workloads[*index].kind != Kind::Job;
@@ -249,11 +274,18 @@ pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize
         set.routes.iter().any(|route| route.service == service.name && route.namespace == service.namespace)
     };
     let called = |index: &usize| edges.iter().any(|(_, to)| to == index);
+    let keeps = |index: &usize| {
+        let workload = &set.workloads[*index];
+        let is_store = matches!(guesses[*index].role, Role::Database | Role::Cache | Role::Queue);
+        is_store && workload.kind != Kind::Job && set.services.iter().any(|one| selects(one, workload))
+    };
+    let stores = (0..set.workloads.len()).filter(keeps).collect();
     let candidates = [
         behind(&routed),
         behind(&|service| service.reachable_from_outside),
         behind(&|_| true).into_iter().filter(|index| !called(index)).collect(),
         all().filter(|index| !called(index)).collect(),
+        stores,
     ];
     candidates.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
 }

@@ -1,6 +1,7 @@
 //! The cluster when no file describes it: the nodes of the manifests, or as many
 //! usual ones as the pods need.
 
+use crate::input::cluster::kubelet_labels;
 use crate::input::findings::Findings;
 use crate::input::manifest::set::{ManifestNode, ManifestSet, ManifestWorkload};
 use crate::k8s::labels::Labels;
@@ -79,7 +80,7 @@ fn usual_pool(set: &ManifestSet, into: &mut Findings) -> NodePool {
         min: 0,
         max: 0,
         zones: ["zone-a", "zone-b", "zone-c"].map(str::to_owned).to_vec(),
-        labels: Labels::new(),
+        labels: labels(set, into),
         taints: Vec::new(),
         price_per_hour: NODE_PRICE * times as f64,
         provision: Distribution::LogNormal { mean: 240.0, cv: 0.2 },
@@ -106,6 +107,29 @@ fn usual_pool(set: &ManifestSet, into: &mut Findings) -> NodePool {
     let range = Some("120s to 350s".to_owned());
     into.assume("cluster: time to provision a node", "240s".to_owned(), range, Basis::Prior, source);
     pool
+}
+
+/// Labels of the usual nodes: the kubelet's, and those that pods select, unless
+/// two select different values.
+fn labels(set: &ManifestSet, into: &mut Findings) -> Labels {
+    let mut labels = kubelet_labels();
+    let selectors = || set.workloads.iter().flat_map(|workload| &workload.template.wishes.node_selector);
+    let alone = |key: &str, value: &str| selectors().all(|(other, its)| other != key || its == value);
+    let mut given = Labels::new();
+    for (key, value) in selectors() {
+        // The zone and the name are each node's own.
+        let own = key == ZONE || key == HOSTNAME;
+        if !own && alone(key, value) && labels.get(key) != Some(value) {
+            given.insert(key.clone(), value.clone());
+        }
+    }
+    if !given.is_empty() {
+        let all: Vec<String> = given.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        let source = "no cluster file: what the pods' nodeSelectors ask for";
+        into.assume("cluster: labels of the nodes", all.join(", "), None, Basis::Assumed, source);
+    }
+    labels.append(&mut given);
+    labels
 }
 
 /// How many times the usual node one must be, so that the largest pod fits.

@@ -101,6 +101,22 @@ pub struct Traffic {
     pub demand: Demand,
 }
 
+impl Traffic {
+    /// Squeezes a load that is `usual` long into the observed time where that is
+    /// shorter, so that its peak is seen.
+    pub fn shorten(&mut self, usual: SimDuration) {
+        if self.horizon >= usual {
+            return;
+        }
+        let factor = self.horizon.as_secs_f64() / usual.as_secs_f64();
+        let (Population::Users { shape, .. } | Population::Rate { shape, .. }) = &mut self.demand.population;
+        for (time, _) in &mut shape.points {
+            let within = time.since(SimTime::ZERO + self.warm_up).as_secs_f64();
+            *time = SimTime::ZERO + self.warm_up + SimDuration::from_secs_f64(within * factor);
+        }
+    }
+}
+
 impl TrafficFile {
     /// The default application's busy hour with one journey for each of these
     /// operations, all alike: one request in 34 s and user.

@@ -151,8 +151,7 @@ fn context_of(scenario: &Scenario, seed: Seed) -> Context {
 fn first_pods(state: &mut State, cx: &mut Context, workload: u32) {
     let count = match state.spec(workload).kind {
         Kind::DaemonSet => state.nodes.len() as u32,
-        Kind::Pod | Kind::Job => 1,
-        Kind::Deployment { .. } | Kind::ReplicaSet | Kind::StatefulSet { .. } => {
+        Kind::Pod | Kind::Job | Kind::Deployment { .. } | Kind::ReplicaSet | Kind::StatefulSet { .. } => {
             state.workloads[workload as usize].desired
         }
     };

@@ -32,6 +32,8 @@ pub(super) struct Surroundings {
     ranges: BTreeMap<String, Vec<LimitRangeItem>>,
     /// Claims that only one node can mount, by namespace and name.
     one_node_claims: BTreeSet<(String, String)>,
+    /// `data` of the ConfigMaps, by namespace and name.
+    settings: BTreeMap<(String, String), BTreeMap<String, String>>,
     /// Every object: kind, namespace, name.
     present: BTreeSet<(String, String, String)>,
 }
@@ -55,6 +57,17 @@ impl Surroundings {
     /// Whether a claim can be mounted by one node only.
     pub(super) fn claim_holds_node(&self, namespace: &str, name: &str) -> bool {
         self.one_node_claims.contains(&(namespace.to_owned(), name.to_owned()))
+    }
+
+    /// The `data` of a ConfigMap; empty where it isn't in the input.
+    pub(super) fn settings(&self, namespace: &str, name: &str) -> &BTreeMap<String, String> {
+        const NONE: &BTreeMap<String, String> = &BTreeMap::new();
+        self.settings.get(&(namespace.to_owned(), name.to_owned())).unwrap_or(NONE)
+    }
+
+    /// One value of a ConfigMap.
+    pub(super) fn setting(&self, namespace: &str, name: &str, key: &str) -> Option<String> {
+        self.settings(namespace, name).get(key).cloned()
     }
 
     /// A pod's priority and whether it preempts. Upstream:
@@ -98,6 +111,7 @@ pub(super) fn surroundings(reading: &mut Reading<'_>, objects: &[&Object<'_>]) -
             Class::PriorityClass => priority_class(reading, object, &mut around),
             Class::LimitRange => limit_range(reading, object, &mut around),
             Class::Claim => claim(reading, object, &mut around),
+            Class::Other if object.kind == "ConfigMap" => settings(object, &mut around),
             _ => {}
         }
     }
@@ -154,6 +168,13 @@ fn limit_range(reading: &mut Reading<'_>, object: &Object<'_>, around: &mut Surr
             around.ranges.entry(object.namespace.clone()).or_default().push(item);
         }
     }
+}
+
+/// A ConfigMap: nothing in it is checked, as only addresses are looked for.
+fn settings(object: &Object<'_>, around: &mut Surroundings) {
+    let data = object.node.get("data").map(Node::entries).unwrap_or_default();
+    let texts = data.iter().filter_map(|entry| Some((entry.key.clone(), entry.value.as_str()?.to_owned())));
+    around.settings.insert((object.namespace.clone(), object.name.clone()), texts.collect());
 }
 
 fn claim(reading: &mut Reading<'_>, object: &Object<'_>, around: &mut Surroundings) {

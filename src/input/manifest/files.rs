@@ -71,10 +71,10 @@ pub(super) fn collect(paths: &[PathBuf]) -> Result<Texts, Failure> {
                 return Err(Failure::NoManifests(path.clone()));
             }
             for file in files {
-                read_file(&file, &mut texts)?;
+                read_file(&file, &mut texts);
             }
         } else {
-            read_file(path, &mut texts)?;
+            read_file(path, &mut texts);
         }
     }
     Ok(texts)
@@ -91,10 +91,12 @@ fn standard_input(texts: &mut Texts) -> Result<(), Failure> {
     Ok(())
 }
 
-fn read_file(path: &Path, texts: &mut Texts) -> Result<(), Failure> {
-    let bytes = fs::read(path).map_err(|error| unreadable(path, &error))?;
-    add(path.display().to_string(), bytes, texts);
-    Ok(())
+fn read_file(path: &Path, texts: &mut Texts) {
+    match fs::read(path) {
+        Ok(bytes) => add(path.display().to_string(), bytes, texts),
+        // The other files may be wrong, too: all is said at once.
+        Err(error) => texts.1.push(Problem::error(unreadable(path, &error).to_string())),
+    }
 }
 
 /// Keeps a text, or says why a file is none.

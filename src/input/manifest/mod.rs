@@ -32,8 +32,12 @@ use object::{Class, Object};
 /// file that is a kustomization is built first.
 pub fn read(paths: &[PathBuf], sources: &mut Sources) -> Result<(ManifestSet, Vec<Problem>), Failure> {
     let (texts, mut problems) = files::collect(paths)?;
+    // Where no file could be read, that there are no objects is no news.
+    let nothing_read = texts.is_empty() && !problems.is_empty();
     let (set, found) = read_texts(texts, sources);
-    problems.extend(found);
+    if !nothing_read {
+        problems.extend(found);
+    }
     Ok((set, problems))
 }
 
@@ -57,6 +61,9 @@ pub fn read_texts(texts: Vec<(String, String)>, sources: &mut Sources) -> (Manif
     check::all(&mut reading, &unique);
     (reading.set, reading.problems)
 }
+
+/// Kinds besides Ingress that lead users to Services.
+const GATEWAY_ROUTES: [&str; 3] = ["HTTPRoute", "GRPCRoute", "VirtualService"];
 
 /// What has been read so far.
 struct Reading<'a> {
@@ -86,6 +93,9 @@ impl Reading<'_> {
             Class::Ingress => network::ingress(self, object),
             Class::OldIngress => network::old_ingress(self, object),
             Class::Node => cluster::node(self, object),
+            Class::Other if GATEWAY_ROUTES.contains(&object.kind.as_str()) => {
+                network::gateway_route(self, object);
+            }
             Class::Quota => cluster::quota(self, object),
             // These have done their work in the surroundings, or need nothing more.
             Class::Namespace | Class::LimitRange | Class::PriorityClass | Class::Claim | Class::Other => {}

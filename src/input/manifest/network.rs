@@ -9,6 +9,7 @@ use super::Reading;
 use super::object::{Manifest, Object};
 use super::set::{IngressRoute, ManifestService};
 use crate::k8s::labels::Selector;
+use crate::source::Node;
 
 pub(super) fn service(reading: &mut Reading<'_>, object: &Object<'_>) {
     let Some(manifest) = object.decode::<Manifest<ServiceSpec>>(&mut reading.problems) else { return };
@@ -44,6 +45,31 @@ pub(super) fn ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
                 route(reading, object, host, path.path.as_deref().unwrap_or("/"), service, &place);
             }
         }
+    }
+}
+
+/// An HTTPRoute or GRPCRoute of the Gateway API, or Istio's VirtualService of a
+/// gateway: read for where users come in, and for nothing else.
+pub(super) fn gateway_route(reading: &mut Reading<'_>, object: &Object<'_>) {
+    let items = |node: &Node, key: &str| node.get(key).map(Node::items).unwrap_or_default().to_vec();
+    let Some(spec) = object.node.get("spec") else { return };
+    let mut backends = Vec::new();
+    if object.kind == "VirtualService" {
+        // Those of the mesh are for calls within it.
+        if items(spec, "gateways").iter().all(|one| one.as_str().is_none_or(|name| name == "mesh")) {
+            return;
+        }
+        for destination in items(spec, "http").iter().flat_map(|rule| items(rule, "route")) {
+            backends.extend(destination.at("destination.host").and_then(Node::as_str).map(str::to_owned));
+        }
+    } else {
+        for backend in items(spec, "rules").iter().flat_map(|rule| items(rule, "backendRefs")) {
+            backends.extend(backend.get("name").and_then(Node::as_str).map(str::to_owned));
+        }
+    }
+    for host in backends {
+        let service = host.split('.').next().unwrap_or_default().to_owned();
+        route(reading, object, "", "", service, "spec");
     }
 }
 

@@ -43,7 +43,24 @@ pub(super) fn of_container(
         let problem = Problem::error(message).help("the API server refuses such pods");
         reading.field(object, &format!("{path}.requests{}", step(name)), problem);
     }
+    without_room(reading, object, &path, &mut requests);
     (split(&requests), split(&limits))
+}
+
+/// Leaves out what the nodes of a simulation don't have: local disk, and devices
+/// such as GPUs. A pod that asked for them would wait for ever.
+fn without_room(reading: &mut Reading<'_>, object: &Object<'_>, path: &str, requests: &mut Amounts) {
+    let simulated = |name: &str| matches!(name, "cpu" | "memory");
+    for name in requests.keys().filter(|name| !simulated(name)) {
+        let field = |part: &str| format!("{path}.{part}{}", step(name));
+        let written = [field("requests"), field("limits")];
+        let at = written.iter().find(|path| object.node.locate(path).is_some());
+        let local = name == "ephemeral-storage";
+        let message = format!("{name} is not simulated: pods are placed without it");
+        let problem = if local { Problem::note(message) } else { Problem::warning(message) };
+        reading.field(object, at.map_or(path, String::as_str), problem);
+    }
+    requests.retain(|name, _| simulated(name));
 }
 
 /// What a LimitRange adds to what a container doesn't say. Upstream:

@@ -53,8 +53,8 @@ pub struct ManifestWorkload {
     pub min_ready: SimDuration,
     /// The pods.
     pub template: PodTemplate,
-    /// Values of the containers' plain `env` entries, for guessing who calls
-    /// whom. Never those from Secrets.
+    /// Values of the containers' plain `env` entries and of those from ConfigMaps,
+    /// for guessing who calls whom. Never those from Secrets.
     pub env: Vec<(String, String)>,
     /// Where the object stands.
     pub place: Place,

@@ -187,7 +187,15 @@ pub(super) fn pod(reading: &mut Reading<'_>, object: &Object<'_>, around: &Surro
     let labels = pod.metadata.labels.unwrap_or_default();
     let spec = pod.spec.unwrap_or_default();
     let template = pod::template(reading, object, "spec", labels, &spec, around);
-    push(reading, object, Kind::Pod, (1, false), SimDuration::ZERO, template, env_of(&spec));
+    push(
+        reading,
+        object,
+        Kind::Pod,
+        (1, false),
+        SimDuration::ZERO,
+        template,
+        env_of(&spec, &object.namespace, around),
+    );
 }
 
 pub(super) fn job(reading: &mut Reading<'_>, object: &Object<'_>, around: &Surroundings) {
@@ -260,7 +268,15 @@ fn add<'r>(
     let replicas = u32::try_from(parts.replicas.unwrap_or(1)).unwrap_or(0);
     let stated = parts.replicas.is_some() && parts.kind != Kind::Job;
     let min_ready = seconds(parts.min_ready.unwrap_or(0));
-    push(reading, object, parts.kind, (replicas, stated), min_ready, template, env_of(pod_spec));
+    push(
+        reading,
+        object,
+        parts.kind,
+        (replicas, stated),
+        min_ready,
+        template,
+        env_of(pod_spec, &object.namespace, around),
+    );
     reading.set.workloads.last_mut()
 }
 
@@ -299,10 +315,24 @@ fn check_selector(
     }
 }
 
-/// Plain values of `env`. Those from Secrets and ConfigMaps are not looked at.
-fn env_of(spec: &PodSpec) -> Vec<(String, String)> {
-    let entries = spec.containers.iter().flat_map(|container| container.env.iter().flatten());
-    entries.filter_map(|entry| Some((entry.name.clone(), entry.value.clone()?))).collect()
+/// Plain values of the environment, those from ConfigMaps among them. Secrets are
+/// not looked at.
+fn env_of(spec: &PodSpec, namespace: &str, around: &Surroundings) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    for container in &spec.containers {
+        let sources = container.env_from.iter().flatten();
+        for source in sources.filter_map(|source| source.config_map_ref.as_ref()) {
+            let settings = around.settings(namespace, &source.name);
+            found.extend(settings.iter().map(|(key, value)| (key.clone(), value.clone())));
+        }
+        for entry in container.env.iter().flatten() {
+            let from = entry.value_from.as_ref().and_then(|from| from.config_map_key_ref.as_ref());
+            let setting = || around.setting(namespace, &from?.name, &from?.key);
+            let value = entry.value.clone().or_else(setting);
+            found.extend(value.map(|value| (entry.name.clone(), value)));
+        }
+    }
+    found
 }
 
 fn push(

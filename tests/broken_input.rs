@@ -1,0 +1,219 @@
+//! Broken input of every kind: what is wrong, where, and what to do about it, all
+//! at once and with exit code 2; or a run that ends.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use assert_cmd::Command;
+use insta::assert_snapshot;
+
+/// A Deployment with its Service; nothing is wrong with it.
+const WEB: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - {name: web, image: nginx, resources: {requests: {cpu: 100m, memory: 64Mi}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {selector: {app: web}, ports: [{port: 80}]}
+";
+
+const HPA: &str = "\
+---
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata: {name: web}
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}
+  minReplicas: 2
+  maxReplicas: 5
+  metrics:
+  - {type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}
+";
+
+/// Runs in a folder that holds these files, with nothing on standard input.
+fn run(files: &[(&str, &[u8])], arguments: &str) -> (Option<i32>, String) {
+    run_with(files, arguments, "")
+}
+
+fn run_with(files: &[(&str, &[u8])], arguments: &str, stdin: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    for (name, bytes) in files {
+        fs::write(home.path().join(name), bytes).unwrap();
+    }
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plan"));
+    let arguments = format!("simulate {arguments}");
+    command.current_dir(home.path()).args(arguments.split_whitespace()).write_stdin(stdin);
+    let output = command.timeout(std::time::Duration::from_secs(120)).output().unwrap();
+    let code = output.status.code();
+    let written = Path::exists(&home.path().join("outputs"));
+    assert_eq!(written, matches!(code, Some(0 | 1 | 3)), "results are written where there are some");
+    (code, String::from_utf8_lossy(&output.stderr).trim_end().to_owned())
+}
+
+/// What is said of input that is refused.
+fn refused(files: &[(&str, &[u8])], arguments: &str) -> String {
+    let (code, said) = run(files, arguments);
+    assert_eq!(code, Some(2), "{said}");
+    said
+}
+
+/// What is said of a manifest file that is refused.
+fn wrong(text: &str) -> String {
+    refused(&[("app.yaml", text.as_bytes())], "-m app.yaml")
+}
+
+#[test]
+fn files_that_are_not_there_or_no_text() {
+    assert_snapshot!(refused(&[], "-m one.yaml -m two.yaml"), @r"
+    error: cannot read `one.yaml`: No such file or directory
+
+    error: cannot read `two.yaml`: No such file or directory
+    ");
+    assert_snapshot!(refused(&[("notes.txt", b"x")], "-m ."), @"error: no manifests in `.`: no file there ends in .yaml, .yml or .json");
+    assert_snapshot!(refused(&[], "-m -"), @"error: nothing on standard input");
+    assert_snapshot!(wrong(""), @"error: there are no Kubernetes objects in what was given");
+    assert_snapshot!(refused(&[("app.yaml", b"\x7fELF\0\0")], "-m app.yaml"), @"error: `app.yaml` is not a text file");
+    assert_snapshot!(refused(&[("app.yaml", b"kind: x\nname: \xe9\n")], "-m app.yaml"), @r"
+    error: `app.yaml` is not valid UTF-8 in line 2
+     |
+     = help: save the file as UTF-8
+    ");
+}
+
+#[test]
+fn yaml_that_does_not_read() {
+    assert_snapshot!(wrong("a:\n\tb: 1\n"), @r"
+    error: not valid YAML: tabs disallowed within this context (block indentation)
+     --> app.yaml:2:2
+      |
+    2 |     b: 1
+      |     ^
+    ");
+    let nested: String = (0..3_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    assert!(wrong(&nested).contains("nested more than 128 levels deep\n   --> app.yaml:129:129"));
+    let flow = format!("a: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
+    assert!(wrong(&flow).contains("recursion limit exceeded"));
+    let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+    for level in 1..10 {
+        let before = vec![format!("*a{}", level - 1); 9].join(", ");
+        writeln!(bomb, "a{level}: &a{level} [{before}]").unwrap();
+    }
+    assert!(wrong(&bomb).contains("aliases expand to more than 1,000,000 values\n --> app.yaml:"));
+}
+
+#[test]
+fn all_that_is_wrong_with_manifests_is_said_at_once() {
+    let text = format!("{WEB}{HPA}")
+        .replace("  replicas: 2", "  replicas: many")
+        .replace("cpu: 100m", "cpu: 100mcores")
+        .replace("minReplicas: 2", "minReplicas: 9");
+    let said = wrong(&text);
+    for words in ["app.yaml:6:13", "app.yaml:12:", "did you mean `100m`?", "app.yaml:2", "minReplicas"] {
+        assert!(said.contains(words), "{words}:\n{said}");
+    }
+    let (code, said) = run(&[("app.yaml", WEB.replace("  replicas: 2", "  replicsa: 2").as_bytes())], QUICK);
+    assert!(code != Some(2) && said.contains("did you mean `replicas`?"), "{said}");
+    let (_, said) =
+        run(&[("app.yaml", WEB.replace("  replicas: 2", "  replicas: 2\n  replicas: 3").as_bytes())], QUICK);
+    assert!(said.contains("key `replicas` is given twice in one mapping\n --> app.yaml:7:3"), "{said}");
+}
+
+const QUICK: &str = "-m app.yaml --users 20 --duration 1m --replications 1";
+
+#[test]
+fn autoscalers_that_cannot_work_are_named() {
+    let without = format!("{}{HPA}", WEB.replace("cpu: 100m, ", ""));
+    let (code, said) = run(&[("app.yaml", without.as_bytes())], QUICK);
+    assert!(code != Some(2) && said.contains("this HPA can't compute CPU utilization"), "{said}");
+    let elsewhere = format!("{WEB}{}", HPA.replace("name: web}\n  min", "name: wep}\n  min"));
+    let (code, said) = run(&[("app.yaml", elsewhere.as_bytes())], QUICK);
+    assert!(code != Some(2) && said.contains("did you mean `web`?"), "{said}");
+}
+
+#[test]
+fn our_own_files_are_checked_as_well() {
+    let model = b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  wep: {operations: {a: [cpu: 1ms]}}\n";
+    let said =
+        refused(&[("app.yaml", WEB.as_bytes()), ("model.yaml", model)], "-m app.yaml --model model.yaml");
+    assert!(said.contains("model.yaml:4:3") && said.contains("did you mean `web`?"), "{said}");
+    let traffic =
+        b"apiVersion: plan/v1alpha1\nkind: Traffic\nload: {constant-vus: {vus: -10, duration: 1}}\n\
+        journeys:\n  a: {visits: [{call: web/request, think: 1s, times: 4000000000}]}\n";
+    let said = refused(&[("app.yaml", WEB.as_bytes()), ("t.yaml", traffic)], "-m app.yaml --traffic t.yaml");
+    for words in ["t.yaml:3:28", "`-10` is negative", "`1` has no unit", "4000000000 times is out of range"] {
+        assert!(said.contains(words), "{words}:\n{said}");
+    }
+    let cluster = b"apiVersion: plan/v1alpha1\nkind: Cluster\nprofiles:\n  c:\n    provisionedBy: nobody\n    pools:\n      \
+        a: {cpu: 4, memory: 16Gi, count: 1000000000}\n";
+    let said = refused(&[("app.yaml", WEB.as_bytes()), ("c.yaml", cluster)], "-m app.yaml --cluster c.yaml");
+    assert!(said.contains("1000000000 nodes are too many") && said.contains("at most 5000"), "{said}");
+    let policy = b"apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n- {indicator: speed, goal: 5}\n";
+    let said = refused(&[("app.yaml", WEB.as_bytes()), ("p.yaml", policy)], "-m app.yaml --policy p.yaml");
+    assert!(said.contains("p.yaml:4:"), "{said}");
+}
+
+#[test]
+fn numbers_on_the_command_line_have_bounds() {
+    for (arguments, words) in [
+        ("--users 0", "there must be at least 1 user"),
+        ("--users=-5", "not a number of users"),
+        ("--users abc", "write it as 100000, 100k or 1e5"),
+        ("--users 1e12", "more users than there are people"),
+        ("--duration 0s", "it must be at least 1s"),
+        ("--duration 0", "write it as 90s, 15m or 1h30m"),
+        ("--duration 1000y", "write it as 90s, 15m or 1h30m"),
+        ("--duration 9999d", "it must be at most 366d"),
+    ] {
+        let said = refused(&[], arguments);
+        assert!(said.contains(words), "{arguments}:\n{said}");
+    }
+}
+
+#[test]
+fn a_crowd_of_pods_is_refused_where_it_stands() {
+    assert_snapshot!(wrong(&WEB.replace("  replicas: 2", "  replicas: 100000000")), @r"
+    error: web and those before ask for 100000000 pods
+     --> app.yaml:4:9
+      |
+    4 |   name: web
+      |         ^^^
+      |
+      = help: Kubernetes is tested up to 150000 in a cluster; plan takes no more
+    ");
+}
+
+#[test]
+fn what_is_large_but_sound_is_read_and_ends() {
+    let mut dump = WEB.to_owned();
+    while dump.len() < 10_000_000 {
+        let number = dump.len();
+        let data = "x".repeat(10_000);
+        writeln!(
+            dump,
+            "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {{name: c{number}}}\ndata: {{a: {data}}}"
+        )
+        .unwrap();
+    }
+    let (code, said) = run(&[("app.yaml", dump.as_bytes())], QUICK);
+    assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
+    let (code, said) = run_with(&[], "-m - --users 20 --duration 1m --replications 1", WEB);
+    assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
+    let traffic =
+        b"apiVersion: plan/v1alpha1\nkind: Traffic\nload: {constant-vus: {vus: 10, duration: 10s}}\n\
+        journeys:\n  a: {visits: [{call: web/request, think: 0s}]}\n";
+    let arguments = "-m app.yaml --traffic t.yaml --replications 1";
+    let (code, said) = run(&[("app.yaml", WEB.as_bytes()), ("t.yaml", traffic)], arguments);
+    assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
+}
