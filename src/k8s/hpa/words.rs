@@ -97,8 +97,7 @@ pub fn amount(metric: &MetricSpec, milli: i64) -> String {
 
 /// Bytes as kubectl users write them.
 fn bytes(number: f64) -> String {
-    const UNITS: [(f64, &str); 3] =
-        [((1_u64 << 30) as f64, "Gi"), ((1 << 20) as f64, "Mi"), (1024.0, "Ki")];
+    const UNITS: [(f64, &str); 3] = [((1_u64 << 30) as f64, "Gi"), ((1 << 20) as f64, "Mi"), (1024.0, "Ki")];
     match UNITS.iter().find(|(size, _)| number.abs() >= *size) {
         None => format!("{number:.0}"),
         Some((size, unit)) => {
@@ -128,9 +127,7 @@ pub const fn group_reason(group: Group) -> &'static str {
         Group::Unready(Unready::Pending) => "its phase is Pending",
         Group::Unready(Unready::NotStarted) => "it has no start time or no Ready condition yet",
         Group::Unready(Unready::YoungNotReady) => "it is young and not ready",
-        Group::Unready(Unready::YoungSample) => {
-            "it is young, and its sample covers time before it was ready"
-        }
+        Group::Unready(Unready::YoungSample) => "it is young, and its sample covers time before it was ready",
         Group::Unready(Unready::NeverReady) => "it has never been ready",
     }
 }
