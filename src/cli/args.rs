@@ -8,7 +8,7 @@ use clap_complete::Shell;
 use super::values;
 use crate::k8s::version::Version;
 use crate::run::Replications;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// Plan the capacity of Kubernetes workloads and simulate their autoscaling.
 #[derive(Debug, Parser)]
@@ -45,6 +45,9 @@ pub struct Cli {
 pub enum Command {
     /// Simulate a cluster under load and judge the policy's objectives.
     Simulate(Box<SimulateArgs>),
+    /// Explain one decision from objects as kubectl prints them.
+    #[command(subcommand)]
+    Explain(Explain),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }
@@ -115,6 +118,51 @@ pub struct SimulateArgs {
     /// Exit with 0 even if an objective is missed or unsure.
     #[arg(long)]
     pub exit_zero: bool,
+}
+
+/// `plan explain`
+#[derive(Clone, Debug, Subcommand)]
+pub enum Explain {
+    /// Why an autoscaler scales, or doesn't: every step of one decision.
+    Hpa(ExplainHpaArgs),
+}
+
+/// `plan explain hpa`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl get hpa web -o yaml > hpa.yaml
+  kubectl get pods -o yaml > pods.yaml
+  kubectl get podmetrics -o yaml > metrics.yaml
+  plan explain hpa -f hpa.yaml --pods pods.yaml --metrics metrics.yaml")]
+pub struct ExplainHpaArgs {
+    /// The HPA, of any API version; other objects may stand in the same file.
+    #[arg(short, long = "filename", value_name = "FILE", required = true)]
+    pub filename: Vec<PathBuf>,
+    /// Its pods, as `kubectl get pods -o yaml` prints them.
+    #[arg(long, value_name = "FILE")]
+    pub pods: Vec<PathBuf>,
+    /// Their metrics, as `kubectl get podmetrics -o yaml` prints them.
+    #[arg(long, value_name = "FILE")]
+    pub metrics: Vec<PathBuf>,
+    /// What the controller remembers: earlier recommendations and scale events.
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Which HPA, where there are several: NAME or NAMESPACE/NAME.
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The moment of the decision; without it, that of the newest metrics.
+    #[arg(long, value_name = "RFC3339", value_parser = values::moment)]
+    pub now: Option<SimTime>,
+    /// The replicas there are; without it, those of the HPA's status.
+    #[arg(long, value_name = "N")]
+    pub current: Option<u32>,
+    /// The release whose rules apply, such as 1.34.
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<Version>,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
 }
 
 /// `plan completions`

@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+mod explain;
 mod screen;
 mod values;
 
@@ -10,7 +11,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use args::{Cli, Command};
+use args::{Cli, Command, Explain};
 use screen::Screen;
 
 /// How a command ended. The numbers are API.
@@ -53,6 +54,7 @@ fn run() -> Exit {
     let screen = Screen::new(cli.color, cli.quiet, cli.verbose);
     match cli.command {
         Command::Simulate(args) => commands::simulate(&args, screen),
+        Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
         Command::Completions(args) => commands::completions(args.shell, screen),
     }
 }

@@ -1,7 +1,8 @@
 //! Values on the command line: users, durations, replications.
 
+use crate::input::manifest::live;
 use crate::run::Replications;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 
 /// More replications than this are a slip of the finger.
 const MOST_REPLICATIONS: u32 = 10_000;
@@ -57,6 +58,11 @@ pub(super) fn duration(text: &str) -> Result<SimDuration, String> {
         long if long > year => Err("it must be at most 366d".to_owned()),
         fits => Ok(SimDuration::from_secs_f64(fits)),
     }
+}
+
+/// A moment as the API writes it: `2026-05-04T10:00:00Z`.
+pub(super) fn moment(text: &str) -> Result<SimTime, String> {
+    live::moment(text).ok_or_else(|| "not a moment; write it as 2026-05-04T10:00:00Z".to_owned())
 }
 
 /// A number of replications, or `auto`.

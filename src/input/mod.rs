@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod directory;
 pub mod documents;
 pub mod embedded;
+pub mod explain;
 pub mod findings;
 pub mod load;
 pub mod manifest;

@@ -8,6 +8,7 @@ mod check;
 mod cluster;
 mod files;
 mod hpa;
+pub mod live;
 mod network;
 mod object;
 mod placement;

@@ -8,9 +8,12 @@
 
 mod conditions;
 mod spec;
+pub mod turns;
+pub mod words;
 
 pub use conditions::{AbleToScale, Conditions, ScalingActive};
 pub use spec::{HpaSpec, MetricSpec, ResourceName, ResourceTarget, ValueTarget};
+pub use turns::{Turn, Turns, next_change, turns};
 
 use crate::k8s::behavior::{
     Behavior, Limited, Recorded, ScaleEvents, Stabilized, clamp_without_behavior, limit_rate, stabilize,
@@ -233,17 +236,20 @@ fn jump(current: u32, replicas: u32, because: Because) -> Recommendation {
 fn propose_all(pass: &Pass, scale: Scale, pods: &[PodView]) -> Vec<Result<Proposal, MetricProblem>> {
     let metrics = &pass.spec.metrics;
     assert_eq!(pass.readings.len(), metrics.len(), "there is one reading for each metric");
-    let calculator = Calculator { tolerance: tolerance(pass), current: scale.spec_replicas, pods };
-    let cpu = CpuReadiness {
-        initialization_period: pass.settings.cpu_initialization_period,
-        initial_readiness_delay: pass.settings.initial_readiness_delay,
-        now: pass.now,
-    };
-    metrics
-        .iter()
-        .zip(pass.readings)
-        .map(|(metric, reading)| propose(metric, reading, &calculator, &cpu, scale))
-        .collect()
+    let both = metrics.iter().zip(pass.readings);
+    both.map(|(metric, reading)| propose_one(pass, scale, pods, metric, reading)).collect()
+}
+
+/// Asks one metric of a pass with a reading of its kind.
+fn propose_one(
+    pass: &Pass,
+    scale: Scale,
+    pods: &[PodView],
+    metric: &MetricSpec,
+    reading: &Reading,
+) -> Result<Proposal, MetricProblem> {
+    let calculator = Calculator { tolerance: pass.tolerance(), current: scale.spec_replicas, pods };
+    propose(metric, reading, &calculator, &pass.cpu_readiness(), scale)
 }
 
 /// Asks one metric.
@@ -352,7 +358,7 @@ fn normalize(
             (stabilized, clamp_without_behavior(current, stabilized.replicas, bounds, pass.settings))
         }
         Some(behavior) => {
-            let windows = windows_of(behavior, pass.settings);
+            let windows = pass.windows(behavior);
             let stabilized = stabilize(log, current, proposal, windows, pass.now);
             let wanted = stabilized.replicas;
             (stabilized, limit_rate(current, wanted, bounds, behavior, &memory.events, pass.now))
@@ -376,26 +382,38 @@ fn normalize(
     }
 }
 
-/// The windows of both directions. The flag stands in where scale-down has none,
-/// in whole seconds as the API field has them.
-fn windows_of(behavior: &Behavior, settings: &ControllerSettings) -> (SimDuration, SimDuration) {
-    let flag = || SimDuration::from_secs(settings.downscale_stabilization.whole_secs());
-    let up = behavior.scale_up.stabilization_window.unwrap_or(SimDuration::ZERO);
-    (up, behavior.scale_down.stabilization_window.unwrap_or_else(flag))
-}
+impl Pass<'_> {
+    /// The windows of both directions, up first, of an autoscaler with
+    /// `behavior`. The flag stands in where scale-down has none, in whole seconds
+    /// as the API field has them.
+    pub fn windows(&self, behavior: &Behavior) -> (SimDuration, SimDuration) {
+        let flag = || SimDuration::from_secs(self.settings.downscale_stabilization.whole_secs());
+        let up = behavior.scale_up.stabilization_window.unwrap_or(SimDuration::ZERO);
+        (up, behavior.scale_down.stabilization_window.unwrap_or_else(flag))
+    }
 
-/// The tolerance of both directions: the flag's, or the object's own where the
-/// release honours it.
-fn tolerance(pass: &Pass) -> Tolerance {
-    let flag = pass.settings.tolerance;
-    let behavior = pass.spec.behavior.as_ref().filter(|_| pass.rules.tolerance_per_hpa);
-    // Upstream multiplies the quantity's digits by a power of ten; dividing by
-    // 1000 can differ in the last bit.
-    let own = |milli: Option<i64>| milli.map_or(flag, |milli| milli as f64 * 1e-3);
-    Tolerance {
-        down: behavior.map_or(flag, |behavior| own(behavior.scale_down.tolerance_milli)),
-        up: behavior.map_or(flag, |behavior| own(behavior.scale_up.tolerance_milli)),
-        form: pass.rules.tolerance_form,
+    /// The tolerance of both directions: the flag's, or the object's own where
+    /// the release honours it.
+    pub fn tolerance(&self) -> Tolerance {
+        let flag = self.settings.tolerance;
+        let behavior = self.spec.behavior.as_ref().filter(|_| self.rules.tolerance_per_hpa);
+        // Upstream multiplies the quantity's digits by a power of ten; dividing
+        // by 1000 can differ in the last bit.
+        let own = |milli: Option<i64>| milli.map_or(flag, |milli| milli as f64 * 1e-3);
+        Tolerance {
+            down: behavior.map_or(flag, |behavior| own(behavior.scale_down.tolerance_milli)),
+            up: behavior.map_or(flag, |behavior| own(behavior.scale_up.tolerance_milli)),
+            form: self.rules.tolerance_form,
+        }
+    }
+
+    /// What decides whether a pod's CPU is believed yet.
+    pub fn cpu_readiness(&self) -> CpuReadiness {
+        CpuReadiness {
+            initialization_period: self.settings.cpu_initialization_period,
+            initial_readiness_delay: self.settings.initial_readiness_delay,
+            now: self.now,
+        }
     }
 }
 

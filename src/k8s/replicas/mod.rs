@@ -37,6 +37,8 @@ pub struct Proposal {
     pub ratio: f64,
     /// The pods in their groups; `None` for metrics that don't look at each pod.
     pub counts: Option<PodCounts>,
+    /// What was summed for it; `None` for metrics that don't look at each pod.
+    pub totals: Option<Totals>,
     /// The estimate made again with values filled in, where that was necessary.
     pub second: Option<SecondEstimate>,
     /// The rule that gave the count.
@@ -59,6 +61,15 @@ pub enum CurrentValue {
     Whole(i64),
 }
 
+/// The sums behind a ratio, in thousandths.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// The values of the pods.
+    pub usage: i128,
+    /// Their requests; 0 where nothing is divided by them.
+    pub request: i128,
+}
+
 /// How many pods fell into which group.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PodCounts {
@@ -79,6 +90,8 @@ pub struct SecondEstimate {
     pub ratio: f64,
     /// How many values the larger set has.
     pub values: u32,
+    /// What was summed over the larger set.
+    pub totals: Totals,
     /// What missing pods were taken to use.
     pub missing_as: Fill,
     /// Whether unready pods were added as idle (they are on a scale-up).
@@ -222,7 +235,7 @@ impl Calculator<'_> {
             (whole_replicas(ratio * f64::from(ready)), Rule::RatioTimesPods(ready))
         };
         let value = CurrentValue::Whole(value_milli);
-        Ok(Proposal { replicas, value, ratio, counts: None, second: None, rule })
+        Ok(Proposal { replicas, value, ratio, counts: None, totals: None, second: None, rule })
     }
 
     /// Replicas that bring a whole value, divided by the replicas there are
@@ -241,7 +254,7 @@ impl Calculator<'_> {
             _ => (value / f64::from(status_replicas)).ceil() as i64,
         };
         let value = CurrentValue::Average(shown);
-        Proposal { replicas, value, ratio, counts: None, second: None, rule }
+        Proposal { replicas, value, ratio, counts: None, totals: None, second: None, rule }
     }
 
     /// The checks before any arithmetic.
@@ -303,7 +316,8 @@ impl Calculator<'_> {
             (replicas, rule, Some(second))
         };
         let counts = Some(tally.counts());
-        Ok(Proposal { replicas, value: first.value, ratio: first.ratio, counts, second, rule })
+        let totals = Some(Sums::of(tally).totals(tally));
+        Ok(Proposal { replicas, value: first.value, ratio: first.ratio, counts, totals, second, rule })
     }
 
     /// What the second estimate gives, unless it contradicts the first.
@@ -342,7 +356,8 @@ fn second_estimate(tally: &Tally, target: PodTarget, first: f64) -> Result<Secon
         sums.add(&tally.unready, 0);
     }
     let ratio = target.ratio(tally, sums)?.ratio;
-    Ok(SecondEstimate { ratio, values: sums.pods + tally.strays, missing_as, unready_as_idle })
+    let (values, totals) = (sums.pods + tally.strays, sums.totals(tally));
+    Ok(SecondEstimate { ratio, values, totals, missing_as, unready_as_idle })
 }
 
 impl PodTarget<'_> {
@@ -423,6 +438,13 @@ impl Sums {
     fn of(tally: &Tally) -> Self {
         let Part { pods, usage, request, .. } = tally.counted;
         Self { pods, usage, request }
+    }
+
+    /// These sums as they are told; strays have no request and count for a mean
+    /// only, which divides by none.
+    fn totals(self, tally: &Tally) -> Totals {
+        let strays = if self.request == 0 { tally.stray_usage } else { 0 };
+        Totals { usage: self.usage + strays, request: self.request }
     }
 
     /// Adds a group's pods with a usage that was made up for them.

@@ -1,0 +1,7 @@
+//! What a single decision of a live cluster is made from: one HPA with its pods
+//! and metrics, or one pod with the nodes it may go to.
+
+mod history;
+mod hpa;
+
+pub use hpa::{HpaCase, HpaRequest, MetricInput, hpa};
