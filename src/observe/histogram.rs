@@ -154,9 +154,9 @@ mod tests {
         for value in 0..1_000_u64 {
             let duration = SimDuration::from_micros(value * value);
             if value % 3 == 0 {
-                one.record(duration)
+                one.record(duration);
             } else {
-                two.record(duration)
+                two.record(duration);
             }
             both.record(duration);
         }

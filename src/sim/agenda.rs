@@ -273,7 +273,7 @@ mod tests {
             let mut order = 0_u64;
             for step in 0..30_000 {
                 // Fill first, then hold the number, then drain.
-                let growing = step < 5_000 || (step < 20_000 && stream.bits() % 2 == 0);
+                let growing = step < 5_000 || (step < 20_000 && stream.bits().is_multiple_of(2));
                 if growing {
                     let time = wheel.now().as_nanos() + delay(stream.bits());
                     wheel.at(SimTime::from_nanos(time), order);

@@ -60,7 +60,7 @@ pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
             }
         }
     }
-    reports::conclude(state, cx, fingerprint, events, stopped)
+    reports::conclude(&state, cx, fingerprint, events, stopped)
 }
 
 /// Whether the run has outgrown the scenario's limits.

@@ -87,14 +87,14 @@ fn cluster_row(state: &State) -> ClusterRow {
 
 /// Closes the books.
 pub fn conclude(
-    state: State,
+    state: &State,
     mut cx: Context,
     fingerprint: Fingerprint,
     events: u64,
     stopped: Option<Stop>,
 ) -> Observations {
-    scheduler::settle(&state, &mut cx);
-    autoscaler::settle(&state, &mut cx);
+    scheduler::settle(state, &mut cx);
+    autoscaler::settle(state, &mut cx);
     let now = cx.now();
     let seen = cx.seen;
     let Balance { arrived, answered, failed, in_flight } = seen.balance;

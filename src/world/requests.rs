@@ -94,15 +94,12 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.connections += 1;
     frame.step = code.first_step;
-    match chosen {
-        Some(pod) => {
-            frame.pod = pod;
-            cx.agenda.after(travel, Event::CallArrived(id));
-        }
-        None => {
-            cx.seen.call_failed(code.workload as usize, frame.sent, Cause::NoEndpoint);
-            answer_later(frame, id, cx, travel, Some(Cause::NoEndpoint));
-        }
+    if let Some(pod) = chosen {
+        frame.pod = pod;
+        cx.agenda.after(travel, Event::CallArrived(id));
+    } else {
+        cx.seen.call_failed(code.workload as usize, frame.sent, Cause::NoEndpoint);
+        answer_later(frame, id, cx, travel, Some(Cause::NoEndpoint));
     }
 }
 
@@ -522,14 +519,13 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
         pod.queue.clear();
     }
     for id in hit {
-        match cause {
-            Some(cause) => fail(state, cx, id, cause),
-            None => {
-                if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
-                    frame.phase = Phase::Lost;
-                }
-                forget_if_orphan(state, id);
+        if let Some(cause) = cause {
+            fail(state, cx, id, cause);
+        } else {
+            if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
+                frame.phase = Phase::Lost;
             }
+            forget_if_orphan(state, id);
         }
     }
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {

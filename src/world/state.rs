@@ -56,6 +56,7 @@ pub struct State<'a> {
 
 /// A pod.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in Kubernetes, too")]
 pub struct Pod {
     /// Its number among all pods of the run.
     pub uid: u32,

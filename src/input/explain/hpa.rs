@@ -258,12 +258,11 @@ fn now(
         return now;
     }
     let newest = metrics.iter().map(|one| one.time).max();
-    match newest {
-        Some(_) => notes.push("The moment is that of the newest PodMetrics; --now gives another.".to_owned()),
-        None => {
-            let help = "give --now 2026-05-04T10:00:00Z, or --metrics with the PodMetrics of that moment";
-            problems.push(Problem::error("nothing says when the decision is made").help(help));
-        }
+    if newest.is_some() {
+        notes.push("The moment is that of the newest PodMetrics; --now gives another.".to_owned())
+    } else {
+        let help = "give --now 2026-05-04T10:00:00Z, or --metrics with the PodMetrics of that moment";
+        problems.push(Problem::error("nothing says when the decision is made").help(help));
     }
     newest.unwrap_or(SimTime::ZERO)
 }
