@@ -57,7 +57,8 @@ fn series_step(scenario: &Scenario) -> SimDuration {
 fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
     let program = Program::new(scenario);
     let lanes = vec![Lane::default(); program.lanes.len()];
-    let mut cluster = ClusterView::new(Profile::default(), std::collections::BTreeMap::new());
+    let profile = Profile { balance: scenario.version.rules().balance, ..Profile::default() };
+    let mut cluster = ClusterView::new(profile, std::collections::BTreeMap::new());
     let workloads =
         scenario.workloads.iter().map(|workload| workload_state(workload, &mut cluster)).collect();
     let weights = scenario.demand.journeys.iter().map(|journey| journey.weight);
