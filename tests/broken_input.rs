@@ -117,12 +117,14 @@ fn yaml_that_does_not_read() {
 fn all_that_is_wrong_with_manifests_is_said_at_once() {
     let text = format!("{WEB}{HPA}")
         .replace("  replicas: 2", "  replicas: many")
-        .replace("cpu: 100m", "cpu: 100mcores")
         .replace("minReplicas: 2", "minReplicas: 9");
     let said = wrong(&text);
-    for words in ["app.yaml:6:13", "app.yaml:12:", "did you mean `100m`?", "app.yaml:2", "minReplicas"] {
+    for words in ["app.yaml:6:13", "app.yaml:24:16", "minReplicas of 9 is above maxReplicas of 5"] {
         assert!(said.contains(words), "{words}:\n{said}");
     }
+    assert!(!said.contains("scales nothing"), "the Deployment is there:\n{said}");
+    let said = wrong(&WEB.replace("cpu: 100m", "cpu: 100mcores"));
+    assert!(said.contains("app.yaml:12:") && said.contains("did you mean `100m`?"), "{said}");
     let (code, said) = run(&[("app.yaml", WEB.replace("  replicas: 2", "  replicsa: 2").as_bytes())], QUICK);
     assert!(code != Some(2) && said.contains("did you mean `replicas`?"), "{said}");
     let (_, said) =
@@ -144,7 +146,8 @@ fn autoscalers_that_cannot_work_are_named() {
 
 #[test]
 fn our_own_files_are_checked_as_well() {
-    let model = b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  wep: {operations: {a: [cpu: 1ms]}}\n";
+    let model =
+        b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  wep: {operations: {a: [compute: 1ms]}}\n";
     let said =
         refused(&[("app.yaml", WEB.as_bytes()), ("model.yaml", model)], "-m app.yaml --model model.yaml");
     assert!(said.contains("model.yaml:4:3") && said.contains("did you mean `web`?"), "{said}");
@@ -168,7 +171,7 @@ fn our_own_files_are_checked_as_well() {
 fn numbers_on_the_command_line_have_bounds() {
     for (arguments, words) in [
         ("--users 0", "there must be at least 1 user"),
-        ("--users=-5", "not a number of users"),
+        ("--users -5", "not a number of users"),
         ("--users abc", "write it as 100000, 100k or 1e5"),
         ("--users 1e12", "more users than there are people"),
         ("--duration 0s", "it must be at least 1s"),

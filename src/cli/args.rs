@@ -76,7 +76,7 @@ pub struct InputArgs {
     #[arg(long, value_name = "NAME")]
     pub profile: Option<String>,
     /// Scale the traffic to so many users at its peak (20000, 20k, 2e4).
-    #[arg(long, value_name = "N", value_parser = values::users)]
+    #[arg(long, value_name = "N", value_parser = values::users, allow_negative_numbers = true)]
     pub users: Option<f64>,
     /// Observe for so long (90s, 15m, 1h30m).
     #[arg(long, value_name = "TIME", value_parser = values::duration)]

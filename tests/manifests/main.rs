@@ -376,14 +376,25 @@ fn directories_are_read_in_order_and_bad_files_do_not_stop_the_rest() {
 }
 
 #[test]
+fn every_file_that_is_not_there_is_named() {
+    let paths = ["no/such/file.yaml", "nor/this.yaml"].map(PathBuf::from);
+    let (_, problems) = manifest::read(&paths, &mut Sources::new()).unwrap();
+    let messages: Vec<&str> = problems.iter().map(|problem| problem.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "cannot read `no/such/file.yaml`: No such file or directory",
+            "cannot read `nor/this.yaml`: No such file or directory"
+        ]
+    );
+}
+
+#[test]
 fn what_cannot_be_read_at_all_is_a_failure() {
     let mut sources = Sources::new();
     let mut failure = |path: &Path| manifest::read(&[path.to_owned()], &mut sources).unwrap_err();
     let empty = directory(&[("notes.txt", b"x")]);
     assert!(matches!(failure(empty.path()), Failure::NoManifests(_)));
-    let missing = failure(Path::new("no/such/file.yaml"));
-    assert_eq!(missing.to_string(), "cannot read `no/such/file.yaml`: No such file or directory");
-    assert!(!missing.is_outside_tool());
     let broken = directory(&[("kustomization.yaml", b"resources: [gone.yaml]\n")]);
     let failure = failure(broken.path());
     assert!(failure.is_outside_tool(), "{failure}");

@@ -48,6 +48,10 @@ fn target(
     }
     let found = workloads.iter().find(|one| same(&one.api_kind, &one.name, &one.namespace));
     let Some(workload) = found else {
+        // One that is there but doesn't read has its own error.
+        if objects.iter().any(|object| same(&object.kind, &object.name, &object.namespace)) {
+            return Vec::new();
+        }
         return vec![at_target(no_target(hpa, &who, workloads))];
     };
     if !SCALABLE.contains(&workload.api_kind.as_str()) {
