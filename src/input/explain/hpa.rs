@@ -19,7 +19,7 @@ use crate::k8s::replicas::{
 use crate::k8s::resources::Resources;
 use crate::k8s::version::{ControllerSettings, Rules, Version};
 use crate::scenario::Container;
-use crate::source::Sources;
+use crate::source::{Place, Sources};
 use crate::units::{SimDuration, SimTime};
 
 /// Custom metrics come without a window; upstream takes a minute.
@@ -67,7 +67,9 @@ pub struct HpaCase {
     pub memory: Memory,
     /// What no file says, and what was taken instead.
     pub notes: Vec<String>,
-    /// What was read, but hardly meant so.
+    /// Where the HPA stands.
+    pub whole: Place,
+    /// What was read of it, but hardly meant so.
     pub warnings: Vec<Problem>,
     /// All texts that were read.
     pub sources: Sources,
@@ -138,8 +140,19 @@ pub fn hpa(request: &HpaRequest) -> Result<HpaCase, Failure> {
     }
     let case = case(request, live, memory, &mut problems);
     match case.filter(|_| !problems.iter().any(Problem::is_error)) {
-        Some(case) => Ok(HpaCase { warnings: problems, sources, ..case }),
-        None => Err(Failure::Wrong { problems, sources }),
+        // A dump holds many objects; only what is wrong with this one matters.
+        Some(case) => {
+            let inside = |place: &Place| {
+                let whole = &case.whole;
+                place.source == whole.source && whole.span.contains(&place.span.start)
+            };
+            problems.retain(|one| one.place.as_ref().is_none_or(inside));
+            Ok(HpaCase { warnings: problems, sources, ..case })
+        }
+        None => {
+            problems.retain(Problem::is_error);
+            Err(Failure::Wrong { problems, sources })
+        }
     }
 }
 
@@ -187,6 +200,7 @@ fn case(
     memory.scaled_to_zero = hpa.scaled_to_zero;
     Some(HpaCase {
         views: pods.iter().map(|pod| pod.view).collect(),
+        whole: hpa.whole,
         hpa: hpa.object,
         pods,
         metrics: input,

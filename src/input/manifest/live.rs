@@ -49,8 +49,10 @@ pub struct LiveHpa {
     pub current_metrics: Vec<StatusMetric>,
     /// The condition `ScaledToZero` is true.
     pub scaled_to_zero: bool,
-    /// Where it stands.
+    /// Where its name stands.
     pub place: Place,
+    /// Where all of it stands.
+    pub whole: Place,
 }
 
 /// A metric of an HPA's status.
@@ -210,6 +212,7 @@ fn status(object: &Object<'_>, read: ManifestHpa) -> LiveHpa {
         current_metrics: list("status.currentMetrics").iter().filter_map(status_metric).collect(),
         scaled_to_zero,
         place: object.place("metadata.name"),
+        whole: object.node.place(),
     }
 }
 

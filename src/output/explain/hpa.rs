@@ -316,8 +316,9 @@ pub(super) fn conditions(conditions: &Conditions) -> Vec<ConditionEntry> {
     if let Some(one) = conditions.scaling_limited {
         add("ScalingLimited", one != Limit::DesiredWithinRange, one.reason());
     }
-    if let Some(asleep) = conditions.scaled_to_zero {
-        add("ScaledToZero", asleep, if asleep { "ScaledToZero" } else { "NotScaledToZero" });
+    // Upstream sets it on every scale; False says nothing about this decision.
+    if conditions.scaled_to_zero == Some(true) {
+        add("ScaledToZero", true, "ScaledToZero");
     }
     all
 }
