@@ -119,7 +119,9 @@ fn entry_points(scenario: &Scenario) -> Vec<&str> {
 #[test]
 fn small_applications_run_and_nothing_is_lost() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/manifests");
-    HERE.iter().for_each(|application| check(&folder, application));
+    for application in HERE {
+        check(&folder, application);
+    }
 }
 
 #[test]
@@ -129,7 +131,9 @@ fn whole_applications_run_where_they_are_at_hand() {
         println!("0 applications: there is no shared/data/manifests above");
         return;
     };
-    BESIDE.iter().for_each(|application| check(&folder, application));
+    for application in BESIDE {
+        check(&folder, application);
+    }
     println!("{} applications", BESIDE.len());
 }
 

@@ -273,7 +273,7 @@ fn now(
     }
     let newest = metrics.iter().map(|one| one.time).max();
     if newest.is_some() {
-        notes.push("The moment is that of the newest PodMetrics; --now gives another.".to_owned())
+        notes.push("The moment is that of the newest PodMetrics; --now gives another.".to_owned());
     } else {
         let help = "give --now 2026-05-04T10:00:00Z, or --metrics with the PodMetrics of that moment";
         problems.push(Problem::error("nothing says when the decision is made").help(help));
