@@ -120,7 +120,7 @@ fn entry_points(scenario: &Scenario) -> Vec<&str> {
 fn small_applications_run_and_nothing_is_lost() {
     let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/data/manifests");
     for application in HERE {
-        check(&folder, application);
+        check(&folder, &application);
     }
 }
 
@@ -132,7 +132,7 @@ fn whole_applications_run_where_they_are_at_hand() {
         return;
     };
     for application in BESIDE {
-        check(&folder, application);
+        check(&folder, &application);
     }
     println!("{} applications", BESIDE.len());
 }

@@ -101,7 +101,8 @@ fn yaml_that_does_not_read() {
     2 |     b: 1
       |     ^
     ");
-    let nested: String = (0..3_000).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let nested: Vec<String> = (0..3_000).map(|depth| format!("{}a:", " ".repeat(depth))).collect();
+    let nested = nested.join("\n");
     assert!(wrong(&nested).contains("nested more than 128 levels deep\n   --> app.yaml:129:129"));
     let flow = format!("a: {}{}\n", "[".repeat(100_000), "]".repeat(100_000));
     assert!(wrong(&flow).contains("recursion limit exceeded"));
