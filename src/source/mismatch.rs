@@ -17,7 +17,7 @@ pub struct DecodeError {
     pub message: String,
     /// What to do about it, where that is known.
     pub help: Option<String>,
-    /// Where; always there once [`decode`] hands the error out.
+    /// Where; always there once `decode` hands the error out.
     pub place: Option<Place>,
     /// The field that is missing, when that is the matter.
     pub(super) missing: Option<&'static str>,

@@ -1,6 +1,6 @@
 //! All that can happen: one closed enum.
 //!
-//! An event names a fact in the past tense. [`super::World::dispatch`] is the only
+//! An event names a fact in the past tense. `world::dispatch` is the only
 //! place where an event meets its handler.
 
 use crate::observe::Cause;

@@ -2,7 +2,7 @@
 //!
 //! [`simulate`] is a function of scenario and seed: no input or output, no clock,
 //! no thread, no failure. Handlers are free functions on [`State`] and
-//! [`Context`] in the file of their part; [`dispatch`] is the only place where an
+//! [`Context`] in the file of their part; `dispatch` is the only place where an
 //! event meets its handler.
 
 pub mod autoscaler;
