@@ -49,6 +49,32 @@ fn decisions_are_explained_word_for_word() {
     });
 }
 
+const PLACED: &str = "plan explain scheduling --pod web.yaml --nodes nodes.yaml --pods node-pods.yaml";
+const TOO_LARGE: &str = "plan explain scheduling --pod large.yaml --nodes nodes.yaml --pods node-pods.yaml";
+
+#[test]
+fn scheduling_is_explained_word_for_word() {
+    insta::with_settings!({ omit_expression => true }, {
+        for (name, line) in [("placed", PLACED), ("too-large", TOO_LARGE)] {
+            insta::assert_snapshot!(name, shown(line));
+        }
+    });
+    let document = json(PLACED);
+    assert_eq!(document["node"], "node-c");
+    let nodes = document["nodes"].as_array().expect("a list of nodes");
+    for node in nodes.iter().filter(|node| node["feasible"] == true) {
+        let scores = node["scores"].as_array().expect("a list of scores");
+        let sum: i64 = scores.iter().filter_map(|one| one["weighted"].as_i64()).sum();
+        assert_eq!(node["total"], sum);
+    }
+    let large = json(TOO_LARGE);
+    assert!(large["node"].is_null());
+    let expected = serde_json::json!({
+        "reason": "Insufficient cpu", "resource": "cpu", "requested": 3, "used": 1.5, "capacity": 1.93
+    });
+    assert_eq!(large["nodes"][0]["reasons"][0], expected);
+}
+
 #[test]
 fn what_is_wrong_is_said_all_at_once() {
     let lines = [
@@ -58,6 +84,7 @@ fn what_is_wrong_is_said_all_at_once() {
         ),
         ("nobody", "plan explain hpa -f hpa-v2beta2.yaml --name frontend --pods frontend-pods.yaml"),
         ("wrong", "plan explain hpa -f wrong.yaml --history wrong-history.yaml"),
+        ("no-nodes", "plan explain scheduling --pod web-pods.yaml --nodes web.yaml"),
         ("absent", "plan explain hpa -f nowhere.yaml"),
     ];
     insta::with_settings!({ omit_expression => true }, {

@@ -125,6 +125,8 @@ pub struct SimulateArgs {
 pub enum Explain {
     /// Why an autoscaler scales, or doesn't: every step of one decision.
     Hpa(ExplainHpaArgs),
+    /// Why a pod goes to a node, or to none: every filter and every score.
+    Scheduling(ExplainSchedulingArgs),
 }
 
 /// `plan explain hpa`
@@ -160,6 +162,31 @@ pub struct ExplainHpaArgs {
     /// The release whose rules apply, such as 1.34.
     #[arg(long, value_name = "VERSION")]
     pub kubernetes_version: Option<Version>,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// `plan explain scheduling`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  kubectl get nodes -o yaml > nodes.yaml
+  kubectl get pods -A -o yaml > pods.yaml
+  plan explain scheduling --pod deployment.yaml --nodes nodes.yaml --pods pods.yaml")]
+pub struct ExplainSchedulingArgs {
+    /// The pod, or a workload whose template is to be scheduled.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub pod: Vec<PathBuf>,
+    /// The nodes, as `kubectl get nodes -o yaml` prints them.
+    #[arg(long, value_name = "FILE", required = true)]
+    pub nodes: Vec<PathBuf>,
+    /// The pods on them, as `kubectl get pods -A -o yaml` prints them.
+    #[arg(long, value_name = "FILE")]
+    pub pods: Vec<PathBuf>,
+    /// Which pod or workload, where there are several: NAME or NAMESPACE/NAME.
+    #[arg(short, long, value_name = "NAME")]
+    pub name: Option<String>,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,

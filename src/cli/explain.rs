@@ -1,9 +1,9 @@
 //! `plan explain`.
 
 use super::Exit;
-use super::args::{ExplainHpaArgs, Format};
+use super::args::{ExplainHpaArgs, ExplainSchedulingArgs, Format};
 use super::screen::{self, Screen};
-use crate::input::explain::{self, HpaRequest};
+use crate::input::explain::{self, HpaRequest, SchedulingRequest};
 use crate::input::{Failure, Problem};
 use crate::output;
 use crate::source::Sources;
@@ -27,6 +27,25 @@ pub(super) fn hpa(args: &ExplainHpaArgs, screen: Screen) -> Exit {
     let document = || output::explain::hpa::document(&case, &explained);
     let text = match args.output {
         Format::Table => output::explain::hpa::page(&case, &explained, screen::width()),
+        Format::Json => output::explain::json(&document()),
+        Format::Yaml => output::explain::yaml(&document()),
+    };
+    if screen.print(&text) { Exit::Met } else { Exit::Outside }
+}
+
+/// `plan explain scheduling`
+pub(super) fn scheduling(args: &ExplainSchedulingArgs, screen: Screen) -> Exit {
+    let mut cluster = [args.nodes.as_slice(), &args.pods].concat();
+    cluster.dedup();
+    let request = SchedulingRequest { pod: args.pod.clone(), cluster, name: args.name.clone() };
+    let case = match explain::scheduling(&request) {
+        Ok(case) => case,
+        Err(failure) => return refused(&failure, screen),
+    };
+    let explained = output::explain::scheduling::explain(&case);
+    let document = || output::explain::scheduling::document(&case, &explained);
+    let text = match args.output {
+        Format::Table => output::explain::scheduling::page(&case, &explained, screen::width()),
         Format::Json => output::explain::json(&document()),
         Format::Yaml => output::explain::yaml(&document()),
     };

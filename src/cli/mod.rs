@@ -55,6 +55,7 @@ fn run() -> Exit {
     match cli.command {
         Command::Simulate(args) => commands::simulate(&args, screen),
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
+        Command::Explain(Explain::Scheduling(args)) => explain::scheduling(&args, screen),
         Command::Completions(args) => commands::completions(args.shell, screen),
     }
 }

@@ -311,7 +311,7 @@ fn pods_of(
         ));
     }
     if near.len() < all && all > 0 {
-        notes.push(format!("{} of {all} pods don't belong to {target} and are left out.", all - near.len()));
+        notes.push(format!("{} of {all} pods left out: not of {target}.", all - near.len()));
     }
     near
 }

@@ -3,5 +3,7 @@
 
 mod history;
 mod hpa;
+mod scheduling;
 
 pub use hpa::{HpaCase, HpaRequest, MetricInput, hpa};
+pub use scheduling::{SchedulingCase, SchedulingRequest, scheduling};

@@ -2,6 +2,7 @@
 
 pub mod hpa;
 mod hpa_page;
+pub mod scheduling;
 
 use serde::Serialize;
 
