@@ -206,8 +206,9 @@ fn case(candidate: Candidate, around: Live, mut notes: Vec<String>, sources: Sou
         cluster.add_pod(id, bound);
     }
     if waiting > 0 {
-        let pods = plural(waiting, "pod waits for a node", "pods wait for a node");
-        notes.push(format!("{pods} and so hold no room."));
+        let (one, many) = ("pod waits for a node and holds", "pods wait for a node and hold");
+        let pods = plural(waiting, one, many);
+        notes.push(format!("{pods} no room."));
     }
     if !strangers.is_empty() {
         let names: Vec<&str> = strangers.iter().map(String::as_str).collect();
