@@ -187,6 +187,9 @@ pub struct ExplainSchedulingArgs {
     /// Which pod or workload, where there are several: NAME or NAMESPACE/NAME.
     #[arg(short, long, value_name = "NAME")]
     pub name: Option<String>,
+    /// The release whose rules apply, such as 1.34.
+    #[arg(long, value_name = "VERSION")]
+    pub kubernetes_version: Option<Version>,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,

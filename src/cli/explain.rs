@@ -5,6 +5,7 @@ use super::args::{ExplainHpaArgs, ExplainSchedulingArgs, Format};
 use super::screen::{self, Screen};
 use crate::input::explain::{self, HpaRequest, SchedulingRequest};
 use crate::input::{Failure, Problem};
+use crate::k8s::version::Version;
 use crate::output;
 use crate::source::Sources;
 
@@ -37,7 +38,8 @@ pub(super) fn hpa(args: &ExplainHpaArgs, screen: Screen) -> Exit {
 pub(super) fn scheduling(args: &ExplainSchedulingArgs, screen: Screen) -> Exit {
     let mut cluster = [args.nodes.as_slice(), &args.pods].concat();
     cluster.dedup();
-    let request = SchedulingRequest { pod: args.pod.clone(), cluster, name: args.name.clone() };
+    let version = args.kubernetes_version.unwrap_or(Version::NEWEST);
+    let request = SchedulingRequest { pod: args.pod.clone(), cluster, name: args.name.clone(), version };
     let case = match explain::scheduling(&request) {
         Ok(case) => case,
         Err(failure) => return refused(&failure, screen),

@@ -1,6 +1,10 @@
 //! The files that come with the program: the default application, the traffic,
 //! the priors.
 
+use serde::de::DeserializeOwned;
+
+use crate::source::{self, Sources};
+
 /// Path from the project's root, and text. Sorted by path.
 const FILES: [(&str, &str); 38] = [
     ("models/my-saas-chat/cluster.yaml", include_str!("../../models/my-saas-chat/cluster.yaml")),
@@ -148,6 +152,19 @@ pub fn manifests() -> Vec<(&'static str, &'static str)> {
             && !path.ends_with("/kustomization.yaml")
     };
     FILES.into_iter().filter(|(path, _)| inside(path)).collect()
+}
+
+/// Reads one of these files.
+///
+/// # Panics
+/// When there is no such file or it does not read, which a test rules out.
+pub fn read<T: DeserializeOwned>(path: &str) -> T {
+    let text = text(path).unwrap_or_else(|| panic!("{path} is not embedded"));
+    let mut sources = Sources::new();
+    let id = sources.add(path, text);
+    let (documents, _) = source::parse(&sources, id);
+    let read = documents.first().and_then(|document| source::decode(document, false).value);
+    read.unwrap_or_else(|| panic!("the embedded {path} does not read"))
 }
 
 #[cfg(test)]

@@ -70,8 +70,7 @@ pub struct Guess {
 /// # Panics
 /// When the embedded file does not read, which a test rules out.
 pub fn library() -> Library {
-    let text = embedded::text("models/priors.yaml").expect("the priors are embedded");
-    serde_yaml::from_str(text).expect("the embedded priors read")
+    embedded::read("models/priors.yaml")
 }
 
 impl Library {

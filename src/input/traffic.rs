@@ -124,8 +124,7 @@ impl TrafficFile {
     /// # Panics
     /// When the embedded file does not read, which a test rules out.
     pub fn guessed(calls: &[String]) -> Self {
-        let text = embedded::text("traffic/busy-hour.yaml").expect("the busy hour is embedded");
-        let file: Self = serde_yaml::from_str(text).expect("the embedded traffic reads");
+        let file: Self = embedded::read("traffic/busy-hour.yaml");
         let journeys = calls.iter().map(|call| {
             let visit = VisitFile {
                 call: Scalar::from(call.as_str()),

@@ -92,20 +92,38 @@ impl Context {
         &self,
         step: String,
         node: &Node,
-        place: impl FnOnce() -> Place,
+        place: &dyn Fn() -> Place,
         read: impl FnOnce() -> Result<T, Wrong>,
     ) -> Result<T, Wrong> {
         self.path.borrow_mut().push(step);
-        let result = read().map_err(|mut error| {
-            if error.0.place.is_none() {
-                error.0.place = Some(place());
-                error.0.path = self.path_text();
-            }
-            error.0.trail.push((node.start, node.end));
-            error
-        });
+        let result = match read() {
+            Ok(value) => Ok(value),
+            Err(error) => Err(self.located(error, node, place)),
+        };
         self.path.borrow_mut().pop();
         result
+    }
+
+    /// The error with the innermost place and the way to it. Not generic, as it
+    /// would be compiled once for every field of every type.
+    fn located(&self, mut error: Wrong, node: &Node, place: &dyn Fn() -> Place) -> Wrong {
+        if error.0.place.is_none() {
+            error.0.place = Some(place());
+            error.0.path = self.path_text();
+        }
+        error.0.trail.push((node.start, node.end));
+        error
+    }
+
+    /// Notes a field that the type doesn't know.
+    fn note_unknown(&self, entry: &Entry, step: &str, known: &'static [&'static str]) {
+        if known.contains(&entry.key.as_str()) {
+            return;
+        }
+        let path = format!("{}{step}", self.path.borrow().concat());
+        let path = path.strip_prefix('.').map_or(path.clone(), str::to_owned);
+        let unknown = Unknown { path, name: entry.key.clone(), place: entry.key_place(), known };
+        self.unknown.borrow_mut().push(unknown);
     }
 
     fn path_text(&self) -> String {
@@ -123,6 +141,10 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn expected<T>(&self, what: &str) -> Result<T, Wrong> {
+        Err(self.mismatch(what))
+    }
+
+    fn mismatch(&self, what: &str) -> Wrong {
         let found = self.node.value.describe();
         let mut error = Wrong::of(format!("expected {what}, found {found}"));
         error.0.help = match (&self.node.value, what) {
@@ -137,7 +159,7 @@ impl Reader<'_> {
             }
             _ => None,
         };
-        Err(error)
+        error
     }
 
     fn fields<V: Visitor<'static>>(
@@ -351,30 +373,33 @@ struct Fields<'a> {
     context: &'a Context,
 }
 
+impl<'a> Fields<'a> {
+    /// Goes to the next entry that isn't left out; says which, and its step.
+    fn advance(&mut self) -> Option<(&'a Entry, String)> {
+        let context = self.context;
+        let entry = self.entries.by_ref().find(|entry| !context.skips(&entry.value))?;
+        self.now = Some(entry);
+        let step = step_of(&entry.key);
+        if let Some(known) = self.known {
+            context.note_unknown(entry, &step, known);
+        }
+        Some((entry, step))
+    }
+}
+
 impl de::MapAccess<'static> for Fields<'_> {
     type Error = Wrong;
 
     fn next_key_seed<K: DeserializeSeed<'static>>(&mut self, seed: K) -> Result<Option<K::Value>, Wrong> {
-        let context = self.context;
-        let Some(entry) = self.entries.by_ref().find(|entry| !context.skips(&entry.value)) else {
-            return Ok(None);
-        };
-        self.now = Some(entry);
-        let step = step_of(&entry.key);
-        if let Some(known) = self.known.filter(|known| !known.contains(&entry.key.as_str())) {
-            let path = format!("{}{step}", self.context.path.borrow().concat());
-            let path = path.strip_prefix('.').map_or(path.clone(), str::to_owned);
-            let unknown = Unknown { path, name: entry.key.clone(), place: entry.key_place(), known };
-            self.context.unknown.borrow_mut().push(unknown);
-        }
+        let Some((entry, step)) = self.advance() else { return Ok(None) };
         let key = text_reader(&entry.key);
-        self.context.within(step, &entry.value, || entry.key_place(), || seed.deserialize(key).map(Some))
+        self.context.within(step, &entry.value, &|| entry.key_place(), || seed.deserialize(key).map(Some))
     }
 
     fn next_value_seed<S: DeserializeSeed<'static>>(&mut self, seed: S) -> Result<S::Value, Wrong> {
         let entry = self.now.take().expect("a value is asked for after its key");
         let reader = Reader { node: &entry.value, context: self.context };
-        self.context.within(step_of(&entry.key), &entry.value, || entry.place(), || seed.deserialize(reader))
+        self.context.within(step_of(&entry.key), &entry.value, &|| entry.place(), || seed.deserialize(reader))
     }
 }
 
@@ -393,7 +418,7 @@ impl de::SeqAccess<'static> for Items<'_> {
             return Ok(None);
         };
         let reader = Reader { node, context };
-        context.within(format!("[{index}]"), node, || node.head(), || seed.deserialize(reader).map(Some))
+        context.within(format!("[{index}]"), node, &|| node.head(), || seed.deserialize(reader).map(Some))
     }
 }
 
@@ -416,7 +441,7 @@ impl de::EnumAccess<'static> for Choice<'_> {
             Some(entry) => self.reader.context.within(
                 step_of(&entry.key),
                 &entry.value,
-                || entry.key_place(),
+                &|| entry.key_place(),
                 || seed.deserialize(name),
             )?,
         };
@@ -432,7 +457,7 @@ impl Choice<'_> {
         };
         let context = self.reader.context;
         let reader = Reader { node: &entry.value, context };
-        context.within(step_of(&entry.key), &entry.value, || entry.place(), || read(reader))
+        context.within(step_of(&entry.key), &entry.value, &|| entry.place(), || read(reader))
     }
 }
 

@@ -57,7 +57,7 @@ fn series_step(scenario: &Scenario) -> SimDuration {
 fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
     let program = Program::new(scenario);
     let lanes = vec![Lane::default(); program.lanes.len()];
-    let profile = Profile { balance: scenario.version.rules().balance, ..Profile::default() };
+    let profile = Profile::of(&scenario.version.rules());
     let mut cluster = ClusterView::new(profile, std::collections::BTreeMap::new());
     let workloads =
         scenario.workloads.iter().map(|workload| workload_state(workload, &mut cluster)).collect();

@@ -11,6 +11,7 @@ use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::{BoundPod, ClusterView, Containers, PodKind, PodView, Profile};
 use crate::k8s::replicas::PodPhase;
 use crate::k8s::resources::Resources;
+use crate::k8s::version::Version;
 use crate::scenario::{Kind, PodTemplate};
 use crate::source::Sources;
 use crate::units::figures::plural;
@@ -30,6 +31,8 @@ pub struct SchedulingRequest {
     pub cluster: Vec<PathBuf>,
     /// Which pod or workload, as `NAME` or `NAMESPACE/NAME`.
     pub name: Option<String>,
+    /// The release whose rules apply.
+    pub version: Version,
 }
 
 /// One scheduling cycle before it is decided.
@@ -72,7 +75,10 @@ pub fn scheduling(request: &SchedulingRequest) -> Result<SchedulingCase, Failure
     let candidate = candidate(asking, request.name.as_deref(), &mut notes, &mut problems);
     problems.retain(Problem::is_error);
     match candidate.filter(|_| problems.is_empty()) {
-        Some(candidate) => Ok(case(candidate, around, notes, sources)),
+        Some(candidate) => {
+            let profile = Profile::of(&request.version.rules());
+            Ok(case(candidate, around, profile, notes, sources))
+        }
         None => Err(Failure::Wrong { problems, sources }),
     }
 }
@@ -165,11 +171,17 @@ fn kind_of(
 }
 
 /// Puts nodes and pods into the scheduler's memory.
-fn case(candidate: Candidate, around: Live, mut notes: Vec<String>, sources: Sources) -> SchedulingCase {
+fn case(
+    candidate: Candidate,
+    around: Live,
+    profile: Profile,
+    mut notes: Vec<String>,
+    sources: Sources,
+) -> SchedulingCase {
     let named: BTreeSet<&String> =
         around.pods.iter().map(|pod| &pod.namespace).chain([&candidate.namespace]).collect();
     let label = |name: &String| (name.clone(), Labels::from([(NAMESPACE_NAME.to_owned(), name.clone())]));
-    let mut cluster = ClusterView::new(Profile::default(), named.into_iter().map(label).collect());
+    let mut cluster = ClusterView::new(profile, named.into_iter().map(label).collect());
     let mut nodes = BTreeMap::new();
     for node in around.nodes {
         let name = node.shape.name.clone();

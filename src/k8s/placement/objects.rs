@@ -3,7 +3,7 @@
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::amounts::{Amounts, Demand, ResourceName};
 use crate::k8s::placement::{Taint, Wishes};
-use crate::k8s::version::{Balance, Version};
+use crate::k8s::version::{Balance, Rules, Version};
 use crate::units::{Bytes, MilliCpu, SimTime};
 
 /// A node's place in the cluster view; never given to another node.
@@ -61,17 +61,27 @@ pub struct Profile {
     pub ignored: Ignored,
     /// What BalancedAllocation scores, by release.
     pub balance: Balance,
+    /// Whether BalancedAllocation says nothing about pods without requests.
+    pub balance_skips_requestless: bool,
 }
 
 impl Default for Profile {
     fn default() -> Self {
+        Self::of(&Version::NEWEST.rules())
+    }
+}
+
+impl Profile {
+    /// The default profile of a release.
+    pub fn of(rules: &Rules) -> Self {
         Self {
             strategy: Strategy::least_allocated(),
             percentage_of_nodes_to_score: 0,
             hard_pod_affinity_weight: 1,
             default_spread: true,
             ignored: Ignored::default(),
-            balance: Version::NEWEST.rules().balance,
+            balance: rules.balance,
+            balance_skips_requestless: rules.balanced_allocation_skips_requestless,
         }
     }
 }

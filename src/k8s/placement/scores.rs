@@ -244,7 +244,8 @@ fn column(cluster: &ClusterView, id: KindId, feasible: &[NodeId], score: Score) 
         Score::NodeResourcesBalancedAllocation => {
             // A pod without requests would make no node less balanced, and all
             // such pods would pile up on one; so it has no say.
-            if BALANCED.iter().all(|resource| kind.demand.requests.of(resource) == 0) {
+            let silent = cluster.profile.balance_skips_requestless;
+            if silent && BALANCED.iter().all(|resource| kind.demand.requests.of(resource) == 0) {
                 return None;
             }
             as_it_is(each(&|node| {
