@@ -73,6 +73,7 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
         budgets: set.budgets,
         externals,
         cluster,
+        drills: Vec::new(),
         demand: traffic.demand,
         goals: goals?,
         assumptions: assumed.assumptions,

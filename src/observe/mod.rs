@@ -7,12 +7,14 @@ pub mod level;
 pub mod pooled;
 pub mod recorder;
 pub mod series;
+pub mod watch;
 
 pub use histogram::Histogram;
 pub use level::Level;
 pub use pooled::{Pooled, PooledWorkload, Span};
 pub use recorder::{ClusterRow, Recorder, WorkloadRow};
 pub use series::{Series, WorkloadSeries};
+pub use watch::{RolloutSeen, Strike, Watch, WatchRow};
 
 use crate::sim::random::Seed;
 use crate::units::{Bytes, SimDuration, SimTime};
@@ -49,6 +51,10 @@ pub struct Observations {
     pub moments: Vec<Moment>,
     /// Values over time.
     pub series: Series,
+    /// Second by second, where the scenario has drills.
+    pub watch: Watch,
+    /// Rollouts, in the order in which they began.
+    pub rollouts: Vec<RolloutSeen>,
 }
 
 /// Why a run ended early.
@@ -267,6 +273,28 @@ pub enum MomentKind {
     NodeRemoved,
     /// The HPA could not compute a metric.
     MetricFailed,
+    /// A drill struck.
+    DrillStruck,
+    /// What a drill broke is whole again.
+    DrillEnded,
+    /// A node has not been heard of for the grace period.
+    NodeSilent,
+    /// A node got its NoExecute taint.
+    NodeTainted,
+    /// A node is well again.
+    NodeBack,
+    /// A drain waits for a disruption budget.
+    DrainBlocked,
+    /// A rollout began.
+    RolloutStarted,
+    /// All pods are new and available.
+    RolloutCompleted,
+    /// A rollout exceeded its progress deadline.
+    RolloutTimedOut,
+    /// An image could not be pulled.
+    PullFailed,
+    /// A pod of higher priority pushed others off a node.
+    Preempted,
 }
 
 impl Traffic {

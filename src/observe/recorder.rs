@@ -1,8 +1,8 @@
 //! Takes facts down while a run goes on: one method per fact.
 
 use crate::observe::{
-    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, Series, Traffic,
-    WorkloadSeen, WorkloadSeries,
+    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, RolloutSeen, Series,
+    Traffic, Watch, WatchRow, WorkloadSeen, WorkloadSeries,
 };
 use crate::units::{Bytes, SimDuration, SimTime};
 
@@ -32,8 +32,21 @@ pub struct Recorder {
     pub moments: Vec<Moment>,
     /// Values over time.
     pub series: Series,
+    /// Second by second around drills.
+    pub watch: Watch,
+    /// Rollouts.
+    pub rollouts: Vec<RolloutSeen>,
+    /// Of the present step of the watch.
+    watched: Watched,
     /// The series' present step.
     step: StepCounts,
+}
+
+/// What the watch's present step began with, and its longest latency.
+#[derive(Clone, Copy, Debug, Default)]
+struct Watched {
+    before: Balance,
+    slowest: SimDuration,
 }
 
 /// What happened within the present step of the series.
@@ -106,6 +119,9 @@ impl Recorder {
                 workloads: vec![WorkloadSeries::default(); workloads],
                 ..Series::default()
             },
+            watch: Watch::default(),
+            rollouts: Vec::new(),
+            watched: Watched::default(),
             step: StepCounts { failed_calls: vec![0; workloads], ..StepCounts::default() },
         }
     }
@@ -128,6 +144,7 @@ impl Recorder {
         cluster.cpu_requested_share.restart(now);
         (cluster.pending_pod_seconds, cluster.cost) = (0.0, 0.0);
         self.decisions.clear();
+        self.watched = Watched { before: self.balance, slowest: SimDuration::ZERO };
     }
 
     /// Whether the warm-up is over.
@@ -155,6 +172,7 @@ impl Recorder {
         self.balance.answered += 1;
         self.balance.in_flight -= 1;
         self.step.latency.record(latency);
+        self.watched.slowest = self.watched.slowest.max(latency);
         if asked >= self.start {
             self.journeys[journey].answered += 1;
             self.journeys[journey].latency.record(latency);
@@ -239,6 +257,28 @@ impl Recorder {
         if self.moments.len() < MOMENTS {
             self.moments.push(Moment { time, kind, workload, text });
         }
+    }
+
+    /// A step of the watch is over.
+    pub fn watch_step_ended(
+        &mut self,
+        time: SimTime,
+        replicas: impl Iterator<Item = (u32, u32)>,
+        nodes: u32,
+    ) {
+        let (before, now) = (self.watched.before, self.balance);
+        let (ready, desired) = replicas.unzip();
+        self.watch.rows.push(WatchRow {
+            time,
+            arrived: now.arrived - before.arrived,
+            answered: now.answered - before.answered,
+            failed: now.failed - before.failed,
+            slowest: self.watched.slowest,
+            ready,
+            desired,
+            nodes,
+        });
+        self.watched = Watched { before: now, slowest: SimDuration::ZERO };
     }
 
     /// A step of the series is over.

@@ -6,11 +6,13 @@
 
 pub mod cluster;
 pub mod demand;
+pub mod drill;
 pub mod goals;
 pub mod workload;
 
 pub use cluster::{Cluster, NodePool, ProvisionedBy};
 pub use demand::{Demand, Interpolation, Journey, Population, Shape, Visit};
+pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
 pub use goals::{Comparison, Goals, Indicator, Objective, Scope};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
@@ -43,6 +45,8 @@ pub struct Scenario {
     pub cluster: Cluster,
     /// Who asks, how often, for what.
     pub demand: Demand,
+    /// What goes wrong or changes on the way.
+    pub drills: Vec<Drill>,
     /// What must hold.
     pub goals: Goals,
     /// Numbers nobody measured on the user's system, for the report.

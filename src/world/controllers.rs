@@ -9,13 +9,14 @@ use crate::units::{MilliCpu, SimTime};
 use crate::world::context::Context;
 use crate::world::ids::PodId;
 use crate::world::state::{ContainerState, NodeLife, Pod, Reported, State};
-use crate::world::{kubelet, scheduler, workloads};
+use crate::world::{deployments, kubelet, scheduler, workloads};
 
 /// A controller looks at its pods.
 pub fn synced(state: &mut State, cx: &mut Context, workload: u32) {
     state.workloads[workload as usize].sync_due = false;
     match state.spec(workload).kind {
-        Kind::Deployment { .. } | Kind::ReplicaSet => sync_replica_set(state, cx, workload),
+        Kind::Deployment { .. } => deployments::synced(state, cx, workload),
+        Kind::ReplicaSet => sync_replica_set(state, cx, workload, 0),
         Kind::StatefulSet { .. } => sync_stateful_set(state, cx, workload),
         Kind::DaemonSet => sync_daemon_set(state, cx, workload),
         // Nobody looks after a bare pod; a job's pods run to their end.
@@ -23,14 +24,25 @@ pub fn synced(state: &mut State, cx: &mut Context, workload: u32) {
     }
 }
 
+/// A Deployment's ReplicaSets look at their pods.
+pub fn replica_sets_synced(state: &mut State, cx: &mut Context, workload: u32) {
+    state.workloads[workload as usize].sets_due = false;
+    for set in 0..state.workloads[workload as usize].sets.len() as u32 {
+        sync_replica_set(state, cx, workload, set);
+    }
+    if state.workloads[workload as usize].rollout.is_some() {
+        workloads::soon(state, cx, workload);
+    }
+}
+
 /// A ReplicaSet makes what is missing and deletes what is too much.
-fn sync_replica_set(state: &mut State, cx: &mut Context, workload: u32) {
-    let active = active_pods(state, workload);
-    match manage(active.len() as u32, state.workloads[workload as usize].desired) {
+fn sync_replica_set(state: &mut State, cx: &mut Context, workload: u32, set: u32) {
+    let active = active_pods(state, workload, set);
+    match manage(active.len() as u32, state.workloads[workload as usize].sets[set as usize].spec) {
         Manage::Nothing => {}
         Manage::Create(count) => {
             for _ in 0..count {
-                create(state, cx, workload, 0);
+                create(state, cx, workload, 0, set);
             }
         }
         Manage::Delete(count) => {
@@ -46,10 +58,10 @@ fn sync_replica_set(state: &mut State, cx: &mut Context, workload: u32) {
     }
 }
 
-/// Pods of a workload that aren't being deleted, oldest first.
-fn active_pods(state: &State, workload: u32) -> Vec<PodId> {
+/// Pods of a ReplicaSet that aren't being deleted, oldest first.
+fn active_pods(state: &State, workload: u32, set: u32) -> Vec<PodId> {
     let pods = state.workloads[workload as usize].pods.iter().copied();
-    pods.filter(|&id| state.pod(id).is_some_and(|pod| !pod.deleting)).collect()
+    pods.filter(|&id| state.pod(id).is_some_and(|pod| pod.set == set && !pod.deleting)).collect()
 }
 
 /// What the ranking of victims looks at.
@@ -97,7 +109,7 @@ fn sync_stateful_set(state: &mut State, cx: &mut Context, workload: u32) {
             };
             let view = statefulset::PodView {
                 ordinal: pod.ordinal,
-                updated: true,
+                updated: pod.set == state.workloads[workload as usize].revision,
                 health,
                 terminating: pod.deleting,
             };
@@ -107,7 +119,12 @@ fn sync_stateful_set(state: &mut State, cx: &mut Context, workload: u32) {
     let views: Vec<_> = pods.iter().map(|(_, view)| *view).collect();
     for action in statefulset::sync(&view, &views).actions {
         match action {
-            Action::Create { ordinal, .. } => create(state, cx, workload, ordinal),
+            Action::Create { ordinal, updated } => {
+                let wanted = state.workloads[workload as usize].revision;
+                // Below the partition the revision before it is kept.
+                let set = if updated { wanted } else { wanted.saturating_sub(1) };
+                create(state, cx, workload, ordinal, set);
+            }
             Action::Delete { ordinal, .. } => {
                 let victim = pods.iter().find(|(_, pod)| pod.ordinal == ordinal);
                 if let Some((id, _)) = victim {
@@ -116,6 +133,7 @@ fn sync_stateful_set(state: &mut State, cx: &mut Context, workload: u32) {
             }
         }
     }
+    deployments::follow(state, cx, workload);
 }
 
 /// A DaemonSet has one pod on every node where it fits; its scheduler says where
@@ -131,21 +149,23 @@ fn sync_daemon_set(state: &mut State, cx: &mut Context, workload: u32) {
     state.workloads[workload as usize].desired = nodes.len() as u32;
     for node in nodes {
         if !has(state, node) && state.takes(workload, node) {
-            create(state, cx, workload, node);
+            create(state, cx, workload, node, 0);
         }
     }
     workloads::note_replicas(state, cx, workload);
 }
 
 /// Makes a pod and queues it for the scheduler.
-pub fn create(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32) {
-    let id = make(state, cx, workload, ordinal);
+pub fn create(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, set: u32) {
+    let id = make(state, cx, workload, ordinal, set);
     scheduler::enqueue(state, cx, id);
 }
 
 /// Makes a pod object.
-pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32) -> PodId {
+pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, set: u32) -> PodId {
     let now = cx.now();
+    let one = &state.workloads[workload as usize];
+    let slower = one.slower * one.releases[set as usize].release.work;
     let uid = state.pods_created;
     state.pods_created += 1;
     let pod = Pod {
@@ -179,6 +199,13 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32) ->
         window: crate::k8s::metrics::ContainerWindow::default(),
         reported: Reported::default(),
         unschedulable_since: None,
+        nominated: None,
+        set,
+        slower,
+        hangs: false,
+        crash_loops: false,
+        failed_pulls: 0,
+        evicted_at: None,
     };
     let (index, generation) = state.pods.insert(pod);
     let id = PodId { index, generation };

@@ -93,17 +93,59 @@ pub enum Event {
     NodeEmptied(u32),
     /// A new node is ready.
     NodeReady(u32),
+    /// The ReplicaSets of a Deployment look at their pods.
+    ReplicaSetsSynced(u32),
+    /// The node lifecycle controller passed over all nodes.
+    NodesMonitored,
+    /// A zone's queue of nodes to taint may give one out.
+    TaintsHandedOut(u32),
+    /// A pod's time on its tainted node may be over.
+    TolerationEnded(PodId),
+    /// A drain asks for its evictions again.
+    DrainWentOn(u32),
+    /// A pod was pushed off its node by one of higher priority; by its UID.
+    PodPreempted(u32),
+    /// A failed image pull may be tried again.
+    PullRetried(PodId),
+
+    // Drills.
+    /// A drill strikes.
+    DrillStruck(u16),
+    /// What a drill broke is whole again.
+    DrillEnded(u16),
+    /// Something that a drill does again and again is due.
+    DrillWentOn(u16),
 
     // Observation.
     /// The warm-up is over.
     WarmUpEnded,
     /// A step of the series is over.
     StepEnded,
+    /// A step of the watch over drills is over.
+    WatchStepEnded,
     /// The run is over.
     Ended,
 }
 
 impl Event {
+    /// Whether it is something that a control plane does which stands still.
+    pub fn needs_control_plane(self) -> bool {
+        matches!(
+            self,
+            Self::StatusReported(_)
+                | Self::SliceWritten(_)
+                | Self::WorkloadSynced(_)
+                | Self::ReplicaSetsSynced(_)
+                | Self::SchedulerRan
+                | Self::HpaSynced(_)
+                | Self::NodeAutoscalerRan
+                | Self::KarpenterBatched
+                | Self::NodesMonitored
+                | Self::TaintsHandedOut(_)
+                | Self::TolerationEnded(_)
+        )
+    }
+
     /// The event as a number for the fingerprint: its kind and whom it is about.
     pub fn code(self) -> u64 {
         let (kind, about) = match self {
@@ -144,6 +186,17 @@ impl Event {
             Self::MemoryExceeded(pod) => (58, pod.index),
             Self::PodDrained(pod) => (59, pod.index),
             Self::NodeReady(node) => (32, node),
+            Self::ReplicaSetsSynced(workload) => (60, workload),
+            Self::NodesMonitored => (61, 0),
+            Self::TaintsHandedOut(zone) => (62, zone),
+            Self::TolerationEnded(pod) => (63, pod.index),
+            Self::PullRetried(pod) => (64, pod.index),
+            Self::DrillStruck(drill) => (65, u32::from(drill)),
+            Self::DrillEnded(drill) => (66, u32::from(drill)),
+            Self::DrillWentOn(drill) => (67, u32::from(drill)),
+            Self::WatchStepEnded => (68, 0),
+            Self::PodPreempted(uid) => (70, uid),
+            Self::DrainWentOn(node) => (69, node),
             Self::WarmUpEnded => (33, 0),
             Self::StepEnded => (34, 0),
             Self::Ended => (35, 0),

@@ -8,7 +8,7 @@ use crate::k8s::probe::{self, ContainerView, Kind, Probe, Tick, View, Worker};
 use crate::k8s::restart::{Policy, Restart};
 use crate::k8s::termination::{Ending, endings};
 use crate::observe::{Cause, MomentKind};
-use crate::scenario::Container;
+use crate::scenario::{Container, ReleaseFault};
 use crate::service::Station;
 use crate::sim::random::draw;
 use crate::units::{SimDuration, SimTime};
@@ -27,6 +27,11 @@ const STATUS_LAG: SimDuration = SimDuration::from_millis(50);
 /// Each ordinary init container costs another container start and its own run;
 /// no published figure was found, so this is a guess.
 const INIT_CONTAINER: SimDuration = SimDuration::from_secs(1);
+
+/// The first wait after a failed image pull; doubled each time.
+const PULL_BACK_OFF: SimDuration = SimDuration::from_secs(10);
+/// The longest.
+const PULL_BACK_OFF_MAX: SimDuration = SimDuration::from_secs(300);
 
 const KINDS: [Kind; 3] = [Kind::Startup, Kind::Readiness, Kind::Liveness];
 const STARTUP: usize = 0;
@@ -48,15 +53,51 @@ pub fn bound(state: &mut State, cx: &mut Context, id: PodId) {
     let (workload, node) = (pod.workload, pod.node);
     let Some(node) = node else { return };
     let mut set_up = cx.times.pod_start.at(cx.streams.starts.bits());
-    let pull = cx.times.image_pull.at(cx.streams.starts.bits());
-    let cached = std::mem::replace(&mut state.nodes[node as usize].images[workload as usize], true);
-    if !cached {
-        set_up += pull;
-    }
     let inits = state.spec(workload).template.init_containers.iter().filter(|init| !init.sidecar).count();
     set_up += INIT_CONTAINER * inits as u64;
-    cx.agenda.after(set_up, Event::ContainerStarted(id));
     start_workers(state, cx, id);
+    pull(state, cx, id, node, set_up);
+}
+
+/// Pulls a pod's image where the node doesn't have it; its container starts
+/// after that and `set_up`.
+fn pull(state: &mut State, cx: &mut Context, id: PodId, node: u32, set_up: SimDuration) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let (workload, revision) = (pod.workload, state.release(pod));
+    let takes = cx.times.image_pull.at(cx.streams.starts.bits());
+    let cached = state.nodes[node as usize].images.contains(&(workload, revision.image));
+    let asks = !cached || serving(state, workload).always_pull;
+    let missing = revision.release.fault == ReleaseFault::ImageMissing;
+    if asks && (missing || state.broken.registry > now) {
+        pull_failed(state, cx, id);
+        return;
+    }
+    state.nodes[node as usize].images.insert((workload, revision.image));
+    let takes = if cached { SimDuration::ZERO } else { takes };
+    cx.agenda.after(set_up + takes, Event::ContainerStarted(id));
+}
+
+/// An image could not be pulled: ImagePullBackOff.
+fn pull_failed(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod_mut(id) else { return };
+    pod.failed_pulls += 1;
+    let (first, workload) = (pod.failed_pulls == 1, pod.workload as usize);
+    let wait = PULL_BACK_OFF * (1 << u64::from(pod.failed_pulls.min(10) - 1));
+    cx.agenda.after(wait.min(PULL_BACK_OFF_MAX), Event::PullRetried(id));
+    if first {
+        let text = format!("{}: a pod's image can't be pulled", state.scenario.workloads[workload].name);
+        cx.seen.moment(cx.agenda.now(), MomentKind::PullFailed, Some(workload), text);
+    }
+}
+
+/// A failed pull is tried again.
+pub fn pull_retried(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod(id) else { return };
+    let Some(node) = pod.node else { return };
+    if !pod.deleting && !state.node_is_dead(Some(node)) {
+        pull(state, cx, id, node, SimDuration::ZERO);
+    }
 }
 
 /// Makes a pod's probe workers; each ticks with its probe's period from now on.
@@ -108,6 +149,7 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     pod.container = ContainerState::Running(now);
     pod.started = container.startup.is_none();
     pod.listens = false;
+    pod.hangs = false;
     pod.leaked = 0;
     pod.reported = super::state::Reported::default();
     pod.work_due = SimTime::NEVER;
@@ -122,17 +164,24 @@ pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u32)
     }
     let work = cx.times.start_work[pod.workload as usize].at(cx.streams.starts.bits());
     if work == SimDuration::ZERO {
-        listening(state, id);
+        listening(state, cx, id);
         return;
     }
     pod.station.add(cx.agenda.now(), START_UP, work);
     requests::watch(state, cx, id);
 }
 
-/// The process has started up: it accepts connections.
-pub fn listening(state: &mut State, id: PodId) {
+/// The process has started up: it accepts connections, unless it is broken.
+pub fn listening(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod(id) else { return };
+    let fault = state.release(pod).release.fault;
+    let unprobed = serving(state, pod.workload).readiness.is_none();
+    let crashes = pod.crash_loops || fault == ReleaseFault::CrashesOnStart;
     if let Some(pod) = state.pod_mut(id) {
-        pod.listens = true;
+        pod.listens = !crashes && !(fault == ReleaseFault::NeverReady && unprobed);
+    }
+    if crashes {
+        container_ended(state, cx, id, Cause::PodEnded);
     }
 }
 
@@ -172,8 +221,13 @@ fn view_of(pod: &Pod) -> View {
 /// answer takes far less than any timeout.
 fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: SimDuration) {
     let Some(pod) = state.pod(id) else { return };
-    if !pod.listens {
+    let never_ready = kind == READINESS && state.release(pod).release.fault == ReleaseFault::NeverReady;
+    if !pod.listens || never_ready {
         probe_answered(state, cx, id, kind as u8, false);
+        return;
+    }
+    if pod.hangs {
+        cx.agenda.after(timeout, Event::ProbeAnswered(id, kind as u8, false));
         return;
     }
     if pod.station.is_empty() && pod.queue.is_empty() && pod.in_progress == 0 {
@@ -282,7 +336,8 @@ pub fn set_ready(state: &mut State, cx: &mut Context, id: PodId, ready: bool) ->
     one.ready = one.ready + u32::from(counts) - u32::from(counted);
     workloads::note_replicas(state, cx, workload);
     endpoints::changed(state, cx, workload);
-    if matches!(state.spec(workload).kind, crate::scenario::Kind::StatefulSet { .. }) {
+    let rolls = state.workloads[workload as usize].rollout.is_some();
+    if rolls || matches!(state.spec(workload).kind, crate::scenario::Kind::StatefulSet { .. }) {
         workloads::soon(state, cx, workload);
     }
     true
@@ -360,6 +415,78 @@ pub fn backoff_over(state: &mut State, cx: &mut Context, id: PodId) {
     }
 }
 
+/// A container ends by itself, or by the kernel for its memory.
+pub fn crash(state: &mut State, cx: &mut Context, id: PodId, out_of_memory: bool) {
+    let Some(pod) = state.pod(id) else { return };
+    if !pod.runs() {
+        return;
+    }
+    let workload = pod.workload as usize;
+    if out_of_memory && cx.seen.observing() {
+        cx.seen.workloads[workload].oom_kills += 1;
+    }
+    let cause = if out_of_memory { Cause::OutOfMemory } else { Cause::PodEnded };
+    container_ended(state, cx, id, cause);
+}
+
+/// A process answers nothing any more; what it worked on is never answered.
+pub fn hang(state: &mut State, cx: &mut Context, id: PodId) {
+    if let Some(pod) = state.pod_mut(id) {
+        pod.hangs = true;
+    }
+    requests::cut_off(state, cx, id, None);
+}
+
+/// The power of a pod's node is gone.
+pub fn lose_power(state: &mut State, cx: &mut Context, id: PodId) {
+    report_use(state, cx, id);
+    let Some(pod) = state.pod_mut(id) else { return };
+    (pod.listens, pod.started, pod.container) = (false, false, ContainerState::Waiting);
+    pod.work_stamp = pod.work_stamp.wrapping_add(1);
+    pod.work_due = SimTime::NEVER;
+    requests::cut_off(state, cx, id, None);
+}
+
+/// A pod's node has booted: a pod that was deleted meanwhile is confirmed gone,
+/// the others start over.
+pub fn boot(state: &mut State, cx: &mut Context, id: PodId) {
+    let Some(pod) = state.pod(id) else { return };
+    let (deleting, workload) = (pod.deleting, pod.workload as usize);
+    if deleting {
+        cx.agenda.after(RELIST, Event::PodRemoved(id));
+        return;
+    }
+    if let Some(pod) = state.pod_mut(id) {
+        pod.restarts += u32::from(pod.run > 0);
+    }
+    if cx.seen.observing() {
+        cx.seen.workloads[workload].restarts += 1;
+    }
+    cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
+    let set_up = cx.times.pod_start.at(cx.streams.starts.bits());
+    cx.agenda.after(set_up, Event::ContainerStarted(id));
+    start_workers(state, cx, id);
+}
+
+/// `kubectl delete --force --grace-period=0`: the object goes at once, and with
+/// it what the pod worked on.
+pub fn delete_now(state: &mut State, cx: &mut Context, id: PodId) {
+    if state.pod(id).is_some_and(|pod| pod.node.is_none()) {
+        delete(state, cx, id);
+        return;
+    }
+    requests::cut_off(state, cx, id, Some(Cause::PodEnded));
+    lose(state, cx, id);
+}
+
+/// A pod was pushed off its node.
+pub fn preempted(state: &mut State, cx: &mut Context, uid: u32) {
+    let found = state.pods.iter().find(|(_, _, pod)| pod.uid == uid);
+    if let Some((index, generation, _)) = found {
+        delete(state, cx, PodId { index, generation });
+    }
+}
+
 /// A pod is deleted: gracefully if it runs, at once if it has no node yet.
 pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
     let now = cx.now();
@@ -375,6 +502,7 @@ pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
         workloads::note_replicas(state, cx, workload);
     }
     endpoints::changed(state, cx, workload);
+    workloads::pods_changed(state, cx, workload);
     if !bound {
         scheduler::forget(state, cx, uid, workload, waited);
         remove(state, cx, id);
@@ -403,6 +531,9 @@ pub fn terminated(state: &mut State, cx: &mut Context, id: PodId) {
         return;
     }
     pod.terminated = true;
+    if pod.hangs {
+        return;
+    }
     if state.pod(id).is_some_and(|pod| state.spec(pod.workload).behaviour.drains) {
         drained(state, cx, id);
     } else {

@@ -31,12 +31,13 @@ pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
 /// metrics-server scrapes all nodes. A node that doesn't answer loses its pods.
 pub fn scraped(state: &mut State, cx: &mut Context) {
     let resolution = state.scenario.cluster.metrics_resolution;
+    let blind = state.broken.metrics > cx.now();
     for workload in 0..state.workloads.len() {
         for at in 0..state.workloads[workload].pods.len() {
             let id = state.workloads[workload].pods[at];
             let silent = state.pod(id).is_some_and(|pod| state.node_is_dead(pod.node));
             let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
-            let sample = if silent || !pod.runs() { None } else { pod.sample };
+            let sample = if blind || silent || !pod.runs() { None } else { pod.sample };
             pod.window.scrape(sample, resolution);
         }
     }

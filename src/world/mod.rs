@@ -9,6 +9,9 @@ pub mod autoscaler;
 pub mod budgets;
 pub mod context;
 pub mod controllers;
+pub mod deployments;
+pub mod drain;
+pub mod drills;
 pub mod endpoints;
 pub mod event;
 pub mod frames;
@@ -16,6 +19,7 @@ pub mod ids;
 pub mod kubelet;
 pub mod metrics;
 pub mod node_autoscaler;
+pub mod node_lifecycle;
 pub mod nodes;
 pub mod population;
 pub mod program;
@@ -50,7 +54,11 @@ pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
         while let Some(event) = next {
             events += 1;
             fingerprint.fold(event.code());
-            dispatch(&mut state, &mut cx, event);
+            if state.broken.control_plane > time && event.needs_control_plane() {
+                cx.agenda.at(state.broken.control_plane, event);
+            } else {
+                dispatch(&mut state, &mut cx, event);
+            }
             next = cx.next_raised();
         }
         if events.is_multiple_of(4_096) {
@@ -92,7 +100,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::DeadlineCame(lane) => requests::deadline_came(state, cx, lane),
 
         Event::PodBound(pod) => kubelet::bound(state, cx, pod),
-        Event::StartUpEnded(pod) => kubelet::listening(state, pod),
+        Event::StartUpEnded(pod) => kubelet::listening(state, cx, pod),
         Event::ProbeAnswered(pod, kind, good) => kubelet::probe_answered(state, cx, pod, kind, good),
         Event::MemoryExceeded(pod) => kubelet::out_of_memory(state, cx, pod),
         Event::PodDrained(pod) => kubelet::drained(state, cx, pod),
@@ -110,7 +118,9 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::ProxySynced(workload, which) => endpoints::proxy_synced(state, cx, workload, which as usize),
 
         Event::WorkloadSynced(workload) => controllers::synced(state, cx, workload),
+        Event::ReplicaSetsSynced(workload) => controllers::replica_sets_synced(state, cx, workload),
         Event::SchedulerRan => scheduler::ran(state, cx),
+        Event::PodPreempted(uid) => kubelet::preempted(state, cx, uid),
         Event::NodeSampled(node) => metrics::node_sampled(state, cx, node),
         Event::MetricsScraped => metrics::scraped(state, cx),
         Event::HpaSynced(hpa) => autoscaler::synced(state, cx, hpa as usize),
@@ -119,6 +129,17 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::NodeEmptied(node) => node_autoscaler::node_emptied(state, cx, node),
         Event::NodeReady(node) => nodes::ready(state, cx, node),
 
+        Event::NodesMonitored => node_lifecycle::monitored(state, cx),
+        Event::TaintsHandedOut(zone) => node_lifecycle::taints_handed_out(state, cx, zone as usize),
+        Event::TolerationEnded(pod) => node_lifecycle::toleration_ended(state, cx, pod),
+        Event::DrainWentOn(node) => drain::went_on(state, cx, node),
+        Event::PullRetried(pod) => kubelet::pull_retried(state, cx, pod),
+
+        Event::DrillStruck(drill) => drills::struck(state, cx, drill),
+        Event::DrillEnded(drill) => drills::ended(state, cx, drill),
+        Event::DrillWentOn(drill) => drills::went_on(state, cx, drill),
+
+        Event::WatchStepEnded => reports::watch_step_ended(state, cx),
         Event::WarmUpEnded => reports::warm_up_ended(state, cx),
         Event::StepEnded => reports::step_ended(state, cx),
         Event::Ended => unreachable!("the loop ends here"),

@@ -1,29 +1,39 @@
 //! Nodes: the ones there are at the start, and those that come and go.
 
+use std::collections::BTreeSet;
+
+use crate::k8s::node_lifecycle::{Heartbeat, Ready};
 use crate::k8s::placement::cluster::{HOSTNAME, ZONE};
 use crate::k8s::placement::queue::Change;
 use crate::k8s::placement::{Amounts, NodeShape};
 use crate::observe::MomentKind;
 use crate::scenario::{Kind, NodePool};
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::state::{Node, NodeLife, State};
-use crate::world::{kubelet, scheduler, workloads};
+use crate::world::{kubelet, node_lifecycle, scheduler, workloads};
 
 /// Orders a node of a pool; it is not there yet.
 pub fn order(state: &mut State, pool: u32) -> u32 {
     let number = state.nodes.iter().filter(|node| node.pool == pool).count();
-    let name = format!("{}-{number}", state.scenario.cluster.pools[pool as usize].name);
+    let spec = &state.scenario.cluster.pools[pool as usize];
+    let name = format!("{}-{number}", spec.name);
+    let zone = node_lifecycle::zone_number(state, &spec.zones[number % spec.zones.len()]);
     state.nodes.push(Node {
         pool,
         name,
         life: NodeLife::Provisioning,
         place: None,
         pods: Vec::new(),
-        images: vec![false; state.scenario.workloads.len()],
+        images: BTreeSet::new(),
+        zone,
+        heartbeat: Heartbeat { seen: SimTime::ZERO, started: true, ready: Ready::True },
+        tainted: None,
+        reports_ready: true,
+        cordoned: false,
         leaving: false,
-        ready_since: crate::units::SimTime::NEVER,
+        ready_since: SimTime::NEVER,
     });
     state.nodes.len() as u32 - 1
 }
@@ -71,6 +81,37 @@ pub fn ready(state: &mut State, cx: &mut Context, node: u32) {
     let text = format!("node {} joined", state.nodes[node as usize].name);
     cx.seen.moment(cx.agenda.now(), MomentKind::NodeAdded, None, text);
     scheduler::notice(state, cx, Change::NodeBetter);
+}
+
+/// A node loses its power: what runs on it is gone without a word.
+pub fn lose_power(state: &mut State, cx: &mut Context, node: u32) {
+    if state.nodes[node as usize].life != NodeLife::Ready {
+        return;
+    }
+    for id in state.nodes[node as usize].pods.clone() {
+        kubelet::lose_power(state, cx, id);
+    }
+    state.nodes[node as usize].life = NodeLife::Dead;
+    node_lifecycle::silenced(state, cx, node);
+}
+
+/// A node has power again and has booted: its pods start over.
+pub fn power_back(state: &mut State, cx: &mut Context, node: u32) {
+    if state.nodes[node as usize].life != NodeLife::Dead {
+        return;
+    }
+    state.nodes[node as usize].life = NodeLife::Ready;
+    cx.agenda.after(SimDuration::from_secs(1), Event::NodeSampled(node));
+    for id in state.nodes[node as usize].pods.clone() {
+        kubelet::boot(state, cx, id);
+    }
+    node_lifecycle::watch(state, cx);
+}
+
+/// A kubelet reports its node ready or not.
+pub fn report(state: &mut State, cx: &mut Context, node: u32, ready: bool) {
+    state.nodes[node as usize].reports_ready = ready;
+    node_lifecycle::watch(state, cx);
 }
 
 /// How many nodes are ready, and what they cost per hour.

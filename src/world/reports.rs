@@ -29,6 +29,15 @@ pub fn step_ended(state: &mut State, cx: &mut Context) {
     cx.agenda.after(step, Event::StepEnded);
 }
 
+/// A step of the watch over drills is over.
+pub fn watch_step_ended(state: &State, cx: &mut Context) {
+    let (nodes, _) = nodes::count_and_price(state);
+    let replicas = state.workloads.iter().map(|one| (one.ready, one.desired));
+    cx.seen.watch_step_ended(cx.agenda.now(), replicas, nodes);
+    let step = cx.seen.watch.step;
+    cx.agenda.after(step, Event::WatchStepEnded);
+}
+
 /// CPU and quota periods of a workload since the last report.
 fn collect_use(state: &mut State, cx: &mut Context, workload: usize) -> Reported {
     for at in 0..state.workloads[workload].pods.len() {
@@ -120,5 +129,7 @@ pub fn conclude(
         decisions: seen.decisions,
         moments: seen.moments,
         series: seen.series,
+        watch: seen.watch,
+        rollouts: seen.rollouts,
     }
 }

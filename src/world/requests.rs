@@ -32,6 +32,8 @@ mod purpose {
     pub const LATENCY: u64 = 6 << 40;
     /// Whether an external service fails.
     pub const ERROR: u64 = 7 << 40;
+    /// Whether a broken network loses a call.
+    pub const LOSS: u64 = 8 << 40;
 }
 
 /// The station's job that is the start-up's CPU work.
@@ -96,7 +98,15 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
     frame.step = code.first_step;
     if let Some(pod) = chosen {
         frame.pod = pod;
-        cx.agenda.after(travel, Event::CallArrived(id));
+        if state.broken.network.is_empty() {
+            cx.agenda.after(travel, Event::CallArrived(id));
+            return;
+        }
+        let copy = *frame;
+        match hindered(state, &copy, code.workload) {
+            Some(late) => cx.agenda.after(travel + late, Event::CallArrived(id)),
+            None => lose(state, id),
+        }
     } else {
         cx.seen.call_failed(code.workload as usize, frame.sent, Cause::NoEndpoint);
         answer_later(frame, id, cx, travel, Some(Cause::NoEndpoint));
@@ -115,8 +125,9 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
         return;
     }
     let sampler = &state.program.samplers[state.program.external_latency[external] as usize];
-    let latency = sampler.at(draw(frame.key, purpose::LATENCY));
-    let failed = unit(draw(frame.key, purpose::ERROR)) < spec.error_rate;
+    let (error_rate, slower) = state.broken.externals[external].unwrap_or((spec.error_rate, 1.0));
+    let latency = sampler.at(draw(frame.key, purpose::LATENCY)).scale(slower);
+    let failed = unit(draw(frame.key, purpose::ERROR)) < error_rate;
     if failed {
         cx.seen.external_failed(external, frame.sent, Cause::ExternalError);
     } else {
@@ -138,18 +149,48 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     frame.arrived = cx.agenda.now();
     let pod_id = frame.pod;
     let pod = state.pods.get(pod_id.index, pod_id.generation);
-    let swallowed = pod.is_some_and(|pod| state.node_is_dead(pod.node));
+    let swallowed = pod.is_some_and(|pod| pod.hangs || state.node_is_dead(pod.node));
     let accepted = pod.is_some_and(Pod::accepts);
     if swallowed {
-        if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
-            frame.phase = Phase::Lost;
-        }
-        forget_if_orphan(state, id);
+        lose(state, id);
     } else if accepted {
         admit(state, cx, id, pod_id);
     } else {
         refused(state, cx, id);
     }
+}
+
+/// Nothing will ever come back.
+fn lose(state: &mut State, id: FrameId) {
+    if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
+        frame.phase = Phase::Lost;
+    }
+    forget_if_orphan(state, id);
+}
+
+/// What drills on the network do to a call between two workloads: `None` when
+/// it is lost, else by how much it is late.
+fn hindered(state: &State, frame: &Frame, to: u32) -> Option<SimDuration> {
+    let from = match frame.caller {
+        Caller::Frame(parent) => {
+            let parent = state.frames.get(parent.index, parent.generation);
+            let pod = parent.and_then(|parent| state.pods.get(parent.pod.index, parent.pod.generation));
+            pod.map(|pod| pod.workload)
+        }
+        Caller::User(_) | Caller::Nobody | Caller::Probe(_) => None,
+    };
+    let mut late = SimDuration::ZERO;
+    for (turn, fault) in state.broken.network.iter().enumerate() {
+        if fault.to != to || fault.from.is_some_and(|one| Some(one) != from) {
+            continue;
+        }
+        let bits = draw(frame.key, purpose::LOSS + (turn as u64) * 256 + u64::from(frame.connections));
+        if unit(bits) < fault.loss {
+            return None;
+        }
+        late += fault.delay;
+    }
+    Some(late)
 }
 
 /// Nobody listens at the pod's address.
@@ -220,6 +261,7 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
                     state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Computing;
                 if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
+                    let work = if pod.slower == 1.0 { work } else { work.scale(pod.slower) };
                     pod.station.add(cx.agenda.now(), Job(id.index), work);
                 }
                 return;

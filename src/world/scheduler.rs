@@ -1,13 +1,16 @@
 //! kube-scheduler: binds waiting pods, one per cycle.
 
+use crate::k8s::placement::preemption::{Preemption, preempt};
 use crate::k8s::placement::queue::Change;
 use crate::k8s::placement::{BoundPod, Outcome, PodView, Unschedulable, schedule};
 use crate::observe::MomentKind;
+use crate::units::figures::plural;
 use crate::units::{SimDuration, SimTime};
+use crate::world::budgets;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
-use crate::world::state::State;
+use crate::world::state::{Pod, State};
 
 /// One scheduling cycle: some hundred pods a second (behaviour.md G.2).
 const CYCLE: SimDuration = SimDuration::from_millis(5);
@@ -63,9 +66,61 @@ fn try_to_place(state: &mut State, cx: &mut Context, id: PodId) {
             bind(state, cx, id, node);
             cx.raise(Event::PodBound(id));
         }
-        Some(Outcome::Unschedulable(why)) => put_back(state, cx, id, &why),
+        Some(Outcome::Unschedulable(why)) => {
+            push_others_off(state, cx, id, &why);
+            put_back(state, cx, id, &why);
+        }
         None => {}
     }
+}
+
+/// Preemption: pods of lower priority go where that makes room.
+fn push_others_off(state: &mut State, cx: &mut Context, id: PodId, why: &Unschedulable) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let workload = pod.workload;
+    let priority = state.spec(workload).template.wishes.priority;
+    if !state.scenario.workloads.iter().any(|other| other.template.wishes.priority < priority) {
+        return;
+    }
+    let view = view_of(state, pod);
+    let budgets = budgets::guarded(state, now);
+    let offset = cx.streams.ties.below(1 << 32) as usize;
+    let Preemption::Nominated { victims, demoted } =
+        preempt(&view, &state.scheduler.cluster, why, &budgets, offset)
+    else {
+        return;
+    };
+    for other in demoted {
+        state.scheduler.cluster.forget_nomination(other);
+        if let Some(&other) = state.scheduler.waiting.get(&(other as u32))
+            && let Some(other) = state.pod_mut(other)
+        {
+            other.nominated = None;
+        }
+    }
+    state.scheduler.cluster.nominate(&view, victims.node);
+    if let Some(pod) = state.pod_mut(id) {
+        pod.nominated = Some(victims.node);
+    }
+    let names = &state.scenario.workloads;
+    let text = format!(
+        "{}: pushes {} off a node",
+        names[workload as usize].name,
+        plural(victims.pods.len() as u64, "pod", "pods")
+    );
+    cx.seen.moment(now, MomentKind::Preempted, Some(workload as usize), text);
+    for victim in victims.pods {
+        state.scheduler.cluster.terminate_pod(victim, true);
+        cx.raise(Event::PodPreempted(victim as u32));
+    }
+}
+
+/// A pod for the scheduler.
+fn view_of(state: &State, pod: &Pod) -> PodView {
+    let kind = state.workloads[pod.workload as usize].kind;
+    let only_node = state.made_for(pod.workload, pod.ordinal);
+    PodView { id: pod.uid as usize, kind, only_node, nominated: pod.nominated }
 }
 
 /// Gives a pod of the first moment its node; whether there is one.
@@ -78,10 +133,7 @@ pub fn place_now(state: &mut State, cx: &mut Context, id: PodId) -> bool {
 /// The scheduler's decision about a pod.
 fn decide(state: &mut State, cx: &mut Context, id: PodId) -> Option<Outcome> {
     let pod = state.pod(id)?;
-    let (uid, workload) = (pod.uid, pod.workload);
-    let kind = state.workloads[workload as usize].kind;
-    let only_node = state.made_for(workload, pod.ordinal);
-    let view = PodView { id: uid as usize, kind, only_node, nominated: None };
+    let view = view_of(state, pod);
     let tie = cx.streams.ties.bits();
     let decision = schedule(&view, &state.scheduler.cluster, state.scheduler.scan_start, tie);
     state.scheduler.scan_start = decision.next_start;
@@ -94,6 +146,7 @@ fn bind(state: &mut State, cx: &mut Context, id: PodId, place: usize) {
     let Some(node) = state.node_at(place) else { return };
     let Some(pod) = state.pod_mut(id) else { return };
     (pod.node, pod.bound) = (Some(node), now);
+    pod.nominated = None;
     let waited = pod.unschedulable_since.take();
     let (uid, workload) = (pod.uid, pod.workload);
     note_waited(cx, workload, waited, now);
@@ -102,8 +155,11 @@ fn bind(state: &mut State, cx: &mut Context, id: PodId, place: usize) {
     state.scheduler.waiting.remove(&uid);
     state.nodes[node as usize].pods.push(id);
     state.scheduler.queue.remove(uid as usize);
+    state.scheduler.cluster.forget_nomination(uid as usize);
     state.scheduler.cluster.add_pod(uid as usize, bound);
-    state.nodes[node as usize].images[workload as usize] |= now == SimTime::ZERO;
+    if now == SimTime::ZERO {
+        state.nodes[node as usize].images.insert((workload, 0));
+    }
 }
 
 /// Adds the time a pod waited for a node to the record.
@@ -142,6 +198,7 @@ pub fn forget(state: &mut State, cx: &mut Context, uid: u32, workload: u32, sinc
     note_waited(cx, workload, since, cx.now());
     state.scheduler.waiting.remove(&uid);
     state.scheduler.queue.remove(uid as usize);
+    state.scheduler.cluster.forget_nomination(uid as usize);
 }
 
 /// At the end of a run: pods still waiting have waited until now.

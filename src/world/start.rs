@@ -3,9 +3,11 @@
 use crate::k8s::endpoints::ingress_limit;
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::{ClusterView, Containers, PodKind, Profile, Queue};
+use crate::k8s::rollout::{DeploymentView, Noted};
 use crate::k8s::version::ControllerSettings;
 use crate::observe::Recorder;
-use crate::scenario::{Kind, Scenario, Workload};
+use crate::observe::Watch;
+use crate::scenario::{Kind, Release, Scenario, Workload};
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::{Context, Times};
@@ -15,10 +17,12 @@ use crate::world::ids::{Arena, PodId};
 use crate::world::population::Users;
 use crate::world::program::Program;
 use crate::world::state::{
-    AutoscalerState, ExternalState, NodeAutoscaler, NodeLife, Proxy, Reported, Scheduler, State,
-    WorkloadState,
+    AutoscalerState, Broken, ExternalState, NodeAutoscaler, NodeController, NodeLife, Proxy, ReplicaSet,
+    Reported, RevisionSpec, Scheduler, State, WorkloadState,
 };
-use crate::world::{controllers, endpoints, kubelet, node_autoscaler, nodes, scheduler, users, workloads};
+use crate::world::{
+    controllers, drills, endpoints, kubelet, node_autoscaler, nodes, scheduler, users, workloads,
+};
 
 /// Rows of a series: enough for a chart, whatever the run's length.
 const SERIES_ROWS: u64 = 720;
@@ -43,6 +47,7 @@ pub fn begin(scenario: &Scenario, seed: Seed) -> (State<'_>, Context) {
         workloads::note_replicas(&state, &mut cx, workload);
     }
     first_events(&mut state, &mut cx);
+    drills::begin(&mut state, &mut cx);
     users::begin(&mut state, &mut cx);
     (state, cx)
 }
@@ -84,6 +89,8 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         },
         node_autoscaler: NodeAutoscaler::default(),
         pods_created: 0,
+        node_controller: NodeController::default(),
+        broken: Broken { externals: vec![None; scenario.externals.len()], ..Broken::default() },
     }
 }
 
@@ -121,7 +128,24 @@ fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadSta
         cpu_request,
         memory_request,
         gone: Reported::default(),
+        sets: vec![ReplicaSet {
+            spec: workload.replicas,
+            noted: first_note(workload),
+            created: SimTime::ZERO,
+        }],
+        releases: vec![RevisionSpec { release: Release::default(), image: 0 }],
+        revision: 0,
+        sets_due: false,
+        rollout: None,
+        slower: 1.0,
     }
+}
+
+/// What the Deployment noted on its ReplicaSet when it gave it its size.
+fn first_note(workload: &Workload) -> Option<Noted> {
+    let Kind::Deployment { strategy, .. } = workload.kind else { return None };
+    let replicas = workload.replicas;
+    Some(DeploymentView { replicas, strategy, paused: false, status_replicas: replicas }.note())
 }
 
 /// Whom a pod's owner selects: its labels, as a ReplicaSet's selector does.
@@ -138,12 +162,13 @@ fn context_of(scenario: &Scenario, seed: Seed) -> Context {
         start_wait: behaviours().map(|start| Sampler::new(&start.wait)).collect(),
         start_work: behaviours().map(|start| Sampler::new(&start.cpu)).collect(),
     };
-    let seen = Recorder::new(
+    let mut seen = Recorder::new(
         scenario.demand.journeys.len(),
         scenario.workloads.len(),
         scenario.externals.len(),
         series_step(scenario),
     );
+    seen.watch = Watch::over(scenario.horizon, scenario.drills.len());
     Context::new(seed, seen, times)
 }
 
@@ -160,7 +185,7 @@ fn first_pods(state: &mut State, cx: &mut Context, workload: u32) {
         if matches!(state.spec(workload).kind, Kind::DaemonSet) && !state.takes(workload, ordinal) {
             continue;
         }
-        let id = controllers::make(state, cx, workload, ordinal);
+        let id = controllers::make(state, cx, workload, ordinal, 0);
         if !scheduler::place_now(state, cx, id) {
             scheduler::enqueue(state, cx, id);
             continue;

@@ -1,17 +1,19 @@
 //! All that changes in a run.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use crate::k8s::hpa::Memory;
 use crate::k8s::metrics::{ContainerSample, ContainerWindow};
 use crate::k8s::node_autoscaling::karpenter::Batch;
 use crate::k8s::node_autoscaling::scale_down::ScaleDownMemory;
+use crate::k8s::node_lifecycle::{Heartbeat, Ready, ZoneState};
 use crate::k8s::placement::{ClusterView, Queue};
 use crate::k8s::probe::Worker;
 use crate::k8s::restart::Backoff;
+use crate::k8s::rollout::{Noted, Progress, Status};
 use crate::k8s::token_bucket::TokenBucket;
 use crate::k8s::version::{ControllerSettings, Rules};
-use crate::scenario::{Behaviour, Kind, Scenario, Workload};
+use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
 use crate::service::Station;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
 use crate::world::frames::{Frame, Lane};
@@ -52,6 +54,109 @@ pub struct State<'a> {
     pub node_autoscaler: NodeAutoscaler,
     /// Pods ever created: the next UID.
     pub pods_created: u32,
+    /// What watches over the nodes.
+    pub node_controller: NodeController,
+    /// What is broken right now.
+    pub broken: Broken,
+}
+
+/// What drills have broken, as far as it isn't in the thing itself.
+#[derive(Clone, Debug, Default)]
+pub struct Broken {
+    /// The control plane stands still until then.
+    pub control_plane: SimTime,
+    /// The metrics API has nothing until then.
+    pub metrics: SimTime,
+    /// No image can be pulled until then.
+    pub registry: SimTime,
+    /// Drills on the network in force.
+    pub network: Vec<NetworkFault>,
+    /// External services that fail: share of calls, and latency's factor.
+    pub externals: Vec<Option<(f64, f64)>>,
+    /// Drills on the load: when they began and ended, and how much more it is.
+    pub load: Vec<Surge>,
+    /// When each of the scenario's drills struck, and whom.
+    pub drills: Vec<Struck>,
+}
+
+/// Calls that are delayed or lost.
+#[derive(Clone, Copy, Debug)]
+pub struct NetworkFault {
+    /// The drill that did it.
+    pub drill: u16,
+    /// Whose calls; `None` for everybody's.
+    pub from: Option<u32>,
+    /// To whom.
+    pub to: u32,
+    /// Added to the way there.
+    pub delay: SimDuration,
+    /// Share that never arrives.
+    pub loss: f64,
+}
+
+/// More load than the shape says.
+#[derive(Clone, Copy, Debug)]
+pub struct Surge {
+    /// It begins.
+    pub from: SimTime,
+    /// It ends.
+    pub until: SimTime,
+    /// It grows over this.
+    pub rise: SimDuration,
+    /// To so many times the shape's value.
+    pub factor: f64,
+}
+
+impl Broken {
+    /// What the load's shape is multiplied with.
+    pub fn surge(&self, now: SimTime) -> f64 {
+        let mut factor = 1.0;
+        for one in self.load.iter().filter(|one| one.from <= now && now < one.until) {
+            let share = now.since(one.from).as_secs_f64() / one.rise.as_secs_f64().max(1e-9);
+            factor *= 1.0 + (one.factor - 1.0) * share.min(1.0);
+        }
+        factor
+    }
+
+    /// The most that [`Broken::surge`] can be.
+    pub fn most_surge(&self) -> f64 {
+        self.load.iter().map(|one| one.factor.max(1.0)).product()
+    }
+}
+
+/// Whom a drill struck.
+#[derive(Clone, Debug, Default)]
+pub struct Struck {
+    /// Pods by name.
+    pub pods: Vec<PodId>,
+    /// Nodes by number.
+    pub nodes: Vec<u32>,
+    /// The revision before a rollout.
+    pub revision: u32,
+}
+
+/// The node lifecycle controller's memory.
+#[derive(Clone, Debug, Default)]
+pub struct NodeController {
+    /// A pass is on the agenda.
+    pub due: bool,
+    /// Names of the zones.
+    pub zones: Vec<String>,
+    /// What the last pass found of each.
+    pub states: Vec<Option<ZoneState>>,
+    /// Nodes that wait for their taint, by zone.
+    pub queues: Vec<TaintQueue>,
+}
+
+/// Nodes of a zone that wait for their NoExecute taint.
+#[derive(Clone, Debug)]
+pub struct TaintQueue {
+    /// How fast they get it.
+    pub limit: TokenBucket,
+    /// Who waits.
+    pub nodes: VecDeque<u32>,
+    /// A look at it is on the agenda.
+    pub due: bool,
 }
 
 /// A pod.
@@ -118,6 +223,20 @@ pub struct Pod {
     pub reported: Reported,
     /// Since when it waits for a node in vain.
     pub unschedulable_since: Option<SimTime>,
+    /// The place of the node that others were pushed off for it.
+    pub nominated: Option<usize>,
+    /// Its ReplicaSet, and with it its revision: an index into its workload's.
+    pub set: u32,
+    /// CPU work of its requests is this many times the model's.
+    pub slower: f64,
+    /// It accepts connections and answers nothing.
+    pub hangs: bool,
+    /// Its container ends at every start.
+    pub crash_loops: bool,
+    /// Image pulls that have failed.
+    pub failed_pulls: u32,
+    /// When its node's taint will have it deleted.
+    pub evicted_at: Option<SimTime>,
 }
 
 /// What has been reported of a pod's CPU so far.
@@ -203,6 +322,50 @@ pub struct WorkloadState {
     pub memory_request: Bytes,
     /// CPU used by pods that are gone, not yet reported.
     pub gone: Reported,
+    /// Its revisions' ReplicaSets, in the order in which they were made. Kinds
+    /// without ReplicaSets keep their revisions here all the same.
+    pub sets: Vec<ReplicaSet>,
+    /// Its revisions; the set of the same index belongs to it.
+    pub releases: Vec<RevisionSpec>,
+    /// The revision that is wanted.
+    pub revision: u32,
+    /// A look of the ReplicaSets' controller is on the agenda.
+    pub sets_due: bool,
+    /// A rollout is on its way: its progress, and its place in the record.
+    pub rollout: Option<RolloutState>,
+    /// CPU work of its requests is this many times the model's.
+    pub slower: f64,
+}
+
+/// A revision of a workload's pods.
+#[derive(Clone, Copy, Debug)]
+pub struct RevisionSpec {
+    /// What is new about it, and wrong.
+    pub release: Release,
+    /// Which image it runs; revisions of the same image have the same number.
+    pub image: u32,
+}
+
+/// A ReplicaSet.
+#[derive(Clone, Copy, Debug)]
+pub struct ReplicaSet {
+    /// `spec.replicas`.
+    pub spec: u32,
+    /// What the Deployment noted on it.
+    pub noted: Option<Noted>,
+    /// When it was made.
+    pub created: SimTime,
+}
+
+/// A rollout on its way.
+#[derive(Clone, Copy, Debug)]
+pub struct RolloutState {
+    /// The Progressing condition.
+    pub progress: Progress,
+    /// The status at the last sync.
+    pub status: Status,
+    /// Its place in the record of rollouts.
+    pub record: usize,
 }
 
 /// kube-proxy's or the ingress' view of a workload's endpoints.
@@ -231,8 +394,18 @@ pub struct Node {
     pub place: Option<usize>,
     /// The pods bound to it.
     pub pods: Vec<PodId>,
-    /// Images it has pulled: by workload.
-    pub images: Vec<bool>,
+    /// Images it has pulled: workload and image number.
+    pub images: BTreeSet<(u32, u32)>,
+    /// Its zone, by its number at the node controller.
+    pub zone: u32,
+    /// What the node controller knows of its kubelet.
+    pub heartbeat: Heartbeat,
+    /// The NoExecute taint that it has, by the condition it is for.
+    pub tainted: Option<Ready>,
+    /// What its kubelet says of it.
+    pub reports_ready: bool,
+    /// It is cordoned.
+    pub cordoned: bool,
     /// It is cordoned and will be deleted.
     pub leaving: bool,
     /// When it became ready.
@@ -340,6 +513,11 @@ impl<'a> State<'a> {
     /// A workload's part of the scenario.
     pub fn spec(&self, workload: u32) -> &'a Workload {
         &self.scenario.workloads[workload as usize]
+    }
+
+    /// The revision of a pod.
+    pub fn release(&self, pod: &Pod) -> RevisionSpec {
+        self.workloads[pod.workload as usize].releases[pod.set as usize]
     }
 
     /// Whether a bound pod's node is without power or gone.

@@ -47,7 +47,9 @@ pub fn begin(state: &mut State, cx: &mut Context) {
 /// How many users the shape asks for.
 fn wanted_now(state: &State, now: SimTime) -> u32 {
     match &state.scenario.demand.population {
-        Population::Users { peak, .. } => (peak * state.scenario.demand.level(now)).round().max(0.0) as u32,
+        Population::Users { peak, .. } => {
+            (peak * state.scenario.demand.level(now) * state.broken.surge(now)).round().max(0.0) as u32
+        }
         Population::Rate { .. } => 0,
     }
 }
@@ -211,7 +213,9 @@ pub fn journey_due(state: &mut State, cx: &mut Context) {
 /// Journeys per second that the shape asks for.
 fn rate_now(state: &State, now: SimTime) -> f64 {
     match &state.scenario.demand.population {
-        Population::Rate { peak_per_second, .. } => peak_per_second * state.scenario.demand.level(now),
+        Population::Rate { peak_per_second, .. } => {
+            peak_per_second * state.scenario.demand.level(now) * state.broken.surge(now)
+        }
         Population::Users { .. } => 0.0,
     }
 }
@@ -221,7 +225,7 @@ fn rate_now(state: &State, now: SimTime) -> f64 {
 fn next_arrival(state: &mut State, cx: &mut Context) {
     let Population::Rate { peak_per_second, shape, .. } = &state.scenario.demand.population else { return };
     let now = cx.now();
-    let bound = peak_per_second * shape.peak(now, now + PIECE);
+    let bound = peak_per_second * shape.peak(now, now + PIECE) * state.broken.most_surge();
     let gap = -libm::log(1.0 - cx.streams.arrivals.unit()) / bound;
     let within = gap < PIECE.as_secs_f64();
     state.users.candidate_at = if within { bound } else { 0.0 };

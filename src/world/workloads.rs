@@ -1,5 +1,6 @@
 //! What everybody may ask of a workload's controller: to look, to scale, to count.
 
+use crate::scenario::Kind;
 use crate::units::SimDuration;
 use crate::world::context::Context;
 use crate::world::endpoints;
@@ -21,9 +22,38 @@ pub fn soon(state: &mut State, cx: &mut Context, workload: u32) {
     }
 }
 
+/// Sees to it that the controller of a Deployment's ReplicaSets looks soon.
+pub fn sets_soon(state: &mut State, cx: &mut Context, workload: u32) {
+    let one = &mut state.workloads[workload as usize];
+    if !one.sets_due {
+        one.sets_due = true;
+        let lag = CONTROLLER_LAG.scale(0.5 + cx.streams.delays.unit());
+        cx.agenda.after(lag, Event::ReplicaSetsSynced(workload));
+    }
+}
+
+/// Something about a workload's pods has changed that its controllers look at.
+pub fn pods_changed(state: &mut State, cx: &mut Context, workload: u32) {
+    match state.spec(workload).kind {
+        Kind::Deployment { .. } => {
+            sets_soon(state, cx, workload);
+            if state.workloads[workload as usize].rollout.is_some() {
+                soon(state, cx, workload);
+            }
+        }
+        Kind::ReplicaSet | Kind::StatefulSet { .. } | Kind::DaemonSet => soon(state, cx, workload),
+        Kind::Pod | Kind::Job => {}
+    }
+}
+
 /// A workload shall have another number of replicas.
 pub fn scale(state: &mut State, cx: &mut Context, workload: u32, replicas: u32) {
-    state.workloads[workload as usize].desired = replicas;
+    let bare = matches!(state.spec(workload).kind, Kind::ReplicaSet);
+    let one = &mut state.workloads[workload as usize];
+    one.desired = replicas;
+    if bare {
+        one.sets[0].spec = replicas;
+    }
     note_replicas(state, cx, workload);
     soon(state, cx, workload);
 }
@@ -38,5 +68,5 @@ pub fn note_replicas(state: &State, cx: &mut Context, workload: u32) {
 pub fn removed(state: &mut State, cx: &mut Context, workload: u32, id: PodId) {
     state.workloads[workload as usize].pods.retain(|other| *other != id);
     endpoints::changed(state, cx, workload);
-    soon(state, cx, workload);
+    pods_changed(state, cx, workload);
 }

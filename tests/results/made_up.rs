@@ -60,6 +60,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
             quota_per_second: Some(500.0),
         }],
         cluster: cluster(),
+        drills: Vec::new(),
         demand: demand(),
         goals: Goals {
             name: "chat-slo".to_owned(),

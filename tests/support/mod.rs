@@ -130,6 +130,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
             pod_start: always(2.0),
             image_pull: always(0.0),
         },
+        drills: Vec::new(),
         demand: Demand {
             population: Population::Rate {
                 peak_per_second: per_second,

@@ -70,6 +70,17 @@ fn told(moment: &Moment, times: usize, names: &[String]) -> String {
         MomentKind::NodeAdded => "a node is added",
         MomentKind::NodeRemoved => "a node is removed",
         MomentKind::MetricFailed => "HPA can't compute a metric",
+        MomentKind::DrillStruck => "the drill strikes",
+        MomentKind::DrillEnded => "the drill is over",
+        MomentKind::NodeSilent => "a node is not heard of",
+        MomentKind::NodeTainted => "a node is tainted",
+        MomentKind::NodeBack => "a node is back",
+        MomentKind::DrainBlocked => "a drain is blocked",
+        MomentKind::RolloutStarted => "a rollout begins",
+        MomentKind::RolloutCompleted => "a rollout is complete",
+        MomentKind::RolloutTimedOut => "a rollout is out of time",
+        MomentKind::PullFailed => "an image can't be pulled",
+        MomentKind::Preempted => "pods are pushed off",
     };
     let whose =
         moment.workload.and_then(|index| names.get(index)).map_or(String::new(), |name| format!("{name}: "));

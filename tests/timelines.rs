@@ -1,0 +1,345 @@
+//! What follows from Kubernetes' rules when something breaks or changes: the
+//! time lines of a lost node, a crash loop, a rollout, each simulated.
+
+mod support;
+
+use kubeplan::k8s::disruption::{Budget, UnhealthyPodEviction};
+use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget};
+use kubeplan::k8s::labels::Selector;
+use kubeplan::k8s::placement::{TaintEffect, Toleration};
+use kubeplan::k8s::probe::Probe;
+use kubeplan::k8s::rollout::{IntOrPercent, Strategy};
+use kubeplan::k8s::version::Version;
+use kubeplan::observe::{MomentKind, Observations};
+use kubeplan::scenario::{
+    Autoscaler, DisruptionBudget, Drill, Failure, Hook, Kind, Release, ReleaseFault, Scenario, Share, Step,
+};
+use kubeplan::sim::random::Seed;
+use kubeplan::units::{MilliCpu, SimDuration, SimTime};
+use kubeplan::world::simulate;
+use support::{exponential, scenario, workload};
+
+const fn seconds(seconds: u64) -> SimDuration {
+    SimDuration::from_secs(seconds)
+}
+
+/// A Deployment of `replicas` pods with a readiness probe every 5 s on nodes of
+/// four pods each, asked 40 times a second; users give up after 2 s.
+fn web(replicas: u32, nodes: u32, horizon: u64) -> Scenario {
+    let mut pod = workload("web", replicas, vec![Step::Compute(exponential(0.005))]);
+    pod.kind = Kind::Deployment { strategy: Strategy::default(), progress_deadline: seconds(600) };
+    pod.template.containers[0].readiness = Some(Probe { period: seconds(5), ..Probe::default() });
+    pod.template.containers[0].limits.cpu = Some(MilliCpu(2_000));
+    let mut scenario = scenario(vec![pod], 40.0, horizon);
+    scenario.warm_up = seconds(120);
+    scenario.demand.journeys[0].visits[0].timeout = seconds(2);
+    let pool = &mut scenario.cluster.pools[0];
+    (pool.cpu, pool.count, pool.min, pool.max) = (MilliCpu(8_000), nodes, nodes, nodes);
+    scenario
+}
+
+fn with(mut scenario: Scenario, at: u64, lasts: Option<u64>, what: Failure) -> Scenario {
+    scenario.drills.push(Drill {
+        name: "drill".to_owned(),
+        from: seconds(at),
+        until: seconds(at),
+        lasts: lasts.map(seconds),
+        what,
+    });
+    scenario
+}
+
+fn run(scenario: &Scenario, replication: u32) -> Observations {
+    simulate(scenario, Seed { base: 23, replication })
+}
+
+/// Seconds from the strike to the first moment of a kind.
+fn after_strike(seen: &Observations, kind: MomentKind) -> f64 {
+    let strike = seen.watch.strikes[0].time.expect("the drill strikes");
+    let moment = seen.moments.iter().find(|one| one.kind == kind && one.time >= strike);
+    moment.unwrap_or_else(|| panic!("no {kind:?} in {:?}", seen.moments)).time.since(strike).as_secs_f64()
+}
+
+/// Rows of the watch from so many seconds after the strike to so many.
+fn between(seen: &Observations, from: u64, until: u64) -> Vec<&kubeplan::observe::WatchRow> {
+    let strike = seen.watch.strikes[0].time.expect("the drill strikes");
+    let rows = seen.watch.rows.iter();
+    rows.filter(|row| row.time > strike + seconds(from) && row.time <= strike + seconds(until)).collect()
+}
+
+#[test]
+fn a_lost_node_is_noticed_tainted_and_its_pods_replaced() {
+    // Release, earliest and latest silence (behaviour.md K.2).
+    for (minor, earliest, latest) in [(37, 40.0, 60.0), (31, 30.0, 50.0)] {
+        for replication in 0..4 {
+            let mut scenario = with(web(6, 3, 900), 60, None, Failure::NodeLoss { nodes: 1 });
+            scenario.version = Version::new(minor).expect("a release that is known");
+            let seen = run(&scenario, replication);
+            let silent = after_strike(&seen, MomentKind::NodeSilent);
+            assert!((earliest..=latest).contains(&silent), "1.{minor}: silent after {silent} s");
+            let tainted = after_strike(&seen, MomentKind::NodeTainted);
+            assert!((tainted - silent - 5.1).abs() < 0.2, "tainted {} s after that", tainted - silent);
+            // Until the endpoints leave, the lost pods' share of the requests times out;
+            // afterwards none does.
+            let failed = |from: f64, until: f64| -> u64 {
+                between(&seen, from as u64, until as u64).iter().map(|row| row.failed).sum()
+            };
+            let asked: u64 = between(&seen, 3, silent as u64).iter().map(|row| row.arrived).sum();
+            let lost = failed(3.0, silent) as f64 / asked as f64;
+            assert!((0.05..0.6).contains(&lost), "{lost} of the requests are lost while it is unnoticed");
+            assert_eq!(failed(silent + 6.0, 880.0), 0, "nothing fails once the endpoints have left");
+            // Pods are deleted 300 s after the taint, and replaced by those that are ready 3 to
+            // 9 s later: set-up, start-up and one round of the readiness probe.
+            let ready = |row: &kubeplan::observe::WatchRow| row.ready[0];
+            assert!(between(&seen, silent as u64 + 2, tainted as u64 + 299).iter().all(|row| ready(row) < 6));
+            let back = (tainted + 300.0 + 12.0) as u64;
+            assert!(between(&seen, back, 800).iter().all(|row| ready(row) == 6), "replaced by {back} s");
+        }
+    }
+}
+
+#[test]
+fn pods_that_tolerate_nothing_are_replaced_at_the_taint() {
+    let mut scenario = with(web(6, 3, 400), 60, None, Failure::NodeLoss { nodes: 1 });
+    scenario.workloads[0].template.wishes.tolerations.push(Toleration {
+        key: "node.kubernetes.io/unreachable".to_owned(),
+        exists: true,
+        value: String::new(),
+        effect: Some(TaintEffect::NoExecute),
+        seconds: Some(0),
+    });
+    let seen = run(&scenario, 0);
+    let tainted = after_strike(&seen, MomentKind::NodeTainted) as u64;
+    assert!(between(&seen, tainted + 12, 300).iter().all(|row| row.ready[0] == 6));
+}
+
+#[test]
+fn a_node_that_comes_back_loses_its_taint_and_keeps_its_pods() {
+    let seen = run(&with(web(6, 3, 600), 60, Some(120), Failure::NodeLoss { nodes: 1 }), 0);
+    let back = after_strike(&seen, MomentKind::NodeBack);
+    assert!((120.0..=126.0).contains(&back), "untainted after {back} s");
+    assert!(between(&seen, 140, 500).iter().all(|row| row.ready[0] == 6));
+    assert_eq!(seen.workloads[0].pods_started, 0, "nobody was replaced");
+}
+
+#[test]
+fn a_node_that_says_it_is_not_ready_keeps_its_endpoints() {
+    let seen = run(&with(web(6, 3, 600), 60, Some(200), Failure::NodeNotReady { nodes: 1 }), 0);
+    assert_eq!(seen.balance.failed, 0, "the pods go on, and their endpoints stay");
+    let tainted = after_strike(&seen, MomentKind::NodeTainted);
+    assert!((0.0..=6.0).contains(&tainted), "tainted after {tainted} s: nobody waits for a grace period");
+}
+
+#[test]
+fn the_hpa_does_not_make_up_for_a_lost_node() {
+    // Four pods at 60 % of their requests with a target of 60, one of them on a
+    // node that dies: the survivors rise to 80, the missing one counts 0 as the
+    // ratio is above 1, and the mean is back at 60 (behaviour.md K.3).
+    let mut scenario = web(4, 4, 900);
+    scenario.workloads[0].template.wishes.spread = Vec::new();
+    scenario.workloads[0].template.containers[0].requests.cpu = Some(MilliCpu(1_000));
+    scenario.workloads[0].behaviour.operations[0].steps = vec![Step::Compute(exponential(0.06))];
+    let pool = &mut scenario.cluster.pools[0];
+    pool.cpu = MilliCpu(2_000);
+    pool.reserved_cpu = MilliCpu(600);
+    scenario.autoscalers.push(Autoscaler {
+        name: "web".to_owned(),
+        workload: 0,
+        spec: HpaSpec {
+            min_replicas: 2,
+            max_replicas: 20,
+            metrics: vec![MetricSpec::Resource {
+                resource: ResourceName::Cpu,
+                container: None,
+                target: ResourceTarget::Utilization(60),
+            }],
+            behavior: None,
+        },
+    });
+    let seen = run(&with(scenario, 200, None, Failure::NodeLoss { nodes: 1 }), 0);
+    let tainted = after_strike(&seen, MomentKind::NodeTainted) as u64;
+    let rows = between(&seen, 90, tainted + 299);
+    assert!(
+        rows.iter().all(|row| row.desired[0] == 4),
+        "no scale-up while the pod is missing: {:?}",
+        seen.decisions
+    );
+    assert!(rows.iter().all(|row| row.ready[0] == 3));
+}
+
+#[test]
+fn a_crash_loop_waits_ten_seconds_then_doubles() {
+    // Each run: half a second until the end is noticed, one of set-up, one of
+    // start-up, then it ends. Waits of 0, 10, 20, 40, 80, 160 and 300 s count from
+    // the end of the run before.
+    let mut starts = vec![0.5];
+    for wait in [10.0, 20.0, 40.0, 80.0, 160.0, 300.0] {
+        let before: f64 = starts[starts.len() - 1];
+        starts.push(before + 2.0 + wait);
+    }
+    for (number, start) in starts.iter().enumerate() {
+        for (horizon, restarts) in [(start - 0.4, number as u64), (start + 0.4, number as u64 + 1)] {
+            let mut scenario = web(1, 1, 60);
+            scenario.horizon = SimDuration::from_secs_f64(60.0 + horizon);
+            let what = Failure::CrashLoop { workload: 0, pods: Share::Count(1) };
+            let seen = run(&with(scenario, 60, None, what), 0);
+            assert_eq!(seen.workloads[0].restarts, restarts, "{horizon} s after the first crash");
+        }
+    }
+}
+
+#[test]
+fn a_rollout_moves_in_waves_between_its_fence_posts() {
+    // Replicas, surge, unavailable, waves: ceil(N / (surge + unavailable)) at best.
+    let quarter = IntOrPercent::Percent(25);
+    for (replicas, surge, unavailable, most, least, waves) in [
+        (8, quarter, quarter, 10, 6, 2),
+        (3, quarter, quarter, 4, 3, 3),
+        (4, IntOrPercent::Int(4), IntOrPercent::Int(0), 8, 4, 1),
+        (4, IntOrPercent::Int(0), IntOrPercent::Int(1), 4, 3, 4),
+    ] {
+        let mut scenario = web(replicas, 4, 400);
+        scenario.workloads[0].kind = Kind::Deployment {
+            strategy: Strategy::RollingUpdate { max_surge: surge, max_unavailable: unavailable },
+            progress_deadline: seconds(600),
+        };
+        let release = Release { new_image: true, ..Release::default() };
+        let what = Failure::Rollout { workload: 0, release, undone: false };
+        let seen = run(&with(scenario, 60, None, what), 0);
+        let rollout = &seen.rollouts[0];
+        let took = rollout.completed.expect("the rollout completes").since(rollout.started).as_secs_f64();
+        // A wave: 2 s set-up, 1 s start-up and up to 5 s of probing, and the
+        // controllers' lags.
+        let bounds = f64::from(waves) * 3.0..=f64::from(waves) * 9.5 + 1.0;
+        assert!(bounds.contains(&took), "{replicas} pods: {took} s for {waves} waves");
+        let (mut sizes, mut largest) = ([replicas, 0], 0);
+        for (_, set, to) in &rollout.resizes {
+            sizes[*set as usize] = *to;
+            largest = largest.max(sizes[0] + sizes[1]);
+        }
+        assert_eq!((sizes, largest), ([0, replicas], most), "{:?}", rollout.resizes);
+        let fewest = between(&seen, 0, 200).iter().map(|row| row.ready[0]).min();
+        assert_eq!(fewest, Some(least), "ready pods at the worst moment");
+    }
+}
+
+#[test]
+fn recreate_has_nobody_in_between() {
+    let mut scenario = web(4, 2, 300);
+    scenario.workloads[0].kind =
+        Kind::Deployment { strategy: Strategy::Recreate, progress_deadline: seconds(600) };
+    let what = Failure::Rollout { workload: 0, release: Release::default(), undone: false };
+    let seen = run(&with(scenario, 60, None, what), 0);
+    assert_eq!(between(&seen, 0, 60).iter().map(|row| row.ready[0]).min(), Some(0));
+    assert!(seen.balance.failed > 20, "{} requests found nobody", seen.balance.failed);
+    assert!(seen.rollouts[0].completed.is_some());
+}
+
+#[test]
+fn a_broken_revision_stops_at_the_fence_and_is_undone() {
+    for fault in [ReleaseFault::ImageMissing, ReleaseFault::CrashesOnStart, ReleaseFault::NeverReady] {
+        let mut scenario = web(8, 4, 600);
+        scenario.workloads[0].kind =
+            Kind::Deployment { strategy: Strategy::default(), progress_deadline: seconds(120) };
+        let release = Release { new_image: true, fault, work: 1.0 };
+        let what = Failure::Rollout { workload: 0, release, undone: true };
+        let seen = run(&with(scenario, 60, Some(300), what), 0);
+        let late = after_strike(&seen, MomentKind::RolloutTimedOut);
+        assert!((119.0..=125.0).contains(&late), "{fault:?}: out of time after {late} s");
+        assert!(
+            between(&seen, 0, 300).iter().all(|row| row.ready[0] >= 6),
+            "{fault:?}: six of the old ones stay"
+        );
+        assert_eq!(seen.rollouts[1].completed.map(|_| ()), Some(()), "{fault:?}: undone");
+        assert!(between(&seen, 330, 500).iter().all(|row| row.ready[0] == 8), "{fault:?}");
+    }
+}
+
+#[test]
+fn a_pre_stop_hook_longer_than_propagation_loses_nothing() {
+    // Without one a process that ends at SIGTERM is still sent requests.
+    for (hook, behind_ingress, loses) in
+        [(None, false, true), (Some(10), false, false), (Some(10), true, false)]
+    {
+        let mut failed = 0;
+        for replication in 0..5 {
+            let mut scenario = web(4, 2, 200);
+            scenario.workloads[0].template.containers[0].pre_stop =
+                hook.map(|takes| Hook { takes: seconds(takes) });
+            scenario.workloads[0].behind_ingress = behind_ingress;
+            scenario.demand.population = kubeplan::scenario::Population::Rate {
+                peak_per_second: 400.0,
+                shape: kubeplan::scenario::Shape::steady(1.0),
+                users: None,
+            };
+            let what = Failure::Rollout { workload: 0, release: Release::default(), undone: false };
+            failed += run(&with(scenario, 60, None, what), replication).balance.failed;
+        }
+        assert_eq!(failed > 0, loses, "preStop {hook:?}: {failed} requests failed in five rollouts");
+    }
+}
+
+#[test]
+fn a_budget_that_allows_nothing_blocks_a_drain() {
+    for (budget, drained) in [
+        (Budget::MinAvailable(IntOrPercent::Percent(100)), false),
+        (Budget::MaxUnavailable(IntOrPercent::Int(1)), true),
+    ] {
+        let mut scenario = web(6, 3, 300);
+        scenario.budgets.push(DisruptionBudget {
+            name: "web".to_owned(),
+            namespace: "default".to_owned(),
+            selector: Selector::of(scenario.workloads[0].template.labels.clone()),
+            budget,
+            unhealthy: UnhealthyPodEviction::default(),
+        });
+        let seen = run(&with(scenario, 60, None, Failure::NodeDrain), 0);
+        assert_eq!(seen.workloads[0].pods_started > 0, drained, "{budget:?}");
+        assert!(
+            seen.moments.iter().any(|one| one.kind == MomentKind::DrainBlocked),
+            "one at a time, or none"
+        );
+        let least = seen.watch.rows.iter().map(|row| row.ready[0]).min();
+        assert_eq!(least, Some(if drained { 5 } else { 6 }), "{budget:?}");
+    }
+}
+
+#[test]
+fn a_hang_is_found_by_the_liveness_probe() {
+    let mut scenario = web(2, 1, 300);
+    let probe = Probe { period: seconds(10), timeout: seconds(1), failure_threshold: 3, ..Probe::default() };
+    scenario.workloads[0].template.containers[0].liveness = Some(probe);
+    let seen = run(&with(scenario, 60, None, Failure::Hang { workload: 0, pods: Share::Count(1) }), 0);
+    let killed = after_strike(&seen, MomentKind::ProbeKilled);
+    assert!((21.0..=31.0).contains(&killed), "three rounds of ten seconds and a timeout: {killed} s");
+    assert!(between(&seen, 45, 240).iter().all(|row| row.ready[0] == 2 && row.failed == 0));
+}
+
+#[test]
+fn what_stands_still_does_nothing_and_then_goes_on() {
+    // A pod that is deleted while the control plane is out is replaced when it is back.
+    let mut scenario = with(web(4, 2, 300), 60, Some(100), Failure::ControlPlane);
+    scenario.drills.push(Drill {
+        name: "kill".to_owned(),
+        from: seconds(70),
+        until: seconds(70),
+        lasts: None,
+        what: Failure::ContainerCrash { workload: 0, pods: Share::Count(1), out_of_memory: false },
+    });
+    let seen = run(&scenario, 0);
+    assert_eq!(seen.workloads[0].restarts, 1, "the kubelet restarts a container by itself");
+    // The registry and the metrics API: pods wait, the HPA is blind.
+    let registry = Drill { what: Failure::Registry, ..scenario.drills[0].clone() };
+    let mut rollout = scenario.drills[1].clone();
+    let release = Release { new_image: true, ..Release::default() };
+    rollout.what = Failure::Rollout { workload: 0, release, undone: false };
+    scenario.drills = vec![registry, rollout];
+    let seen = run(&scenario, 0);
+    let completed = seen.rollouts[0].completed.expect("it completes in the end");
+    let back = SimTime::ZERO + scenario.warm_up + seconds(160);
+    // The pull's back-off has grown to 80 s by then.
+    assert!(
+        completed > back && completed < back + seconds(95),
+        "completed {completed}, registry back {back}"
+    );
+}
