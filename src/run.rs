@@ -4,9 +4,11 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use crate::judge::drill::{Cost, cost};
 use crate::judge::{Outcome, Verdict, judge, more_needed};
 use crate::observe::Observations;
 use crate::scenario::Scenario;
+use crate::scenario::catalogue::{self, Exercise};
 use crate::sim::random::Seed;
 use crate::world;
 
@@ -45,6 +47,42 @@ pub fn replicate(
         run
     };
     which.into_par_iter().map(one).collect()
+}
+
+/// An exercise as it went: the runs with it, and what each cost.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// What was exercised.
+    pub exercise: Exercise,
+    /// The runs, by replication.
+    pub runs: Vec<Observations>,
+    /// What each cost; short of those in which the drill did not strike.
+    pub costs: Vec<Cost>,
+}
+
+/// Holds every exercise on the scenario at its peak, each on its own, and the
+/// same time without any; `goal` is the success ratio that users are promised.
+/// The first answer are the runs without.
+pub fn drill(
+    scenario: &Scenario,
+    exercises: &[Exercise],
+    goal: f64,
+    base: u64,
+    replications: u32,
+    finished: impl Fn(&str) + Sync,
+) -> (Vec<Observations>, Vec<Held>) {
+    let at_peak = catalogue::at_peak(scenario);
+    let plain = replicate(&catalogue::nothing(&at_peak), base, 0..replications, |_| ());
+    finished("without any failure");
+    let hold = |exercise: &Exercise| {
+        let held = catalogue::held(&at_peak, exercise);
+        let runs = replicate(&held, base, 0..replications, |_| ());
+        let costs = runs.iter().zip(&plain).filter_map(|(with, without)| cost(with, without, goal)).collect();
+        finished(&exercise.name);
+        Held { exercise: exercise.clone(), runs, costs }
+    };
+    let held = exercises.par_iter().map(hold).collect();
+    (plain, held)
 }
 
 /// Runs as many replications as were asked for, and judges them.

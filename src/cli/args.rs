@@ -45,6 +45,8 @@ pub struct Cli {
 pub enum Command {
     /// Simulate a cluster under load and judge the policy's objectives.
     Simulate(Box<SimulateArgs>),
+    /// Break things on purpose: who feels it, for how long, and what a year holds.
+    Drill(Box<DrillArgs>),
     /// Explain one decision from objects as kubectl prints them.
     #[command(subcommand)]
     Explain(Explain),
@@ -112,6 +114,44 @@ pub struct SimulateArgs {
     /// Write no results folder.
     #[arg(long, conflicts_with = "out")]
     pub no_out: bool,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Exit with 0 even if an objective is missed or unsure.
+    #[arg(long)]
+    pub exit_zero: bool,
+}
+
+/// `plan drill`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan drill --users 20000                   every drill, and the availability of a year
+  plan drill node-failure rollout --users 20000
+  plan drill --list                          the drills for this application
+  plan drill --per-year node-failure=2 --per-year rollout=250 -o json")]
+pub struct DrillArgs {
+    /// Which drills; all of them when none is named.
+    #[arg(value_name = "DRILL")]
+    pub names: Vec<String>,
+    /// The input.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// The workload to strike; without it, the one that users ask most.
+    #[arg(long, value_name = "WORKLOAD")]
+    pub target: Option<String>,
+    /// How often a year a drill comes in life.
+    #[arg(long, value_name = "DRILL=N", value_parser = values::per_year)]
+    pub per_year: Vec<(String, f64)>,
+    /// Print the drills there are for this application, and end.
+    #[arg(long)]
+    pub list: bool,
+    /// Where all chance comes from; the same seed gives the same results.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How often each drill is held.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub replications: u32,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,

@@ -61,7 +61,7 @@ pub(super) fn completions(shell: Shell, screen: Screen) -> Exit {
 }
 
 /// Reads all input, and says what is wrong with it.
-fn load(args: &InputArgs, screen: Screen) -> Result<Scenario, Exit> {
+pub(super) fn load(args: &InputArgs, screen: Screen) -> Result<Scenario, Exit> {
     let request = Request {
         manifests: args.manifests.clone(),
         model: args.model.clone(),

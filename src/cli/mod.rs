@@ -2,6 +2,7 @@
 
 pub mod args;
 mod commands;
+mod drill;
 mod explain;
 mod screen;
 mod values;
@@ -54,6 +55,7 @@ fn run() -> Exit {
     let screen = Screen::new(cli.color, cli.quiet, cli.verbose);
     match cli.command {
         Command::Simulate(args) => commands::simulate(&args, screen),
+        Command::Drill(args) => drill::drill(&args, screen),
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
         Command::Explain(Explain::Scheduling(args)) => explain::scheduling(&args, screen),
         Command::Completions(args) => commands::completions(args.shell, screen),

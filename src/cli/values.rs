@@ -76,6 +76,17 @@ pub(super) fn replications(text: &str) -> Result<Replications, String> {
     }
 }
 
+/// A drill and how often a year it comes: `node-failure=2`.
+pub(super) fn per_year(text: &str) -> Result<(String, f64), String> {
+    let wrong = || format!("`{text}` is not DRILL=N, such as node-failure=2");
+    let (name, number) = text.split_once('=').ok_or_else(wrong)?;
+    let number: f64 = number.parse().map_err(|_| wrong())?;
+    if !(0.0..=1e6).contains(&number) {
+        return Err(format!("{number} times a year is not between 0 and a million"));
+    }
+    Ok((name.to_owned(), number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,10 +6,12 @@
 //! told in [`estimate`].
 
 mod because;
+pub mod drill;
 pub mod estimate;
 mod finding;
 mod measure;
 mod path;
+pub mod promises;
 
 pub use estimate::Estimate;
 pub use finding::Finding;
@@ -161,7 +163,7 @@ fn weigh(
     Judged { measured: Some(estimate), outcome, because }
 }
 
-fn compare(comparison: Comparison, estimate: &Estimate, goal: f64) -> Outcome {
+pub(crate) fn compare(comparison: Comparison, estimate: &Estimate, goal: f64) -> Outcome {
     let Some((low, high)) = estimate.interval else { return Outcome::Unsure };
     match (comparison.holds(low, goal), comparison.holds(high, goal)) {
         (true, true) => Outcome::Met,

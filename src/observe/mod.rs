@@ -283,6 +283,8 @@ pub enum MomentKind {
     NodeTainted,
     /// A node is well again.
     NodeBack,
+    /// Pods are deleted from their tainted node.
+    Evicted,
     /// A drain waits for a disruption budget.
     DrainBlocked,
     /// A rollout began.
@@ -295,6 +297,30 @@ pub enum MomentKind {
     PullFailed,
     /// A pod of higher priority pushed others off a node.
     Preempted,
+}
+
+impl Observations {
+    /// A run in which nothing was seen.
+    pub fn nothing() -> Self {
+        Self {
+            seed: Seed { base: 0, replication: 0 },
+            fingerprint: 0,
+            events: 0,
+            start: SimTime::ZERO,
+            end: SimTime::ZERO,
+            stopped: None,
+            balance: Balance::default(),
+            journeys: Vec::new(),
+            workloads: Vec::new(),
+            externals: Vec::new(),
+            cluster: ClusterSeen::default(),
+            decisions: Vec::new(),
+            moments: Vec::new(),
+            series: Series::default(),
+            watch: Watch::default(),
+            rollouts: Vec::new(),
+        }
+    }
 }
 
 impl Traffic {

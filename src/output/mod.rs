@@ -6,6 +6,7 @@
 
 pub mod chart;
 pub mod csv;
+pub mod drill;
 pub mod explain;
 pub mod folder;
 mod number;

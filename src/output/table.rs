@@ -307,7 +307,7 @@ fn unit(text: &str) -> &str {
 }
 
 /// A value of an indicator with its unit.
-fn figure(indicator: Indicator, value: f64, currency: &str) -> String {
+pub(super) fn figure(indicator: Indicator, value: f64, currency: &str) -> String {
     match indicator {
         Indicator::Availability | Indicator::AvailabilityPerYear => percent(value),
         Indicator::Latency { .. }

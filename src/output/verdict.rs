@@ -392,7 +392,7 @@ fn objective(scenario: &Scenario, asked: &Objective, judged: &Judged) -> Objecti
     }
 }
 
-fn indicator(indicator: Indicator) -> &'static str {
+pub(super) fn indicator(indicator: Indicator) -> &'static str {
     match indicator {
         Indicator::Availability => "availability",
         Indicator::FailedRequests => "failedRequests",
@@ -484,6 +484,7 @@ fn moments(shown: &Observations, name: impl Fn(usize) -> String) -> Vec<MomentDa
             MomentKind::DrillEnded => "drillEnded",
             MomentKind::NodeSilent => "nodeSilent",
             MomentKind::NodeTainted => "nodeTainted",
+            MomentKind::Evicted => "evicted",
             MomentKind::NodeBack => "nodeBack",
             MomentKind::DrainBlocked => "drainBlocked",
             MomentKind::RolloutStarted => "rolloutStarted",

@@ -4,6 +4,7 @@
 //! files, no YAML, no "absent means default". References are indices into the
 //! scenario's own lists.
 
+pub mod catalogue;
 pub mod cluster;
 pub mod demand;
 pub mod drill;

@@ -44,6 +44,14 @@ pub fn seconds(length: f64) -> String {
         below if below < 0.000_999_5 => format!("{} ms", significant(length * 1e3, 2)),
         below if below < 0.999_5 => format!("{} ms", significant(length * 1e3, 3)),
         below if below < 119.5 => format!("{} s", significant(length, 3)),
+        below if below < 599.5 => {
+            let whole = length.abs().round();
+            let sign = if length < 0.0 { "-" } else { "" };
+            match whole % 60.0 {
+                0.0 => format!("{sign}{:.0} min", whole / 60.0),
+                rest => format!("{sign}{:.0} min {rest:.0} s", (whole / 60.0).floor()),
+            }
+        }
         below if below < 3_570.0 => format!("{:.0} min", length / 60.0),
         _ => {
             let minutes = (length / 60.0).round();

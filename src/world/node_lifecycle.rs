@@ -240,9 +240,22 @@ fn plan_eviction(state: &mut State, cx: &mut Context, id: PodId, taint: &Taint, 
 pub fn toleration_ended(state: &mut State, cx: &mut Context, id: PodId) {
     let now = cx.now();
     let Some(pod) = state.pod(id) else { return };
-    if pod.evicted_at.is_some_and(|at| at <= now) {
-        kubelet::delete(state, cx, id);
+    if pod.deleting || pod.evicted_at.is_none_or(|at| at > now) {
+        return;
     }
+    let workload = pod.workload as usize;
+    let silent = state.node_is_dead(pod.node);
+    let what = match state.scenario.workloads[workload].kind {
+        Kind::StatefulSet { .. } if silent => {
+            "deleted from its silent node, which can't confirm it: the StatefulSet makes no other until the node \
+             or its object is gone"
+        }
+        Kind::Pod => "deleted from its node; nobody replaces it",
+        _ => "deleted from its node and replaced",
+    };
+    let text = format!("{}: a pod is {what}", state.scenario.workloads[workload].name);
+    cx.seen.moment(now, MomentKind::Evicted, Some(workload), text);
+    kubelet::delete(state, cx, id);
 }
 
 /// A node loses its NoExecute taint; planned evictions are off.

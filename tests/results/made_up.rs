@@ -285,6 +285,8 @@ fn run(seed: Seed) -> Observations {
         cluster: cluster_seen(&series, start),
         decisions: decisions(&series),
         moments: moments(),
+        watch: kubeplan::observe::Watch::default(),
+        rollouts: Vec::new(),
         series,
     }
 }

@@ -74,6 +74,7 @@ fn told(moment: &Moment, times: usize, names: &[String]) -> String {
         MomentKind::DrillEnded => "the drill is over",
         MomentKind::NodeSilent => "a node is not heard of",
         MomentKind::NodeTainted => "a node is tainted",
+        MomentKind::Evicted => "pods leave a tainted node",
         MomentKind::NodeBack => "a node is back",
         MomentKind::DrainBlocked => "a drain is blocked",
         MomentKind::RolloutStarted => "a rollout begins",

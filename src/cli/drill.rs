@@ -1,0 +1,156 @@
+//! `plan drill`.
+
+use super::Exit;
+use super::args::{DrillArgs, Format};
+use super::commands::load;
+use super::screen::{self, Screen};
+use crate::judge::drill::{Summary, summary, year};
+use crate::judge::promises::{self, Exercised};
+use crate::judge::{Outcome, estimate};
+use crate::output;
+use crate::output::drill::Drilled;
+use crate::run::{self, Held};
+use crate::scenario::catalogue::{self, Exercise};
+use crate::scenario::{Indicator, Scenario};
+use crate::source::closest;
+
+/// The success ratio where the policy promises none.
+const USUAL_AVAILABILITY: f64 = 0.999;
+
+/// `plan drill`
+pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
+    let scenario = match load(&args.input, screen) {
+        Ok(scenario) => scenario,
+        Err(exit) => return exit,
+    };
+    let chosen = target(&scenario, args).and_then(|target| Ok((target, exercises(&scenario, target, args)?)));
+    let (target, exercises) = match chosen {
+        Ok(chosen) => chosen,
+        Err(text) => {
+            screen.error(&text);
+            return Exit::Usage;
+        }
+    };
+    if args.list {
+        let rows = exercises.iter().map(|one| format!("{:24} {}\n", one.name, one.about));
+        return if screen.print(&rows.collect::<String>()) { Exit::Met } else { Exit::Outside };
+    }
+    let goal = goal(&scenario);
+    let finished = |name: &str| screen.log(&format!("held: {name}"));
+    let (plain, held) = run::drill(&scenario, &exercises, goal, args.seed, args.replications, finished);
+    let drilled = judged(&scenario, &scenario.workloads[target].name, args, &plain, &held);
+    let text = match args.output {
+        Format::Table => output::drill::page(&drilled, screen::width()),
+        Format::Json => output::explain::json(&output::drill::document(&drilled)),
+        Format::Yaml => output::explain::yaml(&output::drill::document(&drilled)),
+    };
+    if !screen.print(&text) {
+        return Exit::Outside;
+    }
+    match drilled.outcome() {
+        _ if args.exit_zero => Exit::Met,
+        Outcome::Met | Outcome::NotJudged => Exit::Met,
+        Outcome::Missed => Exit::Missed,
+        Outcome::Unsure => Exit::Unsure,
+    }
+}
+
+/// The workload that is struck.
+fn target(scenario: &Scenario, args: &DrillArgs) -> Result<usize, String> {
+    let names = output::workload_names(scenario);
+    match &args.target {
+        Some(wanted) => names.iter().position(|name| name == wanted).ok_or_else(|| {
+            let near = closest(wanted, names.iter().map(String::as_str));
+            let help = near.map_or_else(|| names.join(", "), |name| format!("did you mean {name}?"));
+            format!("there is no workload `{wanted}`: {help}")
+        }),
+        None => catalogue::busiest(scenario)
+            .ok_or_else(|| "no request reaches any workload: choose one by --target".to_owned()),
+    }
+}
+
+/// What is exercised: all, or those that were named.
+fn exercises(scenario: &Scenario, target: usize, args: &DrillArgs) -> Result<Vec<Exercise>, String> {
+    let mut all = catalogue::exercises(scenario, target);
+    let names: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
+    let known = |name: &str| {
+        let usual = catalogue::usual_name(name).to_owned();
+        if names.contains(&usual) {
+            return Ok(usual);
+        }
+        let near = closest(name, names.iter().map(String::as_str));
+        let help = near.map_or_else(|| names.join(", "), |name| format!("did you mean {name}?"));
+        Err(format!("there is no drill `{name}` for this application: {help}"))
+    };
+    for (name, per_year) in &args.per_year {
+        let name = known(name)?;
+        all.iter_mut().filter(|one| one.name == name).for_each(|one| one.per_year = *per_year);
+    }
+    if args.names.is_empty() {
+        return Ok(all);
+    }
+    let wanted: Vec<String> = args.names.iter().map(|name| known(name)).collect::<Result<_, _>>()?;
+    all.retain(|one| wanted.contains(&one.name));
+    Ok(all)
+}
+
+/// The success ratio that the policy promises users.
+fn goal(scenario: &Scenario) -> f64 {
+    let promised = scenario.goals.objectives.iter().find(|one| one.indicator == Indicator::Availability);
+    promised.map_or(USUAL_AVAILABILITY, |one| one.goal)
+}
+
+/// Puts together what was found out.
+fn judged<'a>(
+    scenario: &'a Scenario,
+    target: &'a str,
+    args: &DrillArgs,
+    plain: &[crate::observe::Observations],
+    held: &'a [Held],
+) -> Drilled<'a> {
+    let confidence = scenario.goals.confidence;
+    let summaries: Vec<Option<Summary>> =
+        held.iter().map(|one| (!one.costs.is_empty()).then(|| summary(&one.costs, confidence))).collect();
+    let shares: Vec<f64> = plain
+        .iter()
+        .map(|run| {
+            let (good, failed) = run
+                .watch
+                .rows
+                .iter()
+                .fold((0, 0), |(good, failed), row| (good + row.answered, failed + row.failed));
+            good as f64 / ((good + failed) as f64).max(1.0)
+        })
+        .collect();
+    let steady = estimate::over_replications(&shares, confidence);
+    let all = args.names.is_empty();
+    let modes: Option<Vec<_>> = held
+        .iter()
+        .zip(&summaries)
+        .map(|(one, summary)| Some((one.exercise.per_year, summary.as_ref()?.lost_seconds)))
+        .collect();
+    let year = modes.filter(|_| all).map(|modes| year(steady, &modes));
+    let exercised: Vec<Exercised> = held
+        .iter()
+        .zip(&summaries)
+        .filter_map(|(one, summary)| {
+            Some(Exercised { exercise: &one.exercise, summary: summary.as_ref()?, run: &one.runs[0] })
+        })
+        .collect();
+    let mut promises = promises::judge(scenario, &exercised, year.as_ref());
+    // Back from the place among those that struck to the place among all.
+    let struck: Vec<usize> = (0..held.len()).filter(|one| summaries[*one].is_some()).collect();
+    for promise in &mut promises {
+        promise.exercise = promise.exercise.map(|one| struck[one]);
+    }
+    Drilled {
+        scenario,
+        target,
+        seed: args.seed,
+        replications: args.replications,
+        held: held.iter().map(|one| &one.exercise).zip(summaries).collect(),
+        promises,
+        year,
+        steady,
+    }
+}

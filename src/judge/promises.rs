@@ -1,0 +1,172 @@
+//! A policy's objectives on drills, judged.
+
+use crate::judge::drill::{Summary, Year, is_about};
+use crate::judge::{Estimate, Judged, Outcome, compare};
+use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE};
+use crate::k8s::placement::TaintEffect;
+use crate::observe::{MomentKind, Observations};
+use crate::scenario::catalogue::Exercise;
+use crate::scenario::{Failure, Indicator, Objective, Scenario};
+use crate::units::figures::seconds;
+
+/// At most so many moments are told of one drill.
+const MOMENTS: usize = 7;
+/// The controller sees a heartbeat up to this long before the node died.
+const LEASE: f64 = 10.0;
+/// From Unknown to the NoExecute taint.
+const TAINT_LAG: f64 = 5.0;
+
+/// One objective on one drill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Promise {
+    /// Index into the policy's objectives.
+    pub objective: usize,
+    /// Index into the exercises; `None` for the year.
+    pub exercise: Option<usize>,
+    /// What came of it.
+    pub judged: Judged,
+}
+
+/// What was held and what came of it, for judging.
+pub struct Exercised<'a> {
+    /// What was exercised.
+    pub exercise: &'a Exercise,
+    /// What it cost.
+    pub summary: &'a Summary,
+    /// One of its runs, to tell from.
+    pub run: &'a Observations,
+}
+
+/// Judges every objective that is about a drill, or about the year.
+pub fn judge(scenario: &Scenario, held: &[Exercised<'_>], year: Option<&Year>) -> Vec<Promise> {
+    let mut promises = Vec::new();
+    for (number, objective) in scenario.goals.objectives.iter().enumerate() {
+        if objective.indicator == Indicator::AvailabilityPerYear {
+            let judged = match year {
+                Some(year) => weigh(objective, Some(year.availability), Vec::new()),
+                None => not_judged("not every failure mode was exercised"),
+            };
+            promises.push(Promise { objective: number, exercise: None, judged });
+            continue;
+        }
+        let about = held.iter().enumerate().filter(|(_, one)| is_about(objective, &one.exercise.name));
+        for (exercise, one) in about {
+            promises.push(Promise {
+                objective: number,
+                exercise: Some(exercise),
+                judged: on(scenario, objective, one),
+            });
+        }
+    }
+    promises
+}
+
+fn not_judged(why: &str) -> Judged {
+    Judged { measured: None, outcome: Outcome::NotJudged, because: vec![why.to_owned()] }
+}
+
+/// One objective on one drill.
+fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judged {
+    let summary = held.summary;
+    let measured = match objective.indicator {
+        Indicator::UsersRecovered => summary.users_recovered,
+        Indicator::CapacityRestored => summary.capacity_restored,
+        Indicator::FailedRequests => Some(summary.lost),
+        _ => return not_judged("this indicator is not measured on a drill"),
+    };
+    let mut judged = weigh(objective, measured, Vec::new());
+    if judged.outcome == Outcome::Missed || judged.outcome == Outcome::Unsure {
+        if measured.is_none() {
+            let watched = seconds(held.exercise.settle.as_secs_f64());
+            judged.because.push(format!("not within the {watched} that were observed, in some replication"));
+        }
+        judged.because.extend(bound(scenario, objective, held));
+        judged.because.push(chain(held.run));
+    }
+    judged
+}
+
+fn weigh(objective: &Objective, measured: Option<Estimate>, because: Vec<String>) -> Judged {
+    let outcome = match &measured {
+        Some(estimate) => compare(objective.comparison, estimate, objective.goal),
+        None => Outcome::Missed,
+    };
+    Judged { measured, outcome, because }
+}
+
+/// What Kubernetes' rules make impossible, whatever the workload's settings.
+fn bound(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Option<String> {
+    let drill = held.exercise.drills.first()?;
+    let silent = matches!(drill.what, Failure::NodeLoss { .. } | Failure::ZoneOutage);
+    let grace = scenario.version.rules().node_monitor_grace_period.as_secs_f64();
+    let noticed = grace - LEASE;
+    if !silent || objective.goal >= noticed {
+        return None;
+    }
+    match objective.indicator {
+        Indicator::UsersRecovered => Some(format!(
+            "out of reach by the workload's settings: a node that falls silent is noticed {} to {} later \
+             (node-monitor-grace-period {} of the controller manager), and until then its pods are sent \
+             requests that nobody answers. Closest: short timeouts and retries at the callers, which make \
+             it a latency instead of a failure",
+            seconds(noticed),
+            seconds(grace + LEASE),
+            seconds(grace),
+        )),
+        Indicator::CapacityRestored => {
+            let stays = shortest_toleration(scenario);
+            let soonest = noticed + TAINT_LAG + stays;
+            Some(format!(
+                "out of reach: replacements are made {} after the loss at the soonest ({} until the node counts \
+                 as silent, {} until its taint, tolerationSeconds {}); with tolerationSeconds: 0 it would be {}",
+                seconds(soonest),
+                seconds(noticed),
+                seconds(TAINT_LAG),
+                seconds(stays),
+                seconds(noticed + TAINT_LAG),
+            ))
+        }
+        _ => None,
+    }
+}
+
+/// How long the quickest of the workloads' pods bears a silent node.
+fn shortest_toleration(scenario: &Scenario) -> f64 {
+    let of = |workload: &crate::scenario::Workload| {
+        let mut seconds = workload.template.wishes.tolerations.iter().filter(|one| {
+            (one.key == UNREACHABLE || one.key.is_empty())
+                && one.effect.is_none_or(|effect| effect == TaintEffect::NoExecute)
+        });
+        seconds.next().map_or(DEFAULT_TOLERATION_SECONDS, |one| one.seconds.unwrap_or(i64::MAX))
+    };
+    scenario.workloads.iter().map(of).min().unwrap_or(DEFAULT_TOLERATION_SECONDS) as f64
+}
+
+/// What happened from the strike on, with times: of the first replication.
+fn chain(run: &Observations) -> String {
+    let Some(struck) = run.watch.strikes.first().and_then(|strike| strike.time) else {
+        return "the drill did not strike".to_owned();
+    };
+    let mut told: Vec<String> = Vec::new();
+    for moment in run.moments.iter().filter(|one| one.time >= struck) {
+        if told.len() == MOMENTS {
+            break;
+        }
+        let routine = matches!(moment.kind, MomentKind::AtMaximum | MomentKind::DrillStruck)
+            || told.iter().any(|one| one.ends_with(&moment.text));
+        if !routine {
+            told.push(format!("+{} {}", seconds(moment.time.since(struck).as_secs_f64()), moment.text));
+        }
+    }
+    let rows = run.watch.rows.iter().filter(|row| row.time > struck);
+    let failing: Vec<_> = rows.filter(|row| row.failed > 0).collect();
+    if let (Some(first), Some(last)) = (failing.first(), failing.last()) {
+        let failed: u64 = failing.iter().map(|row| row.failed).sum();
+        told.push(format!(
+            "requests fail from +{} to +{}: {failed} in all",
+            seconds(first.time.since(struck).as_secs_f64()),
+            seconds(last.time.since(struck).as_secs_f64()),
+        ));
+    }
+    format!("in the first replication: {}", told.join("; "))
+}

@@ -1,0 +1,346 @@
+//! The drills that every application is put through when nobody says which.
+
+use crate::scenario::{
+    Drill, Failure, Kind, NodePool, Population, Release, ReleaseFault, Scenario, Shape, Share, Step, Target,
+};
+use crate::units::{Bytes, SimDuration, SimTime};
+
+/// A drill, or several that belong together, and how often life holds it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exercise {
+    /// Its name, in Chaos Mesh's and kubectl's vocabulary.
+    pub name: String,
+    /// What happens, in a few words.
+    pub about: String,
+    /// What strikes; the first is what recovery is counted from.
+    pub drills: Vec<Drill>,
+    /// Observed for so long after the strike.
+    pub settle: SimDuration,
+    /// How often a year; a guess unless the user says.
+    pub per_year: f64,
+}
+
+/// The strike comes within this time after the warm-up, evenly drawn.
+const STRIKE: (SimDuration, SimDuration) = (SimDuration::from_secs(60), SimDuration::from_secs(120));
+/// What is over sooner is observed for so long.
+const SHORT: SimDuration = SimDuration::from_secs(240);
+/// Tolerations of 300 s and a replacement's start have passed by then.
+const LONG: SimDuration = SimDuration::from_secs(540);
+/// How long an outage lasts.
+const OUTAGE: SimDuration = SimDuration::from_secs(120);
+
+/// Names that other tools use for the same.
+const SYNONYMS: [(&str, &str); 12] = [
+    ("pod-delete", "pod-kill"),
+    ("container-crash", "container-kill"),
+    ("pod-failure", "pod-hang"),
+    ("node-loss", "node-failure"),
+    ("node-poweroff", "node-failure"),
+    ("node-restart", "node-failure"),
+    ("kubelet-service-kill", "node-not-ready"),
+    ("pod-network-latency", "network-delay"),
+    ("pod-network-loss", "network-loss"),
+    ("pod-network-partition", "network-partition"),
+    ("pod-memory-hog", "memory-leak"),
+    ("deploy", "rollout"),
+];
+
+/// The catalogue's name for a drill that others call otherwise.
+pub fn usual_name(name: &str) -> &str {
+    SYNONYMS.iter().find(|(other, _)| *other == name).map_or(name, |(_, ours)| ours)
+}
+
+/// The workload that users ask most: what most drills strike.
+pub fn busiest(scenario: &Scenario) -> Option<usize> {
+    let mut asked = vec![0.0; scenario.workloads.len()];
+    for journey in &scenario.demand.journeys {
+        for visit in &journey.visits {
+            asked[visit.workload] += journey.weight * f64::from(visit.times);
+        }
+    }
+    let best = (0..asked.len()).max_by(|a, b| asked[*a].total_cmp(&asked[*b]).then(b.cmp(a)))?;
+    (asked[best] > 0.0).then_some(best)
+}
+
+/// The workload of the cluster that others call most, and users don't.
+pub fn dependency(scenario: &Scenario) -> Option<usize> {
+    let mut called = vec![0_u32; scenario.workloads.len()];
+    let mut note = |target: &Target| {
+        if let Target::Operation { workload, .. } = target {
+            called[*workload] += 1;
+        }
+    };
+    for step in scenario.workloads.iter().flat_map(|one| &one.behaviour.operations).flat_map(|one| &one.steps)
+    {
+        match step {
+            Step::Call(call) => note(&call.target),
+            Step::Parallel(calls) => calls.iter().for_each(|call| note(&call.target)),
+            Step::Compute(_) | Step::Wait(_) => {}
+        }
+    }
+    let visited = |workload: usize| {
+        scenario.demand.journeys.iter().flat_map(|one| &one.visits).any(|visit| visit.workload == workload)
+    };
+    let best =
+        (0..called.len()).filter(|one| !visited(*one)).max_by_key(|one| (called[*one], usize::MAX - one))?;
+    (called[best] > 0).then_some(best)
+}
+
+/// The scenario under its peak load all the time, without drills: what drills
+/// are held on. A failure at the peak costs most.
+pub fn at_peak(scenario: &Scenario) -> Scenario {
+    let mut at_peak = scenario.clone();
+    at_peak.drills.clear();
+    let end = SimTime::ZERO + scenario.warm_up + scenario.horizon;
+    match &mut at_peak.demand.population {
+        Population::Users { shape, .. } | Population::Rate { shape, .. } => {
+            *shape = Shape::steady(shape.peak(SimTime::ZERO, end));
+        }
+    }
+    at_peak.horizon = STRIKE.1 + LONG;
+    at_peak
+}
+
+/// Every exercise that makes sense for a scenario. `target` is the workload that
+/// is struck.
+pub fn exercises(scenario: &Scenario, target: usize) -> Vec<Exercise> {
+    let mut all = on_pods(target);
+    all.extend(on_nodes(scenario));
+    all.extend(on_the_way(scenario, target));
+    all.extend(on_the_platform(target));
+    if matches!(scenario.workloads[target].kind, Kind::Deployment { .. } | Kind::StatefulSet { .. }) {
+        all.extend(rollouts(target));
+    }
+    all
+}
+
+/// The scenario of an exercise; `at_peak` is what [`at_peak`] made.
+pub fn held(at_peak: &Scenario, exercise: &Exercise) -> Scenario {
+    let mut held = at_peak.clone();
+    held.drills.clone_from(&exercise.drills);
+    held.horizon = STRIKE.1 + exercise.settle;
+    held
+}
+
+/// The same scenario and time without any failure, watched as closely.
+pub fn nothing(at_peak: &Scenario) -> Scenario {
+    let what = Failure::Load { factor: 1.0, rise: SimDuration::ZERO };
+    let exercise = exercise("nothing", "nothing happens", 0.0, LONG, vec![(None, what)]);
+    held(at_peak, &exercise)
+}
+
+fn exercise(
+    name: &str,
+    about: &str,
+    per_year: f64,
+    settle: SimDuration,
+    drills: Vec<(Option<SimDuration>, Failure)>,
+) -> Exercise {
+    let drills = drills.into_iter().map(|(lasts, what)| Drill {
+        name: name.to_owned(),
+        from: STRIKE.0,
+        until: STRIKE.1,
+        lasts,
+        what,
+    });
+    Exercise { name: name.to_owned(), about: about.to_owned(), drills: drills.collect(), settle, per_year }
+}
+
+/// What can happen to a workload's pods.
+fn on_pods(workload: usize) -> Vec<Exercise> {
+    let pods = Share::Count(1);
+    let one = |name: &str, about: &str, per_year: f64, lasts: Option<SimDuration>, what: Failure| {
+        exercise(name, about, per_year, SHORT, vec![(lasts, what)])
+    };
+    vec![
+        one("pod-kill", "a pod is deleted", 50.0, None, Failure::PodDelete { workload, pods, force: false }),
+        one(
+            "pod-kill-forced",
+            "a pod is deleted by force",
+            4.0,
+            None,
+            Failure::PodDelete { workload, pods, force: true },
+        ),
+        one(
+            "container-kill",
+            "a container ends by itself",
+            50.0,
+            None,
+            Failure::ContainerCrash { workload, pods, out_of_memory: false },
+        ),
+        one(
+            "oom-kill",
+            "the kernel kills a container for its memory",
+            12.0,
+            None,
+            Failure::ContainerCrash { workload, pods, out_of_memory: true },
+        ),
+        one(
+            "crash-loop",
+            "a container ends at every start for two minutes",
+            4.0,
+            Some(OUTAGE),
+            Failure::CrashLoop { workload, pods },
+        ),
+        one("pod-hang", "a process answers nothing any more", 6.0, None, Failure::Hang { workload, pods }),
+        one(
+            "memory-leak",
+            "a process loses 4 MiB a second for two minutes",
+            2.0,
+            Some(OUTAGE),
+            Failure::MemoryLeak { workload, pods, per_second: Bytes::from_mib(4) },
+        ),
+        one(
+            "scale-down",
+            "someone scales it to one replica; undone after two minutes",
+            1.0,
+            Some(OUTAGE),
+            Failure::Scale { workload, replicas: 1 },
+        ),
+    ]
+}
+
+/// What can happen to nodes.
+fn on_nodes(scenario: &Scenario) -> Vec<Exercise> {
+    let nodes: u32 = scenario.cluster.pools.iter().map(|pool| pool.count).sum();
+    let count = f64::from(nodes);
+    let one = |name: &str, about: &str, per_year: f64, lasts: Option<SimDuration>, what: Failure| {
+        exercise(name, about, per_year, LONG, vec![(lasts, what)])
+    };
+    let mut all = vec![
+        one(
+            "node-failure",
+            "a node loses its power for good",
+            0.3 * count,
+            None,
+            Failure::NodeLoss { nodes: 1 },
+        ),
+        one(
+            "node-not-ready",
+            "a kubelet reports its node not ready for two minutes",
+            0.5 * count,
+            Some(OUTAGE),
+            Failure::NodeNotReady { nodes: 1 },
+        ),
+        one("node-drain", "a node is drained", 12.0 * count, None, Failure::NodeDrain),
+    ];
+    let zones = |pool: &NodePool| pool.zones.len();
+    if scenario.cluster.pools.iter().map(zones).max() > Some(1) {
+        all.push(one("zone-outage", "all nodes of a zone lose their power", 0.2, None, Failure::ZoneOutage));
+    }
+    all
+}
+
+/// What can happen between workloads, and to what they depend on.
+fn on_the_way(scenario: &Scenario, target: usize) -> Vec<Exercise> {
+    let one = |name: &str, about: String, per_year: f64, what: Failure| {
+        exercise(name, &about, per_year, SHORT, vec![(Some(OUTAGE), what)])
+    };
+    let mut all = Vec::new();
+    let network = |delay: u64, loss: f64| Failure::Network {
+        from: None,
+        to: target,
+        delay: SimDuration::from_millis(delay),
+        loss,
+    };
+    let name = &scenario.workloads[target].name;
+    all.push(one(
+        "network-delay",
+        format!("calls to {name} are 200 ms late for two minutes"),
+        4.0,
+        network(200, 0.0),
+    ));
+    all.push(one(
+        "network-loss",
+        format!("a tenth of the calls to {name} is lost for two minutes"),
+        4.0,
+        network(0, 0.1),
+    ));
+    if let Some(needed) = dependency(scenario) {
+        let name = &scenario.workloads[needed].name;
+        let partition = Failure::Network { from: None, to: needed, delay: SimDuration::ZERO, loss: 1.0 };
+        all.push(one("network-partition", format!("no call reaches {name} for two minutes"), 1.0, partition));
+        let slow = Failure::Slow { workload: needed, factor: 3.0 };
+        all.push(one(
+            "dependency-slow",
+            format!("{name} takes three times the CPU for two minutes"),
+            4.0,
+            slow,
+        ));
+        let crash =
+            Failure::ContainerCrash { workload: needed, pods: Share::Part(1.0), out_of_memory: false };
+        let about = format!("all containers of {name} end at once");
+        all.push(exercise("dependency-kill", &about, 4.0, SHORT, vec![(None, crash)]));
+    }
+    for (external, service) in scenario.externals.iter().enumerate() {
+        let what = Failure::External { external, error_rate: 1.0, slower: 1.0 };
+        let name = format!("outage-of-{}", service.name);
+        all.push(one(&name, format!("{} fails for two minutes", service.name), 6.0, what));
+    }
+    all
+}
+
+/// What can happen to the platform, with something that needs it.
+fn on_the_platform(workload: usize) -> Vec<Exercise> {
+    let spike = || (Some(OUTAGE), Failure::Load { factor: 2.0, rise: SimDuration::from_secs(30) });
+    let crash = Failure::PodDelete { workload, pods: Share::Count(1), force: false };
+    vec![
+        exercise("load-spike", "twice the load for two minutes, within 30 s", 12.0, SHORT, vec![spike()]),
+        exercise(
+            "metrics-outage",
+            "the metrics API fails while the load doubles",
+            1.0,
+            SHORT,
+            vec![(Some(OUTAGE), Failure::Metrics), spike()],
+        ),
+        exercise(
+            "registry-outage",
+            "no image can be pulled while the load doubles",
+            2.0,
+            SHORT,
+            vec![(Some(OUTAGE), Failure::Registry), spike()],
+        ),
+        exercise(
+            "control-plane-outage",
+            "the control plane stands still while a pod is deleted",
+            1.0,
+            SHORT,
+            vec![(Some(OUTAGE), Failure::ControlPlane), (None, crash)],
+        ),
+    ]
+}
+
+/// Updates, good and bad. A bad one is undone after two minutes.
+fn rollouts(workload: usize) -> Vec<Exercise> {
+    let one = |name: &str, about: &str, per_year: f64, fault: ReleaseFault, work: f64| {
+        let broken = fault != ReleaseFault::None || work > 1.0;
+        let release = Release { new_image: true, fault, work };
+        let what = Failure::Rollout { workload, release, undone: broken };
+        exercise(name, about, per_year, LONG, vec![(broken.then_some(OUTAGE), what)])
+    };
+    vec![
+        one("rollout", "a new version is rolled out", 100.0, ReleaseFault::None, 1.0),
+        one(
+            "rollout-image-missing",
+            "an update whose image can't be pulled, undone",
+            4.0,
+            ReleaseFault::ImageMissing,
+            1.0,
+        ),
+        one(
+            "rollout-crashing",
+            "an update that crashes on start, undone",
+            3.0,
+            ReleaseFault::CrashesOnStart,
+            1.0,
+        ),
+        one(
+            "rollout-never-ready",
+            "an update that never becomes ready, undone",
+            2.0,
+            ReleaseFault::NeverReady,
+            1.0,
+        ),
+        one("rollout-slow", "an update that needs twice the CPU, undone", 3.0, ReleaseFault::None, 2.0),
+    ]
+}

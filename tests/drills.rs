@@ -1,0 +1,117 @@
+//! `plan drill` on the embedded application: every drill strikes, and what it
+//! costs follows from Kubernetes' rules.
+
+use kubeplan::input::{Loaded, Request, load};
+use kubeplan::judge::drill::{summary, year};
+use kubeplan::judge::estimate::over_replications;
+use kubeplan::judge::promises::{self, Exercised};
+use kubeplan::judge::{Estimate, Outcome};
+use kubeplan::run::{Held, drill};
+use kubeplan::scenario::catalogue::{busiest, exercises, usual_name};
+use kubeplan::scenario::{Indicator, Scenario};
+
+fn embedded(users: f64) -> Scenario {
+    let request = Request { users: Some(users), ..Request::default() };
+    match load(&request) {
+        Ok(Loaded { scenario, .. }) => scenario,
+        Err(_) => panic!("the embedded application reads"),
+    }
+}
+
+fn hold(scenario: &Scenario, names: &[&str], seed: u64, replications: u32) -> Vec<Held> {
+    let target = busiest(scenario).expect("users ask somebody");
+    let mut all = exercises(scenario, target);
+    all.retain(|one| names.is_empty() || names.contains(&one.name.as_str()));
+    assert!(names.is_empty() || all.len() == names.len(), "{names:?}");
+    drill(scenario, &all, 0.999, seed, replications, |_| ()).1
+}
+
+#[test]
+fn every_drill_strikes_somebody() {
+    let held = hold(&embedded(300.0), &[], 1, 1);
+    assert!(held.len() >= 25, "{} drills", held.len());
+    for one in &held {
+        assert_eq!(one.costs.len(), 1, "{} struck", one.exercise.name);
+        assert!(!one.costs[0].whom.is_empty() && !one.costs[0].whom.starts_with("no "), "{:?}", one.costs[0]);
+        assert_eq!(one.exercise.name, usual_name(&one.exercise.name), "no synonym is a name");
+        assert!(one.exercise.per_year > 0.0);
+    }
+}
+
+#[test]
+fn recoveries_follow_from_the_rules() {
+    let held = hold(&embedded(3_000.0), &["node-failure", "pod-kill", "rollout", "metrics-outage"], 3, 3);
+    let of = |name: &str| held.iter().find(|one| one.exercise.name == name).expect("it was held");
+    for cost in &of("node-failure").costs {
+        // Endpoints leave 40 to 60 s after the loss, replacements come 300 s after the taint.
+        assert!(cost.users_recovered.is_none_or(|time| time > 38.0), "{cost:?}");
+        assert!(cost.capacity_restored.is_none_or(|time| time > 345.0), "{cost:?}");
+        assert!(cost.lost > 0.0);
+    }
+    for cost in &of("pod-kill").costs {
+        // Set-up, start-up and the readiness probe's round.
+        let time = cost.capacity_restored.expect("the ReplicaSet makes another");
+        assert!((4.0..40.0).contains(&time), "{cost:?}");
+    }
+    let rollout = &of("rollout").runs[0].rollouts[0];
+    assert!(rollout.completed.is_some() && rollout.timed_out.is_none(), "{rollout:?}");
+    assert!(of("metrics-outage").runs[0].decisions.iter().all(|one| {
+        // Blind HPAs decide nothing once the last metrics have aged away.
+        let struck = of("metrics-outage").costs[0].struck;
+        one.time < struck || one.time.since(struck).as_secs_f64() > 100.0 || one.time.since(struck).as_secs_f64() < 16.0
+    }));
+}
+
+#[test]
+fn a_promise_that_no_setting_keeps_is_said_to_be_out_of_reach() {
+    let scenario = embedded(3_000.0);
+    let held = hold(&scenario, &["node-failure"], 1, 3);
+    let summary = summary(&held[0].costs, 0.95);
+    let exercised = [Exercised { exercise: &held[0].exercise, summary: &summary, run: &held[0].runs[0] }];
+    let judged = promises::judge(&scenario, &exercised, None);
+    let promise = judged
+        .iter()
+        .find(|one| scenario.goals.objectives[one.objective].indicator == Indicator::UsersRecovered)
+        .expect("the seed promises it");
+    assert_eq!(promise.judged.outcome, Outcome::Missed);
+    let words = promise.judged.because.join(" ");
+    assert!(words.contains("out of reach") && words.contains("node-monitor-grace-period 50"), "{words}");
+    assert!(words.contains("has not been heard of"), "the chain of what happened: {words}");
+}
+
+#[test]
+fn the_verdict_does_not_turn_with_the_seed() {
+    // Five drills, twenty seeds: the same verdict, or unsure.
+    let scenario = embedded(1_000.0);
+    let names = ["pod-kill", "node-failure", "network-delay", "rollout-image-missing", "network-partition"];
+    let mut seen: Vec<Vec<Outcome>> = vec![Vec::new(); names.len()];
+    for seed in 1..=20 {
+        for (number, one) in hold(&scenario, &names, seed, 3).iter().enumerate() {
+            let summary = summary(&one.costs, 0.95);
+            let exercised = [Exercised { exercise: &one.exercise, summary: &summary, run: &one.runs[0] }];
+            for promise in promises::judge(&scenario, &exercised, None) {
+                let recovery = scenario.goals.objectives[promise.objective].indicator == Indicator::UsersRecovered;
+                if recovery && promise.judged.outcome != Outcome::Unsure {
+                    seen[number].push(promise.judged.outcome);
+                }
+            }
+        }
+    }
+    for outcomes in seen {
+        assert!(outcomes.len() >= 10, "mostly sure: {outcomes:?}");
+        assert!(outcomes.iter().all(|one| *one == outcomes[0]), "{outcomes:?}");
+    }
+}
+
+#[test]
+fn a_failure_mode_left_out_moves_the_year_by_its_row() {
+    let held = hold(&embedded(1_000.0), &["node-drain", "container-kill", "network-partition"], 5, 3);
+    let modes: Vec<(f64, Estimate)> =
+        held.iter().map(|one| (one.exercise.per_year, summary(&one.costs, 0.95).lost_seconds)).collect();
+    let steady = over_replications(&[1.0, 1.0], 0.95);
+    let all = year(steady, &modes);
+    let without = year(steady, &modes[1..]);
+    let moved = without.availability.value - all.availability.value;
+    assert!((moved - all.modes[0].value).abs() < 1e-12, "{moved}");
+    assert!(all.modes.iter().any(|share| share.value > 0.0));
+}
