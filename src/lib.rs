@@ -19,9 +19,11 @@
 //! | [`observe`] | what a run leaves behind |
 //! | [`judge`] | facts against goals: met, missed or unsure, and why |
 //! | [`run`] | replications side by side, until the verdict is sure |
+//! | [`capacity`] | how many users it carries: a search over runs |
 //! | [`output`] | the verdict as data, pages, charts, and their folder |
 //! | [`cli`] | the commands |
 
+pub mod capacity;
 pub mod cli;
 pub mod input;
 pub mod judge;

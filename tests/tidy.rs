@@ -13,6 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["scenario", "observe"],
     &["world", "input", "judge"],
     &["run"],
+    &["capacity"],
     &["output"],
     &["cli"],
     &["main"],

@@ -47,6 +47,8 @@ pub enum Command {
     Simulate(Box<SimulateArgs>),
     /// Break things on purpose: who feels it, for how long, and what a year holds.
     Drill(Box<DrillArgs>),
+    /// Find how many users it carries, and what breaks first.
+    Capacity(Box<CapacityArgs>),
     /// Explain one decision from objects as kubectl prints them.
     #[command(subcommand)]
     Explain(Explain),
@@ -158,6 +160,27 @@ pub struct DrillArgs {
     /// Exit with 0 even if an objective is missed or unsure.
     #[arg(long)]
     pub exit_zero: bool,
+}
+
+/// `plan capacity`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan capacity
+  plan capacity -m k8s/ --model model.yaml --users 5000 --duration 20m -o json")]
+pub struct CapacityArgs {
+    /// The input; its load is where the search starts.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where all chance comes from; the same seed gives the same results.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many replications at each load, or auto: 3, and more (up to 10) while unsure.
+    #[arg(long, value_name = "N", default_value = "auto", value_parser = values::replications)]
+    pub replications: Replications,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
 }
 
 /// `plan explain`

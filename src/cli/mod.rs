@@ -1,6 +1,7 @@
 //! The commands: arguments in, an exit code out. The only place that prints.
 
 pub mod args;
+mod capacity;
 mod commands;
 mod drill;
 mod explain;
@@ -55,6 +56,7 @@ fn run() -> Exit {
     let screen = Screen::new(cli.color, cli.quiet, cli.verbose);
     match cli.command {
         Command::Simulate(args) => commands::simulate(&args, screen),
+        Command::Capacity(args) => capacity::capacity(&args, screen),
         Command::Drill(args) => drill::drill(&args, screen),
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
         Command::Explain(Explain::Scheduling(args)) => explain::scheduling(&args, screen),

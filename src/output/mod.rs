@@ -4,6 +4,7 @@
 //! Nothing here prints; `cli` does. What is written depends on the scenario and
 //! the runs alone: no clock, no machine, so equal inputs give equal bytes.
 
+pub mod capacity;
 pub mod chart;
 pub mod csv;
 pub mod drill;

@@ -1,0 +1,223 @@
+//! How many users it carries: the search for the load at which the first
+//! objective breaks.
+
+use crate::judge::{Outcome, Verdict};
+use crate::observe::Pooled;
+use crate::run::{self, Replications};
+use crate::scenario::{Comparison, Indicator, Objective, Population, Scenario};
+
+/// The border is known when it is within this factor.
+const CLOSE: f64 = 1.05;
+/// At most so many loads are tried.
+const MOST: usize = 16;
+/// Loads beyond this many times the scenario's, or below its inverse, are not tried.
+const FAR: f64 = 4_096.0;
+
+/// One load that was tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// Users at the peak, or the rate's peak per second where nobody said users.
+    pub load: f64,
+    /// What came of the objectives that break under load.
+    pub outcome: Outcome,
+    /// The objectives that are missed for sure, as indices into the policy's,
+    /// and why.
+    pub broken: Vec<(usize, Vec<String>)>,
+    /// The share of requests answered.
+    pub availability: f64,
+    /// The 95 % quantile of all answers, in seconds.
+    pub p95: Option<f64>,
+    /// The 99 % quantile of all answers, in seconds.
+    pub p99: Option<f64>,
+    /// Mean and largest number of ready pods.
+    pub pods: (f64, f64),
+    /// Mean and largest number of nodes.
+    pub nodes: (f64, f64),
+    /// Money for a month at the observed mean.
+    pub cost_per_month: f64,
+    /// How many replications it took.
+    pub replications: usize,
+}
+
+/// What the search found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Capacity {
+    /// All loads that were tried, smallest first.
+    pub tried: Vec<Tried>,
+    /// The largest load at which every objective is met.
+    pub carries: Option<f64>,
+    /// The smallest load at which one is missed for sure.
+    pub breaks: Option<f64>,
+    /// Indices of the objectives that were looked at.
+    pub objectives: Vec<usize>,
+    /// Whether loads are users rather than rates.
+    pub users: bool,
+}
+
+/// Whether an objective can break by more load; the others ask for much load or
+/// many pods, or need a drill.
+fn breaks_under_load(objective: &Objective) -> bool {
+    let drill =
+        objective.indicator.needs_drill() || matches!(objective.scope, crate::scenario::Scope::Drill(_));
+    let wants_more = match objective.indicator {
+        Indicator::CarriedUsers | Indicator::Throughput => true,
+        Indicator::PodsMax | Indicator::ReplicasMax | Indicator::NodesMax => {
+            objective.comparison == Comparison::AtLeast
+        }
+        Indicator::NodesMin | Indicator::ReplicasMin => true,
+        _ => false,
+    };
+    !drill && !wants_more
+}
+
+/// The scenario's load, and whether it is users.
+pub fn load_of(scenario: &Scenario) -> (f64, bool) {
+    match &scenario.demand.population {
+        Population::Users { peak, .. } => (*peak, true),
+        Population::Rate { users: Some(users), .. } => (*users, true),
+        Population::Rate { peak_per_second, .. } => (*peak_per_second, false),
+    }
+}
+
+/// The scenario under another load, with only the objectives that break by load.
+fn under(scenario: &Scenario, load: f64, kept: &[usize]) -> Scenario {
+    let factor = load / load_of(scenario).0;
+    let mut other = scenario.clone();
+    match &mut other.demand.population {
+        Population::Users { peak, .. } => *peak *= factor,
+        Population::Rate { peak_per_second, users, .. } => {
+            *peak_per_second *= factor;
+            *users = users.map(|users| users * factor);
+        }
+    }
+    other.goals.objectives = kept.iter().map(|one| scenario.goals.objectives[*one].clone()).collect();
+    other
+}
+
+/// Tries one load.
+fn try_load(scenario: &Scenario, load: f64, kept: &[usize], base: u64, replications: Replications) -> Tried {
+    let under = under(scenario, load, kept);
+    let (runs, verdict) = run::until_sure(&under, base, replications, |_| ());
+    let pooled = Pooled::of(&runs);
+    let (mut good, mut failed) = (0, 0);
+    let mut latency = crate::observe::Histogram::default();
+    for journey in runs.iter().flat_map(|run| &run.journeys) {
+        good += journey.answered;
+        failed += journey.failed();
+        latency.merge(&journey.latency);
+    }
+    Tried {
+        load,
+        outcome: verdict.outcome,
+        broken: broken(&verdict, kept),
+        availability: good as f64 / ((good + failed) as f64).max(1.0),
+        p95: latency.quantile(0.95),
+        p99: latency.quantile(0.99),
+        pods: (pooled.pods.mean, pooled.pods.max),
+        nodes: (pooled.nodes.mean, pooled.nodes.max),
+        cost_per_month: crate::judge::cost_per_month(pooled.cost, pooled.seconds),
+        replications: runs.len(),
+    }
+}
+
+fn broken(verdict: &Verdict, kept: &[usize]) -> Vec<(usize, Vec<String>)> {
+    let missed = verdict.objectives.iter().zip(kept).filter(|(judged, _)| judged.outcome == Outcome::Missed);
+    missed.map(|(judged, number)| (*number, judged.because.clone())).collect()
+}
+
+/// Searches for the border: doubles or halves the load until it lies between
+/// two tries, then goes to their geometric mean until they are close, or until
+/// a try in between is unsure, which is what a border looks like.
+pub fn search(
+    scenario: &Scenario,
+    base: u64,
+    replications: Replications,
+    tried: impl Fn(&Tried),
+) -> Capacity {
+    let (start, users) = load_of(scenario);
+    let all = &scenario.goals.objectives;
+    let objectives: Vec<usize> = (0..all.len()).filter(|one| breaks_under_load(&all[*one])).collect();
+    let mut found = Capacity { tried: Vec::new(), carries: None, breaks: None, objectives, users };
+    let mut next = Some(start);
+    while let Some(load) = next.filter(|_| found.tried.len() < MOST) {
+        let one = try_load(scenario, load, &found.objectives, base, replications);
+        tried(&one);
+        next = found.learn(one, start);
+    }
+    found.tried.sort_by(|a, b| a.load.total_cmp(&b.load));
+    found
+}
+
+impl Capacity {
+    /// Takes a try down; the next load to try, if any.
+    fn learn(&mut self, one: Tried, start: f64) -> Option<f64> {
+        let (load, outcome) = (one.load, one.outcome);
+        self.tried.push(one);
+        match outcome {
+            Outcome::Met => self.carries = Some(self.carries.map_or(load, |known| known.max(load))),
+            Outcome::Missed => self.breaks = Some(self.breaks.map_or(load, |known| known.min(load))),
+            Outcome::Unsure | Outcome::NotJudged => {}
+        }
+        let next = match (self.carries, self.breaks) {
+            (Some(low), Some(high)) if low >= high || high / low <= CLOSE => return None,
+            (Some(low), Some(high)) => libm::sqrt(low * high),
+            (Some(low), None) => low.max(load) * 2.0,
+            (None, Some(high)) => high.min(load) / 2.0,
+            // Unsure at the first try: the border is near; look on both sides.
+            (None, None) => load / 2.0,
+        };
+        let whole = if self.users { next.round().max(1.0) } else { next };
+        let known = self.tried.iter().any(|one| one.load.total_cmp(&whole).is_eq());
+        let stuck = outcome == Outcome::Unsure && self.carries.is_some() && self.breaks.is_some();
+        let near = (start / FAR..=start * FAR).contains(&whole);
+        (!known && !stuck && near).then_some(whole)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tried(load: f64, outcome: Outcome) -> Tried {
+        Tried {
+            load,
+            outcome,
+            broken: Vec::new(),
+            availability: 1.0,
+            p95: None,
+            p99: None,
+            pods: (1.0, 1.0),
+            nodes: (1.0, 1.0),
+            cost_per_month: 0.0,
+            replications: 3,
+        }
+    }
+
+    /// Searches where everything up to `border` is met, and within 1 % of it unsure.
+    fn search_for(border: f64, start: f64) -> Capacity {
+        let mut found =
+            Capacity { tried: Vec::new(), carries: None, breaks: None, objectives: vec![0], users: true };
+        let mut next = Some(start);
+        while let Some(load) = next.filter(|_| found.tried.len() < MOST) {
+            let outcome = match load / border {
+                near if (0.99..1.01).contains(&near) => Outcome::Unsure,
+                less if less < 1.0 => Outcome::Met,
+                _ => Outcome::Missed,
+            };
+            next = found.learn(tried(load, outcome), start);
+        }
+        found
+    }
+
+    #[test]
+    fn the_border_is_enclosed_from_wherever_the_search_starts() {
+        for (border, start) in [(75_000.0, 100_000.0), (75_000.0, 100.0), (3.0, 500.0), (1e6, 1e6)] {
+            let found = search_for(border, start);
+            let (low, high) = (found.carries.expect("carries some"), found.breaks.expect("breaks"));
+            assert!(low < border * 1.01 && high > border * 0.99, "{border}: {low} to {high}");
+            assert!(high / low < 2.01 && found.tried.len() <= MOST, "{border}: {} tries", found.tried.len());
+        }
+        let small = search_for(0.01, 1_000.0);
+        assert_eq!(small.carries, None, "one user is too many already");
+    }
+}

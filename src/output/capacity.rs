@@ -1,0 +1,157 @@
+//! How many users it carries, for people and as a document.
+
+use serde::Serialize;
+
+use super::Number;
+use super::text::{Paint, Side, columns, painted, wrapped};
+use crate::capacity::{Capacity, Tried};
+use crate::judge::Outcome;
+use crate::scenario::Scenario;
+use crate::units::figures::{amount, count, money, percent, plural, seconds};
+
+/// A load with its unit.
+fn load(capacity: &Capacity, load: f64) -> String {
+    if capacity.users { format!("{} users", count(load)) } else { format!("{} journeys/s", amount(load)) }
+}
+
+/// The page.
+pub fn page(scenario: &Scenario, capacity: &Capacity, width: usize) -> String {
+    let mut lines = wrapped("", &answer(scenario, capacity), width);
+    let first = capacity.tried.iter().find(|one| !one.broken.is_empty());
+    if let Some(first) = first {
+        lines.push(String::new());
+        let names: Vec<&str> =
+            first.broken.iter().map(|(number, _)| scenario.goals.objectives[*number].name.as_str()).collect();
+        let verb = if names.len() == 1 { "breaks" } else { "break" };
+        let text = format!("At {} {verb} first: {}", load(capacity, first.load), names.join(", "));
+        lines.extend(wrapped("", &text, width).iter().map(|line| painted(Paint::Bad, line)));
+        let mut told: Vec<&String> = Vec::new();
+        for because in first.broken.iter().flat_map(|(_, because)| because) {
+            if !told.contains(&because) {
+                told.push(because);
+                lines.extend(wrapped("  - ", because, width));
+            }
+        }
+    }
+    lines.push(String::new());
+    lines.extend(curve(scenario, capacity));
+    let legend = "PODS and NODES are mean/most, latency of all answers; every row is met, missed or unsure on the \
+                  objectives that more load can break.";
+    lines.extend(wrapped("", legend, width).iter().map(|line| painted(Paint::Quiet, line)));
+    lines.join("\n") + "\n"
+}
+
+fn answer(scenario: &Scenario, capacity: &Capacity) -> String {
+    let name = &scenario.name;
+    if capacity.objectives.is_empty() {
+        return format!("{name}: the policy has no objective that more load could break");
+    }
+    let judged = plural(capacity.objectives.len() as u64, "objective", "objectives");
+    match (capacity.carries, capacity.breaks) {
+        (Some(low), Some(high)) => format!(
+            "{name} carries {}: all {judged} that load can break are met there, and not at {}.",
+            load(capacity, low),
+            load(capacity, high)
+        ),
+        (Some(low), None) => {
+            format!("{name} carries {} and more; nothing broke in what was tried.", load(capacity, low))
+        }
+        (None, Some(high)) => format!(
+            "{name} does not keep its {judged} even at the smallest load tried; at {} one is missed.",
+            load(capacity, high)
+        ),
+        (None, None) => format!("{name}: every try was unsure; --replications gives more of them"),
+    }
+}
+
+fn curve(scenario: &Scenario, capacity: &Capacity) -> Vec<String> {
+    let load = if capacity.users { "USERS" } else { "JOURNEYS/s" };
+    let head = [load, "VERDICT", "ANSWERED", "P95", "P99", "PODS", "NODES", "A MONTH"];
+    let mut rows: Vec<Vec<String>> = vec![head.iter().map(|&text| text.to_owned()).collect()];
+    let pair = |(mean, most): (f64, f64)| format!("{}/{}", amount(mean), amount(most));
+    for one in &capacity.tried {
+        rows.push(vec![
+            if capacity.users { count(one.load) } else { amount(one.load) },
+            one.outcome.name().to_owned(),
+            percent(one.availability),
+            one.p95.map_or("-".to_owned(), seconds),
+            one.p99.map_or("-".to_owned(), seconds),
+            pair(one.pods),
+            pair(one.nodes),
+            money(one.cost_per_month, &scenario.goals.currency),
+        ]);
+    }
+    let mut sides = [Side::Right; 8];
+    sides[1] = Side::Left;
+    let mut lines = columns(&sides, &rows);
+    lines[0] = painted(Paint::Heading, &lines[0]);
+    lines
+}
+
+/// The document under `plan/v1alpha1`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Document {
+    api_version: &'static str,
+    kind: &'static str,
+    name: String,
+    seed: u64,
+    unit: &'static str,
+    carries: Option<Number>,
+    breaks: Option<Number>,
+    breaks_first: Vec<String>,
+    objectives: Vec<String>,
+    curve: Vec<Point>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Point {
+    load: Number,
+    verdict: &'static str,
+    availability: Number,
+    p95_seconds: Option<Number>,
+    p99_seconds: Option<Number>,
+    pods_mean: Number,
+    pods_max: Number,
+    nodes_mean: Number,
+    nodes_max: Number,
+    cost_per_month: Number,
+    replications: usize,
+}
+
+fn point(one: &Tried) -> Point {
+    Point {
+        load: Number(one.load),
+        verdict: one.outcome.name(),
+        availability: Number(one.availability),
+        p95_seconds: one.p95.map(Number),
+        p99_seconds: one.p99.map(Number),
+        pods_mean: Number(one.pods.0),
+        pods_max: Number(one.pods.1),
+        nodes_mean: Number(one.nodes.0),
+        nodes_max: Number(one.nodes.1),
+        cost_per_month: Number(one.cost_per_month),
+        replications: one.replications,
+    }
+}
+
+/// The document of what was found.
+pub fn document(scenario: &Scenario, capacity: &Capacity, seed: u64) -> Document {
+    let name = |number: &usize| scenario.goals.objectives[*number].name.clone();
+    let first = capacity.tried.iter().find(|one| one.outcome == Outcome::Missed);
+    Document {
+        api_version: "plan/v1alpha1",
+        kind: "Capacity",
+        name: scenario.name.clone(),
+        seed,
+        unit: if capacity.users { "users" } else { "journeysPerSecond" },
+        carries: capacity.carries.map(Number),
+        breaks: capacity.breaks.map(Number),
+        breaks_first: first
+            .map(|one| one.broken.iter().map(|(number, _)| name(number)).collect())
+            .unwrap_or_default(),
+        objectives: capacity.objectives.iter().map(name).collect(),
+        curve: capacity.tried.iter().map(point).collect(),
+    }
+}
