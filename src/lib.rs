@@ -20,11 +20,13 @@
 //! | [`judge`] | facts against goals: met, missed or unsure, and why |
 //! | [`run`] | replications side by side, until the verdict is sure |
 //! | [`capacity`] | how many users it carries: a search over runs |
+//! | [`compare`] | two configurations under the same requests |
 //! | [`output`] | the verdict as data, pages, charts, and their folder |
 //! | [`cli`] | the commands |
 
 pub mod capacity;
 pub mod cli;
+pub mod compare;
 pub mod input;
 pub mod judge;
 pub mod k8s;

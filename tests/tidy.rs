@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["scenario", "observe"],
     &["world", "input", "judge"],
     &["run"],
-    &["capacity"],
+    &["capacity", "compare"],
     &["output"],
     &["cli"],
     &["main"],

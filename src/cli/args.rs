@@ -49,6 +49,8 @@ pub enum Command {
     Drill(Box<DrillArgs>),
     /// Find how many users it carries, and what breaks first.
     Capacity(Box<CapacityArgs>),
+    /// Compare two configurations under the same requests.
+    Compare(Box<CompareArgs>),
     /// Explain one decision from objects as kubectl prints them.
     #[command(subcommand)]
     Explain(Explain),
@@ -178,6 +180,40 @@ pub struct CapacityArgs {
     /// How many replications at each load, or auto: 3, and more (up to 10) while unsure.
     #[arg(long, value_name = "N", default_value = "auto", value_parser = values::replications)]
     pub replications: Replications,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+}
+
+/// `plan compare`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan compare compose kubernetes --users 500   the application that comes along, before and after
+  plan compare k8s/ k8s-new/ --model model.yaml --traffic traffic.yaml
+  plan compare k8s/ k8s-new/ --drill rollout --drill node-failure -o json")]
+pub struct CompareArgs {
+    /// Manifests, or: kubernetes, compose (the application that comes along).
+    #[arg(value_name = "A")]
+    pub a: String,
+    /// What they are compared with.
+    #[arg(value_name = "B")]
+    pub b: String,
+    /// Everything else is the same on both sides.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Which drills to hold on both sides; may be repeated.
+    #[arg(long = "drill", value_name = "DRILL")]
+    pub drills: Vec<String>,
+    /// Hold no drills.
+    #[arg(long, conflicts_with = "drills")]
+    pub no_drills: bool,
+    /// Where all chance comes from; the same seed gives the same results.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many pairs of runs.
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    pub replications: u32,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,

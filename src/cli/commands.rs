@@ -62,7 +62,13 @@ pub(super) fn completions(shell: Shell, screen: Screen) -> Exit {
 
 /// Reads all input, and says what is wrong with it.
 pub(super) fn load(args: &InputArgs, screen: Screen) -> Result<Scenario, Exit> {
-    let request = Request {
+    load_request(&request(args), screen)
+}
+
+/// What the options ask for.
+pub(super) fn request(args: &InputArgs) -> Request {
+    Request {
+        compose: false,
         manifests: args.manifests.clone(),
         model: args.model.clone(),
         traffic: args.traffic.clone(),
@@ -72,8 +78,12 @@ pub(super) fn load(args: &InputArgs, screen: Screen) -> Result<Scenario, Exit> {
         users: args.users,
         duration: args.duration,
         version: args.kubernetes_version,
-    };
-    match input::load(&request) {
+    }
+}
+
+/// Reads what a request asks for, and says what is wrong with it.
+pub(super) fn load_request(request: &Request, screen: Screen) -> Result<Scenario, Exit> {
+    match input::load(request) {
         Ok(Loaded { scenario, warnings, sources, .. }) => {
             for problem in &warnings {
                 let text = problem.render(&sources, screen.colours_errors());

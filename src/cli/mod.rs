@@ -3,6 +3,7 @@
 pub mod args;
 mod capacity;
 mod commands;
+mod compare;
 mod drill;
 mod explain;
 mod screen;
@@ -57,6 +58,7 @@ fn run() -> Exit {
     match cli.command {
         Command::Simulate(args) => commands::simulate(&args, screen),
         Command::Capacity(args) => capacity::capacity(&args, screen),
+        Command::Compare(args) => compare::compare(&args, screen),
         Command::Drill(args) => drill::drill(&args, screen),
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
         Command::Explain(Explain::Scheduling(args)) => explain::scheduling(&args, screen),

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 use crate::source::{self, Sources};
 
 /// Path from the project's root, and text. Sorted by path.
-const FILES: [(&str, &str); 38] = [
+const FILES: [(&str, &str); 39] = [
     ("models/my-saas-chat/cluster.yaml", include_str!("../../models/my-saas-chat/cluster.yaml")),
+    ("models/my-saas-chat/compose.yaml", include_str!("../../models/my-saas-chat/compose.yaml")),
     (
         "models/my-saas-chat/kubernetes/base/auth-service/deployment.yaml",
         include_str!("../../models/my-saas-chat/kubernetes/base/auth-service/deployment.yaml"),
@@ -152,6 +153,12 @@ pub fn manifests() -> Vec<(&'static str, &'static str)> {
             && !path.ends_with("/kustomization.yaml")
     };
     FILES.into_iter().filter(|(path, _)| inside(path)).collect()
+}
+
+/// The default application's Docker Compose deployment.
+pub fn compose() -> Vec<(&'static str, &'static str)> {
+    let path = "models/my-saas-chat/compose.yaml";
+    FILES.into_iter().filter(|(known, _)| *known == path).collect()
 }
 
 /// Reads one of these files.

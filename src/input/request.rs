@@ -24,6 +24,9 @@ use crate::units::SimDuration;
 pub struct Request {
     /// Files, directories, or `-`; empty for the default application.
     pub manifests: Vec<PathBuf>,
+    /// Without manifests: the default application as its document's Docker
+    /// Compose deployment, instead of its Kubernetes manifests.
+    pub compose: bool,
     /// A model file.
     pub model: Option<PathBuf>,
     /// A traffic file, or the name of one that comes with the program (`steady`).
@@ -82,7 +85,7 @@ impl Failure {
 /// Reads all files and puts the scenario together.
 pub fn load(request: &Request) -> Result<Loaded, Failure> {
     let mut reading = Reading::default();
-    let set = reading.manifests(&request.manifests)?;
+    let set = reading.manifests(&request.manifests, request.compose)?;
     let documents = reading.documents(request);
     let trace = documents.traffic.as_ref().and_then(|traffic| {
         let file = traffic.file.load.trace_file()?;
@@ -100,9 +103,9 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
         set: set.clone(),
         documents,
         asked: Asked { users: request.users, duration: request.duration, trace },
-        profile: request.profile.clone(),
+        profile: request.profile.clone().or_else(|| request.compose.then(|| "compose".to_owned())),
         version: request.version.unwrap_or_default(),
-        name: name_of(&request.manifests),
+        name: if request.compose { "compose".to_owned() } else { name_of(&request.manifests) },
     };
     match assemble(parts, &mut problems) {
         Some(scenario) => Ok(Loaded { scenario, warnings: problems, sources, manifests: set }),
@@ -127,9 +130,9 @@ struct Reading {
 
 impl Reading {
     /// The manifests of these paths, or of the default application.
-    fn manifests(&mut self, paths: &[PathBuf]) -> Result<ManifestSet, Failure> {
+    fn manifests(&mut self, paths: &[PathBuf], compose: bool) -> Result<ManifestSet, Failure> {
         let (set, found) = if paths.is_empty() {
-            let texts = embedded::manifests();
+            let texts = if compose { embedded::compose() } else { embedded::manifests() };
             let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
             manifest::read_texts(texts.collect(), &mut self.sources)
         } else {

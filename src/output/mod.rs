@@ -6,6 +6,7 @@
 
 pub mod capacity;
 pub mod chart;
+pub mod compare;
 pub mod csv;
 pub mod drill;
 pub mod explain;

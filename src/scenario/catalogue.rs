@@ -28,6 +28,8 @@ const SHORT: SimDuration = SimDuration::from_secs(240);
 const LONG: SimDuration = SimDuration::from_secs(540);
 /// How long an outage lasts.
 const OUTAGE: SimDuration = SimDuration::from_secs(120);
+/// A person notices what no probe finds, and puts it right, after this; a guess.
+const OPERATOR: SimDuration = SimDuration::from_secs(300);
 
 /// Names that other tools use for the same.
 const SYNONYMS: [(&str, &str); 12] = [
@@ -182,7 +184,13 @@ fn on_pods(workload: usize) -> Vec<Exercise> {
             Some(OUTAGE),
             Failure::CrashLoop { workload, pods },
         ),
-        one("pod-hang", "a process answers nothing any more", 6.0, None, Failure::Hang { workload, pods }),
+        exercise(
+            "pod-hang",
+            "a process answers nothing until a probe or, after five minutes, a person finds it",
+            6.0,
+            LONG,
+            vec![(Some(OPERATOR), Failure::Hang { workload, pods })],
+        ),
         one(
             "memory-leak",
             "a process loses 4 MiB a second for two minutes",
@@ -207,14 +215,14 @@ fn on_nodes(scenario: &Scenario) -> Vec<Exercise> {
     let one = |name: &str, about: &str, per_year: f64, lasts: Option<SimDuration>, what: Failure| {
         exercise(name, about, per_year, LONG, vec![(lasts, what)])
     };
+    let lost = || Failure::NodeLoss { nodes: 1 };
     let mut all = vec![
-        one(
-            "node-failure",
-            "a node loses its power for good",
-            0.3 * count,
-            None,
-            Failure::NodeLoss { nodes: 1 },
-        ),
+        if nodes > 1 {
+            one("node-failure", "a node loses its power for good", 0.3 * count, None, lost())
+        } else {
+            let about = "the only node loses its power until, after five minutes, a person starts it";
+            one("node-failure", about, 0.3, Some(OPERATOR), lost())
+        },
         one(
             "node-not-ready",
             "a kubelet reports its node not ready for two minutes",

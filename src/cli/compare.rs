@@ -1,0 +1,62 @@
+//! `plan compare`.
+
+use std::path::Path;
+
+use super::Exit;
+use super::args::{CompareArgs, Format};
+use super::commands::{load_request, request};
+use super::screen::{self, Screen};
+use crate::capacity::load_of;
+use crate::compare::{drills, simulate};
+use crate::input::Request;
+use crate::output;
+use crate::output::compare::Compared;
+use crate::scenario::Scenario;
+use crate::units::figures::{amount, count};
+
+/// Drills that are held on both sides unless others are named.
+const USUAL: [&str; 5] = ["container-kill", "pod-hang", "node-failure", "load-spike", "rollout"];
+/// The success ratio that recovery is measured against.
+const SERVED: f64 = 0.999;
+
+/// `plan compare`
+pub(super) fn compare(args: &CompareArgs, screen: Screen) -> Exit {
+    let sides = side(args, &args.a, screen).and_then(|a| Ok((a, side(args, &args.b, screen)?)));
+    let (a, b) = match sides {
+        Ok(sides) => sides,
+        Err(exit) => return exit,
+    };
+    let names: Vec<String> = match (args.no_drills, args.drills.is_empty()) {
+        (true, _) => Vec::new(),
+        (false, true) => USUAL.map(str::to_owned).to_vec(),
+        (false, false) => args.drills.clone(),
+    };
+    let (load, users) = load_of(&a);
+    let compared = Compared {
+        names: [args.a.clone(), args.b.clone()],
+        seed: args.seed,
+        replications: args.replications,
+        load: if users { format!("{} users", count(load)) } else { format!("{} journeys/s", amount(load)) },
+        figures: simulate(&a, &b, args.seed, args.replications),
+        drills: drills(&a, &b, &names, SERVED, args.seed, args.replications),
+        currency: a.goals.currency.clone(),
+    };
+    let document = || output::compare::document(&compared);
+    let text = match args.output {
+        Format::Table => output::compare::page(&compared, screen::width()),
+        Format::Json => output::explain::json(&document()),
+        Format::Yaml => output::explain::yaml(&document()),
+    };
+    if screen.print(&text) { Exit::Met } else { Exit::Outside }
+}
+
+/// One side: a name of the default application's, or manifests.
+fn side(args: &CompareArgs, name: &str, screen: Screen) -> Result<Scenario, Exit> {
+    let shared = request(&args.input);
+    let request = match name {
+        "kubernetes" if !Path::new(name).exists() => shared,
+        "compose" if !Path::new(name).exists() => Request { compose: true, profile: None, ..shared },
+        path => Request { manifests: vec![path.into()], ..shared },
+    };
+    load_request(&request, screen)
+}
