@@ -12,6 +12,7 @@ use crate::input::Request;
 use crate::output;
 use crate::output::compare::Compared;
 use crate::scenario::Scenario;
+use crate::scenario::catalogue::{busiest, exercises, usual_name};
 use crate::units::figures::{amount, count};
 
 /// Drills that are held on both sides unless others are named.
@@ -29,8 +30,12 @@ pub(super) fn compare(args: &CompareArgs, screen: Screen) -> Exit {
     let names: Vec<String> = match (args.no_drills, args.drills.is_empty()) {
         (true, _) => Vec::new(),
         (false, true) => USUAL.map(str::to_owned).to_vec(),
-        (false, false) => args.drills.clone(),
+        (false, false) => args.drills.iter().map(|name| usual_name(name).to_owned()).collect(),
     };
+    if let Some(unknown) = names.iter().find(|name| !is_known(&a, name) && !is_known(&b, name)) {
+        screen.error(&format!("there is no drill `{unknown}` for either side; plan drill --list names them"));
+        return Exit::Usage;
+    }
     let (load, users) = load_of(&a);
     let compared = Compared {
         names: [args.a.clone(), args.b.clone()],
@@ -48,6 +53,11 @@ pub(super) fn compare(args: &CompareArgs, screen: Screen) -> Exit {
         Format::Yaml => output::explain::yaml(&document()),
     };
     if screen.print(&text) { Exit::Met } else { Exit::Outside }
+}
+
+/// Whether a side has a drill of this name.
+fn is_known(side: &Scenario, name: &str) -> bool {
+    busiest(side).is_some_and(|target| exercises(side, target).iter().any(|one| one.name == name))
 }
 
 /// One side: a name of the default application's, or manifests.

@@ -7,6 +7,7 @@ use crate::k8s::placement::TaintEffect;
 use crate::observe::{MomentKind, Observations};
 use crate::scenario::catalogue::Exercise;
 use crate::scenario::{Failure, Indicator, Objective, Scenario};
+use crate::units::SimTime;
 use crate::units::figures::seconds;
 
 /// At most so many moments are told of one drill.
@@ -148,15 +149,8 @@ fn chain(run: &Observations) -> String {
         return "the drill did not strike".to_owned();
     };
     let mut told: Vec<String> = Vec::new();
-    for moment in run.moments.iter().filter(|one| one.time >= struck) {
-        if told.len() == MOMENTS {
-            break;
-        }
-        let routine = matches!(moment.kind, MomentKind::AtMaximum | MomentKind::DrillStruck)
-            || told.iter().any(|one| one.ends_with(&moment.text));
-        if !routine {
-            told.push(format!("+{} {}", seconds(moment.time.since(struck).as_secs_f64()), moment.text));
-        }
+    for (time, text) in told_together(run, struck).into_iter().take(MOMENTS) {
+        told.push(format!("+{} {text}", seconds(time.since(struck).as_secs_f64())));
     }
     let rows = run.watch.rows.iter().filter(|row| row.time > struck);
     let failing: Vec<_> = rows.filter(|row| row.failed > 0).collect();
@@ -169,4 +163,25 @@ fn chain(run: &Observations) -> String {
         ));
     }
     format!("in the first replication: {}", told.join("; "))
+}
+
+/// Moments from the strike on, in words; those of one instant that say the same
+/// of several workloads in one.
+fn told_together(run: &Observations, struck: SimTime) -> Vec<(SimTime, String)> {
+    let mut together: Vec<(SimTime, Vec<&str>, &str)> = Vec::new();
+    for moment in run.moments.iter().filter(|one| one.time >= struck) {
+        if matches!(moment.kind, MomentKind::AtMaximum | MomentKind::DrillStruck) {
+            continue;
+        }
+        let (who, what) = moment.text.split_once(": ").unwrap_or(("", &moment.text));
+        match together.iter_mut().find(|(time, _, said)| *time == moment.time && *said == what) {
+            Some((_, names, _)) if names.contains(&who) => {}
+            Some((_, names, _)) => names.push(who),
+            None => together.push((moment.time, vec![who], what)),
+        }
+    }
+    let words = |names: &[&str], what: &str| {
+        if names == [""] { what.to_owned() } else { format!("{}: {what}", names.join(", ")) }
+    };
+    together.into_iter().map(|(time, names, what)| (time, words(&names, what))).collect()
 }

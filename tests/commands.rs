@@ -1,0 +1,133 @@
+//! The commands besides simulate and explain: what they print, and their exit codes.
+
+use std::process::Output;
+
+use assert_cmd::Command;
+use serde_json::Value;
+
+fn plan(arguments: &str) -> Output {
+    let home = tempfile::tempdir().unwrap();
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    Command::new(env!("CARGO_BIN_EXE_plan")).current_dir(home.path()).args(words).output().unwrap()
+}
+
+fn json(arguments: &str, code: i32) -> Value {
+    let output = plan(arguments);
+    assert_eq!(output.status.code(), Some(code), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{arguments}: {error}"))
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_nearest() {
+    for (arguments, words) in [
+        ("drill rollot --users 10", "did you mean rollout?"),
+        ("drill --target chat-servce --users 10", "did you mean chat-service?"),
+        ("drill --per-year rollout", "rollout` is not DRILL=N"),
+        ("drill --per-year nothing=3 --users 10", "there is no drill `nothing`"),
+        ("drill --replications 1", "1 is not in 2..=1000"),
+        ("compare compose kubernetes --users 10 --drill rolling", "there is no drill `rolling`"),
+        ("compare compose missing.yaml", "missing.yaml"),
+        ("capacity --users 0", "at least 1 user"),
+    ] {
+        let output = plan(arguments);
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {err}");
+        assert!(err.contains(words), "{arguments}: {err}");
+        assert!(output.stdout.is_empty(), "{arguments}");
+    }
+}
+
+#[test]
+fn drills_are_listed_and_held_under_any_name() {
+    let output = plan("drill --list");
+    let list = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && list.lines().count() >= 25, "{list}");
+    // Litmus' name for the same.
+    let document = json("drill pod-delete --users 200 --replications 2 -o json", 0);
+    let drill = &document["drills"][0];
+    assert_eq!((&document["kind"], &drill["name"]), (&"Drills".into(), &"pod-kill".into()));
+    assert_eq!(drill["target"], serde_json::json!(["1 pod of chat-service", "1 pod of chat-service"]));
+    assert!(drill["capacityRestoredSeconds"]["value"].as_f64().is_some_and(|time| time > 3.0), "{drill}");
+    assert!(document["year"].is_null(), "one drill is no year");
+}
+
+#[test]
+fn a_missed_promise_is_the_exit_code() {
+    let document = json("drill node-failure --users 300 --replications 2 -o json", 1);
+    assert_eq!(document["verdict"], "missed");
+    let promise = &document["objectives"][0];
+    assert_eq!(
+        (&promise["indicator"], &promise["drill"]),
+        (&"usersRecovered".into(), &"node-failure".into())
+    );
+    let because = promise["because"].to_string();
+    assert!(because.contains("out of reach"), "{because}");
+    json("drill node-failure --users 300 --replications 2 --exit-zero -o json", 0);
+}
+
+#[test]
+fn capacity_encloses_the_border() {
+    // One pod of half a core that works 10 ms a request carries fifty requests a second at most.
+    let home = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let manifests = file(
+        "web.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 1\n  \
+         selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      \
+         containers:\n      - name: web\n        image: web:1\n        resources: {requests: {cpu: 500m}, limits: {cpu: 500m}}\n",
+    );
+    let model = file(
+        "model.yaml",
+        "apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    operations:\n      ask: [{compute: 10ms}]\n",
+    );
+    let traffic = file(
+        "traffic.yaml",
+        "apiVersion: plan/v1alpha1\nkind: Traffic\nload: {constant-arrival-rate: {rate: 40}}\nwarmUp: 1m\nduration: 4m\n\
+         journeys:\n  ask: {visits: [{call: web/ask, timeout: 2s}]}\n",
+    );
+    let policy = file(
+        "policy.yaml",
+        "apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n- {indicator: availability, atLeast: 99%}\n",
+    );
+    let arguments = format!(
+        "capacity -m {manifests} --model {model} --traffic {traffic} --policy {policy} --replications 3 -o json"
+    );
+    let document = json(&arguments, 0);
+    let (carries, breaks) = (document["carries"].as_f64().unwrap(), document["breaks"].as_f64().unwrap());
+    assert_eq!(document["unit"], "journeysPerSecond");
+    assert!((38.0..52.0).contains(&carries) && (44.0..70.0).contains(&breaks), "{carries} to {breaks}");
+    assert!(document["curve"].as_array().is_some_and(|curve| curve.len() >= 3));
+}
+
+#[test]
+fn both_sides_of_a_comparison_meet_the_same_requests() {
+    let arguments =
+        "compare kubernetes kubernetes --users 200 --duration 5m --replications 2 --no-drills -o json";
+    let same = json(arguments, 0);
+    for figure in same["figures"].as_array().unwrap() {
+        assert!(figure["difference"].is_null() || figure["difference"] == 0.0, "{figure}");
+    }
+    let other = json(
+        "compare compose kubernetes --users 200 --duration 5m --replications 3 --drill pod-hang -o json",
+        0,
+    );
+    let figure = |name: &str| {
+        let figures = other["figures"].as_array().unwrap();
+        figures.iter().find(|one| one["name"] == name).cloned().unwrap()
+    };
+    let asked = figure("requests asked");
+    // Users wait for their answers, so a slower side is asked a little less.
+    let (a, b) = (asked["a"].as_f64().unwrap(), asked["b"].as_f64().unwrap());
+    assert!((a - b).abs() / a < 0.01, "{asked}");
+    assert_eq!((figure("nodes")["a"].as_f64(), figure("nodes")["b"].as_f64()), (Some(1.0), Some(3.0)));
+    let back = |side: &str| other["drills"][0][side]["usersRecoveredSeconds"].as_f64();
+    // Nothing probes the one, a liveness probe finds the other.
+    assert!(
+        back("a").is_none_or(|time| time > 290.0) && back("b").is_some_and(|time| time < 100.0),
+        "{other}"
+    );
+}
