@@ -114,7 +114,7 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
 }
 
 /// What a scenario is called: the manifests' file or folder.
-fn name_of(manifests: &[PathBuf]) -> String {
+pub(super) fn name_of(manifests: &[PathBuf]) -> String {
     let Some(first) = manifests.first() else { return "my-saas-chat".to_owned() };
     let absolute = fs::canonicalize(first).unwrap_or_else(|_| first.clone());
     let stem = absolute.file_stem().filter(|_| first.as_os_str() != "-");
@@ -123,14 +123,14 @@ fn name_of(manifests: &[PathBuf]) -> String {
 
 /// What has been read so far.
 #[derive(Default)]
-struct Reading {
-    sources: Sources,
-    problems: Vec<Problem>,
+pub(super) struct Reading {
+    pub(super) sources: Sources,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reading {
     /// The manifests of these paths, or of the default application.
-    fn manifests(&mut self, paths: &[PathBuf], compose: bool) -> Result<ManifestSet, Failure> {
+    pub(super) fn manifests(&mut self, paths: &[PathBuf], compose: bool) -> Result<ManifestSet, Failure> {
         let (set, found) = if paths.is_empty() {
             let texts = if compose { embedded::compose() } else { embedded::manifests() };
             let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
@@ -144,7 +144,7 @@ impl Reading {
 
     /// Our own files: those that are asked for, else those of the default
     /// application where its manifests are simulated.
-    fn documents(&mut self, request: &Request) -> Documents {
+    pub(super) fn documents(&mut self, request: &Request) -> Documents {
         let default = |file: &str| {
             let path = if file.starts_with("traffic/") {
                 file.to_owned()
@@ -199,7 +199,7 @@ impl Reading {
     }
 
     /// The trace that a traffic file names, seen from that file's folder.
-    fn trace(
+    pub(super) fn trace(
         &mut self,
         file: &str,
         traffic: Option<&Path>,
