@@ -2,6 +2,7 @@
 
 use super::{One, Subject};
 use crate::input::manifest::set::ManifestHpa;
+use crate::input::manifest::trees::Tree;
 use crate::input::problem::{Problem, Severity};
 use crate::input::rules;
 use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
@@ -27,7 +28,7 @@ pub(super) fn of(subject: &Subject<'_>, one: &One<'_>) -> Vec<Problem> {
 /// says how many there are.
 fn replicas_beside(one: &One<'_>, hpa: &ManifestHpa) -> Option<Problem> {
     let replicas = one.workload.replicas;
-    if !one.workload.replicas_stated || one.tree.is_some_and(|tree| tree.is_live()) {
+    if !one.workload.replicas_stated || one.tree.is_some_and(Tree::is_live) {
         return None;
     }
     let (min, max) = (hpa.spec.min_replicas, hpa.spec.max_replicas);

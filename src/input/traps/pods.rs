@@ -3,6 +3,7 @@
 use super::One;
 use crate::input::problem::{Problem, Severity};
 use crate::input::rules;
+use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
 use crate::scenario::{Container, Kind};
 use crate::units::SimDuration;
 use crate::units::figures::{plural, seconds};
@@ -26,8 +27,21 @@ fn lacking(one: &One<'_>, lacks: impl Fn(&Container) -> bool) -> Option<(String,
 }
 
 fn no_requests(one: &One<'_>) -> Option<Problem> {
-    let without =
-        |container: &Container| (container.requests.cpu.is_none(), container.requests.memory.is_none());
+    // What an HPA divides by is an error of its own.
+    let divided = |wanted: &ResourceName| {
+        let metrics = one.hpa.map(|hpa| hpa.spec.metrics.as_slice()).unwrap_or_default();
+        metrics.iter().any(|metric| match metric {
+            MetricSpec::Resource { resource, container: None, target: ResourceTarget::Utilization(_) } => {
+                resource == wanted
+            }
+            _ => false,
+        })
+    };
+    let (by_cpu, by_memory) = (divided(&ResourceName::Cpu), divided(&ResourceName::Memory));
+    let without = |container: &Container| {
+        let requests = &container.requests;
+        (requests.cpu.is_none() && !by_cpu, requests.memory.is_none() && !by_memory)
+    };
     let (path, names) = lacking(one, |container| without(container) != (false, false))?;
     let all = one.containers().map(|(_, container)| without(container));
     let (cpu, memory) = all.fold((false, false), |(a, b), (cpu, memory)| (a || cpu, b || memory));

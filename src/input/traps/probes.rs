@@ -84,10 +84,10 @@ fn short_timeout(one: &One<'_>, path: &str, container: &Container) -> Option<Pro
         .find_map(|(field, probe, severity, does)| Some((field, probe.filter(short)?, severity, does)))?;
     let message = format!("{}: {field} of `{}` times out after {}", one.who(), container.name, probe.timeout);
     let why = format!(
-        "at a limit of {limit} the container has {} of CPU in each 100 ms; {} of CPU in requests before the probe \
-         are enough, {} times in a row, and that {does}",
-        seconds(limit.as_cores() * 0.1),
+        "at a limit of {limit} the container has {} of CPU in these {}: a backlog of so much, or a garbage \
+         collection, makes the probe late; {} in a row, and that {does}",
         seconds(limit.as_cores() * probe.timeout.as_secs_f64()),
+        seconds(probe.timeout.as_secs_f64()),
         probe.failure_threshold,
     );
     let problem = Problem::trap(&rules::PROBE_TIMEOUT, message).why(why).as_bad_as(severity);

@@ -25,7 +25,9 @@ pub fn report(validated: &Validated) -> String {
         let failures = suite.iter().filter(|one| one.problem.severity > Severity::Note).count();
         let tests = suite.len();
         xml.push_str(&format!("  <testsuite name=\"{name}\" tests=\"{tests}\" failures=\"{failures}\">\n"));
-        suite.iter().for_each(|one| xml.push_str(&case(one, &name)));
+        for one in suite {
+            xml.push_str(&case(one, &name));
+        }
         xml.push_str("  </testsuite>\n");
     }
     xml.push_str("</testsuites>\n");

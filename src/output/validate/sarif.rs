@@ -8,9 +8,6 @@ use super::{Told, level, told};
 use crate::input::rules::{self, Rule};
 use crate::input::validate::Validated;
 
-/// Where people read about a rule.
-const HELP: &str = "https://github.com/kubeplan/plan/blob/main/docs/validate.md";
-
 /// The whole log: one run with all rules and all findings.
 pub fn log(validated: &Validated) -> String {
     let results: Vec<Value> = told(validated).iter().map(result).collect();
@@ -42,7 +39,6 @@ fn described(rule: &Rule) -> Value {
         "shortDescription": {"text": sentence(rule.what)},
         "fullDescription": {"text": sentence(rule.why)},
         "help": {"text": help, "markdown": help},
-        "helpUri": HELP,
         "defaultConfiguration": {"level": level(rule.severity)},
         "properties": {"tags": ["kubernetes"]},
     })
