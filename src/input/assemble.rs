@@ -319,8 +319,8 @@ fn goals(
         let dropped = file.objectives.len() - goals.objectives.len();
         if dropped > 0 && into.problems.is_empty() {
             goals.notes.push(format!(
-                "{} of the policy left out: their journeys are not in this traffic",
-                plural(dropped as u64, "objective is", "objectives are")
+                "{} of the policy left out here: their journeys are not in this traffic",
+                plural(dropped as u64, "objective", "objectives")
             ));
         }
         Some(goals)

@@ -357,6 +357,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_changed_of_the_default_policy_is_said() {
+        let notes = |users, traffic: Option<&str>| {
+            let request = Request { users, traffic: traffic.map(PathBuf::from), ..Request::default() };
+            let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+            loaded.scenario.goals.notes
+        };
+        assert_eq!(notes(None, None), [""; 0]);
+        assert_eq!(notes(Some(200_000.0), None), [""; 0]);
+        let lowered = "objective `users carried` asks for 1,000 here, as --users says, and not for the 100,000 \
+                       of the policy";
+        assert_eq!(notes(Some(1_000.0), None), [lowered]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.yaml");
+        let text = "apiVersion: plan/v1alpha1\nkind: Traffic\nload:\n  constant-vus: {vus: 10}\njourneys:\n  \
+                    looking:\n    visits:\n    - {call: chat-service/history, think: 5s, timeout: 10s}\n";
+        fs::write(&path, text).unwrap();
+        let dropped = "4 objectives of the policy left out here: their journeys are not in this traffic";
+        assert_eq!(notes(None, path.to_str()), [dropped]);
+    }
+
+    #[test]
     fn users_scale_any_load_to_its_peak() {
         let traffic = "load: {constant-arrival-rate: {rate: 10}}\njourneys:\n  a: {visits: [{call: auth-service/check, think: 20s, times: 2}]}\n";
         let files = [("traffic.yaml", traffic)];

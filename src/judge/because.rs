@@ -75,6 +75,9 @@ pub(super) fn remarks(
 fn idle(scenario: &Scenario) -> Option<String> {
     /// So many are named; the rest is counted.
     const NAMED: usize = 8;
+    if scenario.workloads.is_empty() {
+        return None;
+    }
     let reached = path::reachable(scenario, &Scope::All);
     let idle = |(index, workload): &(usize, &Workload)| {
         !reached.contains(index) && workload.kind != scenario::Kind::Job
