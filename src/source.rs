@@ -60,6 +60,11 @@ impl Sources {
         SourceId(u32::try_from(self.files.len() - 1).unwrap_or(u32::MAX))
     }
 
+    /// All texts, in the order in which they were added.
+    pub fn ids(&self) -> impl Iterator<Item = SourceId> + use<> {
+        (0..self.files.len()).map(|index| SourceId(u32::try_from(index).unwrap_or(u32::MAX)))
+    }
+
     /// The name a text was added under.
     pub fn name(&self, source: SourceId) -> &str {
         self.files.get(source.0 as usize).map_or("<unknown>", |file| &file.name)

@@ -54,6 +54,8 @@ pub enum Command {
     /// Explain one decision from objects as kubectl prints them.
     #[command(subcommand)]
     Explain(Explain),
+    /// Check all input without simulating, and find known traps.
+    Validate(Box<ValidateArgs>),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }
@@ -292,6 +294,43 @@ pub struct ExplainSchedulingArgs {
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
+}
+
+/// `plan validate`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan validate
+  plan validate -m k8s/ --cluster cluster.yaml --strict
+  helm template shop ./chart | plan validate -m - -o sarif > plan.sarif
+
+Exit codes: 0 nothing worse than warnings, 1 an error (with --strict a warning),
+2 input that doesn't read.")]
+pub struct ValidateArgs {
+    /// The input.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Exit with 1 for warnings, too.
+    #[arg(long)]
+    pub strict: bool,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: ValidateFormat,
+}
+
+/// What `plan validate` prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ValidateFormat {
+    /// A page for people.
+    Table,
+    /// One document, stable under its apiVersion.
+    Json,
+    /// The same document as YAML.
+    Yaml,
+    /// SARIF 2.1.0, for code scanning.
+    Sarif,
+    /// JUnit XML, for test reports.
+    Junit,
 }
 
 /// `plan completions`

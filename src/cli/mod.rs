@@ -7,6 +7,7 @@ mod compare;
 mod drill;
 mod explain;
 mod screen;
+mod validate;
 mod values;
 
 use std::panic;
@@ -62,6 +63,7 @@ fn run() -> Exit {
         Command::Drill(args) => drill::drill(&args, screen),
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
         Command::Explain(Explain::Scheduling(args)) => explain::scheduling(&args, screen),
+        Command::Validate(args) => validate::run(&args, screen),
         Command::Completions(args) => commands::completions(args.shell, screen),
     }
 }

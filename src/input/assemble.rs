@@ -15,6 +15,7 @@ use crate::scenario::{
     Autoscaler, Behaviour, Cluster, External, Goals, Indicator, Kind, Limits, Scenario, Workload,
 };
 use crate::units::SimDuration;
+use crate::units::figures::{count, plural};
 
 /// What the files say, before it is put together.
 pub struct Parts {
@@ -304,12 +305,70 @@ fn goals(
         }
         let mut goals = file.for_journeys(&journeys).resolve(directory, &journeys, into);
         for objective in &mut goals.objectives {
-            if objective.indicator == Indicator::CarriedUsers {
-                objective.goal = users.map_or(objective.goal, |users| users.min(objective.goal));
+            let asked = users.filter(|users| *users < objective.goal);
+            if let Some(asked) = asked.filter(|_| objective.indicator == Indicator::CarriedUsers) {
+                goals.notes.push(format!(
+                    "objective `{}` asks for {} here, as --users says, and not for the {} of the policy",
+                    objective.name,
+                    count(asked),
+                    count(objective.goal)
+                ));
+                objective.goal = asked;
             }
+        }
+        let dropped = file.objectives.len() - goals.objectives.len();
+        if dropped > 0 && into.problems.is_empty() {
+            goals.notes.push(format!(
+                "{} of the policy left out here: their journeys are not in this traffic",
+                plural(dropped as u64, "objective", "objectives")
+            ));
         }
         Some(goals)
     })
+}
+
+/// What there is to check without a simulation.
+pub struct Checked {
+    /// For each workload of the set what the model says of it.
+    pub behaviours: Vec<Option<Behaviour>>,
+    /// The nodes: of the cluster file, else the Node objects of the manifests.
+    pub cluster: Option<Cluster>,
+    /// The policy's goals.
+    pub goals: Option<Goals>,
+}
+
+/// Reads everything that [`assemble`] reads, and guesses at nothing: what no file
+/// says stays unknown.
+pub fn check(parts: &Parts, problems: &mut Vec<Problem>) -> Checked {
+    let Parts { set, documents, asked, profile, .. } = parts;
+    let mut assumed = Findings::default();
+    let known = Known::of(set, documents.model.as_ref(), problems);
+    let (behaviours, _) = known.behaviours(documents.model.as_ref(), &mut assumed, problems);
+    let modelled = known.modelled.iter().map(|(key, _)| key.is_some());
+    let cluster = match &documents.cluster {
+        Some(document) => {
+            document.resolve(&mut assumed, problems, |file, into| file.resolve(profile.as_deref(), into))
+        }
+        None => (!set.nodes.is_empty()).then(|| sizing::cluster(set, &mut assumed)),
+    };
+    let traffic = documents.traffic.as_ref().and_then(|document| {
+        document
+            .resolve(&mut assumed, problems, |file, into| Some(file.resolve(&known.directory, asked, into)))
+    });
+    // Without traffic the policy's journeys can't be looked up.
+    let goals = documents.policy.as_ref().and_then(|document| {
+        let Some(traffic) = &traffic else {
+            return document.resolve(&mut Findings::default(), problems, |file, into| {
+                Some(file.for_journeys(&[]).resolve(&known.directory, &[], into))
+            });
+        };
+        goals(documents, &known.directory, Some(traffic), asked.users, problems)
+    });
+    Checked {
+        behaviours: behaviours.into_iter().zip(modelled).map(|(one, is)| is.then_some(one)).collect(),
+        cluster,
+        goals,
+    }
 }
 
 /// The HPAs with their workloads. One whose target is missing scales nothing, and

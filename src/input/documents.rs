@@ -65,6 +65,11 @@ impl<T: DeserializeOwned> Document<T> {
 }
 
 impl<T> Document<T> {
+    /// The whole of it as written.
+    pub fn node(&self) -> &Node {
+        &self.node
+    }
+
     /// Where the field at a path stands.
     pub fn place(&self, path: &str) -> Place {
         self.node.nearest(path)

@@ -14,10 +14,13 @@ pub mod policy;
 pub mod priors;
 pub mod problem;
 pub mod request;
+pub mod rules;
 pub mod scalar;
 pub mod sizing;
 pub mod traffic;
+pub mod traps;
 pub mod uncertain;
+pub mod validate;
 
 pub use problem::{Problem, Severity, decode};
 pub use request::{Failure, Loaded, Request, load};

@@ -113,6 +113,7 @@ impl PolicyFile {
             into.wrong(&at_confidence, "a verdict needs a confidence from 50% to below 100%", "95% is usual");
         }
         Goals {
+            notes: Vec::new(),
             name: self.name.clone().unwrap_or_else(|| "policy".to_owned()),
             objectives,
             confidence,
@@ -277,6 +278,7 @@ pub fn default_goals() -> Goals {
         goal: 0.999,
     };
     Goals {
+        notes: Vec::new(),
         name: "default".to_owned(),
         objectives: vec![objective],
         confidence: 0.95,

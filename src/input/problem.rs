@@ -5,6 +5,8 @@ use std::ops::Range;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 use serde::de::DeserializeOwned;
 
+use crate::input::rules::Rule;
+pub use crate::input::rules::Severity;
 use crate::source::{self, Fault, Node, Place, Sources, Unknown};
 
 /// Something the user should know about their files.
@@ -20,17 +22,10 @@ pub struct Problem {
     pub place: Option<Place>,
     /// What the place is, shown under it.
     pub label: Option<String>,
-}
-
-/// How bad a problem is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
-    /// Good to know.
-    Note,
-    /// Read, but hardly meant so, or not simulated as written.
-    Warning,
-    /// Refused.
-    Error,
+    /// Which trap this is, for `plan validate`; most problems are none.
+    pub rule: Option<&'static Rule>,
+    /// Why it hurts here, in figures, where there is more to say than the rule does.
+    pub why: Option<String>,
 }
 
 /// What fields that a type doesn't know are.
@@ -58,8 +53,31 @@ impl Problem {
         Self::of(Severity::Note, message.into())
     }
 
+    /// A trap that somebody is in, as bad as its rule says.
+    pub fn trap(rule: &'static Rule, message: impl Into<String>) -> Self {
+        Self::of(rule.severity, message.into()).rule(rule)
+    }
+
+    /// The same as a case of a rule; its severity stays.
+    pub fn rule(mut self, rule: &'static Rule) -> Self {
+        self.rule = Some(rule);
+        self
+    }
+
+    /// The same with what it costs here.
+    pub fn why(mut self, why: impl Into<String>) -> Self {
+        self.why = Some(why.into());
+        self
+    }
+
+    /// The same, but as bad as this.
+    pub fn as_bad_as(mut self, severity: Severity) -> Self {
+        self.severity = severity;
+        self
+    }
+
     fn of(severity: Severity, message: String) -> Self {
-        Self { severity, message, help: None, place: None, label: None }
+        Self { severity, message, help: None, place: None, label: None, rule: None, why: None }
     }
 
     /// Whether it is refused.

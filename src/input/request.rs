@@ -114,7 +114,7 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
 }
 
 /// What a scenario is called: the manifests' file or folder.
-fn name_of(manifests: &[PathBuf]) -> String {
+pub(super) fn name_of(manifests: &[PathBuf]) -> String {
     let Some(first) = manifests.first() else { return "my-saas-chat".to_owned() };
     let absolute = fs::canonicalize(first).unwrap_or_else(|_| first.clone());
     let stem = absolute.file_stem().filter(|_| first.as_os_str() != "-");
@@ -123,14 +123,14 @@ fn name_of(manifests: &[PathBuf]) -> String {
 
 /// What has been read so far.
 #[derive(Default)]
-struct Reading {
-    sources: Sources,
-    problems: Vec<Problem>,
+pub(super) struct Reading {
+    pub(super) sources: Sources,
+    pub(super) problems: Vec<Problem>,
 }
 
 impl Reading {
     /// The manifests of these paths, or of the default application.
-    fn manifests(&mut self, paths: &[PathBuf], compose: bool) -> Result<ManifestSet, Failure> {
+    pub(super) fn manifests(&mut self, paths: &[PathBuf], compose: bool) -> Result<ManifestSet, Failure> {
         let (set, found) = if paths.is_empty() {
             let texts = if compose { embedded::compose() } else { embedded::manifests() };
             let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
@@ -144,7 +144,7 @@ impl Reading {
 
     /// Our own files: those that are asked for, else those of the default
     /// application where its manifests are simulated.
-    fn documents(&mut self, request: &Request) -> Documents {
+    pub(super) fn documents(&mut self, request: &Request) -> Documents {
         let default = |file: &str| {
             let path = if file.starts_with("traffic/") {
                 file.to_owned()
@@ -199,7 +199,7 @@ impl Reading {
     }
 
     /// The trace that a traffic file names, seen from that file's folder.
-    fn trace(
+    pub(super) fn trace(
         &mut self,
         file: &str,
         traffic: Option<&Path>,
@@ -354,6 +354,27 @@ mod tests {
             let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
             assert_eq!(loaded.scenario.cluster.name, profile);
         }
+    }
+
+    #[test]
+    fn what_is_changed_of_the_default_policy_is_said() {
+        let notes = |users, traffic: Option<&str>| {
+            let request = Request { users, traffic: traffic.map(PathBuf::from), ..Request::default() };
+            let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+            loaded.scenario.goals.notes
+        };
+        assert_eq!(notes(None, None), [""; 0]);
+        assert_eq!(notes(Some(200_000.0), None), [""; 0]);
+        let lowered = "objective `users carried` asks for 1,000 here, as --users says, and not for the 100,000 \
+                       of the policy";
+        assert_eq!(notes(Some(1_000.0), None), [lowered]);
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("other.yaml");
+        let text = "apiVersion: plan/v1alpha1\nkind: Traffic\nload:\n  constant-vus: {vus: 10}\njourneys:\n  \
+                    looking:\n    visits:\n    - {call: chat-service/history, think: 5s, timeout: 10s}\n";
+        fs::write(&path, text).unwrap();
+        let dropped = "4 objectives of the policy left out here: their journeys are not in this traffic";
+        assert_eq!(notes(None, path.to_str()), [dropped]);
     }
 
     #[test]

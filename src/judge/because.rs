@@ -5,7 +5,7 @@ use super::finding::Kind;
 use super::path::{self, Trail};
 use super::{Finding, Judged, Outcome, measure};
 use crate::observe::{Cause, Observations, Pooled, Stop, Traffic};
-use crate::scenario::{Comparison, Indicator, Objective, Scenario, Scope};
+use crate::scenario::{self, Comparison, Indicator, Objective, Scenario, Scope, Workload};
 use crate::units::figures::{amount, clock, count, money, percent, plural, seconds};
 
 /// So many findings an objective names; the rest is in the remarks.
@@ -46,7 +46,12 @@ pub(super) fn reasons(
 
 /// What a reviewer should know whatever the objectives say: how runs ended,
 /// and what went wrong that no objective's reasons tell.
-pub(super) fn remarks(runs: &[Observations], judged: &[Judged], findings: &[Finding]) -> Vec<String> {
+pub(super) fn remarks(
+    scenario: &Scenario,
+    runs: &[Observations],
+    judged: &[Judged],
+    findings: &[Finding],
+) -> Vec<String> {
     let stops = runs.iter().filter_map(|run| Some((run, run.stopped?)));
     let mut lines: Vec<String> = stops
         .map(|(run, stop)| {
@@ -60,7 +65,36 @@ pub(super) fn remarks(runs: &[Observations], judged: &[Judged], findings: &[Find
         .collect();
     let told = |finding: &&Finding| judged.iter().any(|judged| judged.because.contains(&finding.text));
     lines.extend(findings.iter().filter(|finding| !told(finding)).map(|finding| finding.text.clone()));
+    lines.extend(scenario.goals.notes.iter().cloned());
+    lines.extend(idle(scenario));
     lines
+}
+
+/// The workloads that no request reaches: what is said of them is said of pods
+/// that stand idle.
+fn idle(scenario: &Scenario) -> Option<String> {
+    /// So many are named; the rest is counted.
+    const NAMED: usize = 8;
+    if scenario.workloads.is_empty() {
+        return None;
+    }
+    let reached = path::reachable(scenario, &Scope::All);
+    let idle = |(index, workload): &(usize, &Workload)| {
+        !reached.contains(index) && workload.kind != scenario::Kind::Job
+    };
+    let all = scenario.workloads.iter().enumerate().filter(idle);
+    let names: Vec<&str> = all.map(|(_, workload)| workload.name.as_str()).collect();
+    if names.is_empty() {
+        return None;
+    }
+    let more = match names.len().saturating_sub(NAMED) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let names = names[..names.len().min(NAMED)].join(", ");
+    Some(format!(
+        "no request reaches {names}{more}: idle in this simulation, so nothing is known of them under load"
+    ))
 }
 
 fn unsure(judged: &Judged, replications: usize) -> Vec<String> {

@@ -171,12 +171,8 @@ impl View<'_> {
 
     fn metric_failed(&self) -> Option<Finding> {
         let moment = self.moments(MomentKind::MetricFailed).next()?;
-        let text = format!(
-            "{}: its HPA could not compute a metric at {}: {}",
-            self.workload.name,
-            clock(moment.time),
-            self.bare(&moment.text)
-        );
+        let text =
+            format!("{}: {} (first at {})", self.workload.name, self.bare(&moment.text), clock(moment.time));
         Some(self.finding(Kind::MetricFailed, text, None))
     }
 

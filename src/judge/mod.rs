@@ -104,7 +104,7 @@ pub fn judge(scenario: &Scenario, runs: &[Observations]) -> Verdict {
     }
     Verdict {
         outcome: overall(&judged),
-        remarks: because::remarks(runs, &judged, &findings),
+        remarks: because::remarks(scenario, runs, &judged, &findings),
         objectives: judged,
         confidence: scenario.goals.confidence,
         replications: runs.len(),

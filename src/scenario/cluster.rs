@@ -1,7 +1,8 @@
 //! Where it runs: nodes, prices, and how long things take.
 
 use crate::k8s::labels::Labels;
-use crate::k8s::placement::Taint;
+use crate::k8s::placement::cluster::{HOSTNAME, ZONE};
+use crate::k8s::placement::{Amounts, NodeShape, Taint};
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
 
@@ -78,5 +79,26 @@ impl NodePool {
     /// Memory that pods of one node may ask for.
     pub fn allocatable_memory(&self) -> Bytes {
         self.memory.saturating_sub(self.reserved_memory)
+    }
+
+    /// One of its nodes as the scheduler sees it: the one of this number, which
+    /// decides on the zone.
+    pub fn shape(&self, name: &str, number: usize) -> NodeShape {
+        let mut labels = self.labels.clone();
+        labels.insert(HOSTNAME.to_owned(), name.to_owned());
+        let zone = &self.zones[number % self.zones.len()];
+        labels.insert(ZONE.to_owned(), zone.clone());
+        NodeShape {
+            name: name.to_owned(),
+            labels,
+            taints: self.taints.clone(),
+            unschedulable: false,
+            allocatable: Amounts {
+                cpu: self.allocatable_cpu(),
+                memory: self.allocatable_memory(),
+                ..Amounts::default()
+            },
+            pod_slots: self.max_pods,
+        }
     }
 }

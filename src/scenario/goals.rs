@@ -13,6 +13,9 @@ pub struct Goals {
     pub confidence: f64,
     /// The currency of costs, such as `USD`.
     pub currency: String,
+    /// Where these are not what the policy says, for the report: a sentence each
+    /// without its full stop.
+    pub notes: Vec<String>,
 }
 
 /// One line of the policy.

@@ -66,7 +66,7 @@ fn with_upcoming(state: &State) -> ClusterView {
         state.nodes.iter().enumerate().filter(|(_, node)| node.life == NodeLife::Provisioning)
     {
         let pool = &state.scenario.cluster.pools[node.pool as usize];
-        cluster.add_node(nodes::shape(pool, &node.name, nodes::number_in_pool(state, number)));
+        cluster.add_node(pool.shape(&node.name, nodes::number_in_pool(state, number)));
     }
     cluster
 }
@@ -100,7 +100,7 @@ fn groups(state: &State) -> Vec<NodeGroup> {
             });
             NodeGroup {
                 name: pool.name.clone(),
-                template: nodes::shape(pool, &pool.name, 0),
+                template: pool.shape(&pool.name, 0),
                 capacity_cpu: pool.cpu,
                 capacity_memory: pool.memory,
                 daemons: daemons.clone(),
@@ -203,7 +203,7 @@ fn offerings(state: &State) -> Vec<(usize, Offering)> {
     let pools = state.scenario.cluster.pools.iter().enumerate();
     pools
         .map(|(number, pool)| {
-            let shape = nodes::shape(pool, &pool.name, 0);
+            let shape = pool.shape(&pool.name, 0);
             let instance_type = pool.name.clone();
             (number, Offering { instance_type, shape, price: pool.price_per_hour, spot: false })
         })

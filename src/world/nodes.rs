@@ -3,11 +3,9 @@
 use std::collections::BTreeSet;
 
 use crate::k8s::node_lifecycle::{Heartbeat, Ready};
-use crate::k8s::placement::cluster::{HOSTNAME, ZONE};
 use crate::k8s::placement::queue::Change;
-use crate::k8s::placement::{Amounts, NodeShape};
 use crate::observe::MomentKind;
-use crate::scenario::{Kind, NodePool};
+use crate::scenario::Kind;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
@@ -38,31 +36,11 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
     state.nodes.len() as u32 - 1
 }
 
-/// The node as the scheduler sees it.
-pub fn shape(pool: &NodePool, name: &str, number: usize) -> NodeShape {
-    let mut labels = pool.labels.clone();
-    labels.insert(HOSTNAME.to_owned(), name.to_owned());
-    let zone = &pool.zones[number % pool.zones.len()];
-    labels.insert(ZONE.to_owned(), zone.clone());
-    NodeShape {
-        name: name.to_owned(),
-        labels,
-        taints: pool.taints.clone(),
-        unschedulable: false,
-        allocatable: Amounts {
-            cpu: pool.allocatable_cpu(),
-            memory: pool.allocatable_memory(),
-            ..Amounts::default()
-        },
-        pod_slots: pool.max_pods,
-    }
-}
-
 /// A node joins.
 pub fn join(state: &mut State, cx: &mut Context, node: u32) {
     let (pool, name) = (state.nodes[node as usize].pool, state.nodes[node as usize].name.clone());
     let number = number_in_pool(state, node as usize);
-    let shape = shape(&state.scenario.cluster.pools[pool as usize], &name, number);
+    let shape = state.scenario.cluster.pools[pool as usize].shape(&name, number);
     let place = state.scheduler.cluster.add_node(shape);
     let one = &mut state.nodes[node as usize];
     (one.place, one.life, one.ready_since) = (Some(place), NodeLife::Ready, cx.now());

@@ -63,6 +63,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
         drills: Vec::new(),
         demand: demand(),
         goals: Goals {
+            notes: Vec::new(),
             name: "chat-slo".to_owned(),
             objectives,
             confidence: 0.95,

@@ -142,6 +142,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
             ramp_in: SimDuration::ZERO,
         },
         goals: Goals {
+            notes: Vec::new(),
             name: "none".to_owned(),
             objectives: Vec::new(),
             confidence: 0.95,

@@ -7,3 +7,4 @@ mod scheduling;
 
 pub use hpa::{HpaCase, HpaRequest, MetricInput, hpa};
 pub use scheduling::{SchedulingCase, SchedulingRequest, scheduling};
+pub(crate) use scheduling::{kind_of, owners};

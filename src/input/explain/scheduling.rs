@@ -140,14 +140,14 @@ fn of_workload(workload: ManifestWorkload) -> Option<Candidate> {
 
 /// Whom a pod with these labels is spread from when it says nothing: the pods
 /// that its owner selects, taken to be those with the same labels.
-fn owners(labels: &Labels) -> Selector {
+pub(crate) fn owners(labels: &Labels) -> Selector {
     let mut labels = labels.clone();
     labels.retain(|key, _| !OWN_LABELS.contains(&key.as_str()));
     Selector::of(labels)
 }
 
 /// What scheduling asks of a pod.
-fn kind_of(
+pub(crate) fn kind_of(
     namespace: &str,
     template: &PodTemplate,
     pod_level: &Resources,

@@ -4,6 +4,7 @@ use super::Reading;
 use super::object::{Class, Object};
 use super::set::{ManifestHpa, ManifestWorkload};
 use crate::input::problem::Problem;
+use crate::input::rules;
 use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
 use crate::scenario::Container;
 
@@ -23,7 +24,9 @@ pub(super) fn all(reading: &mut Reading<'_>, objects: &[&Object<'_>]) {
         });
         if !known && !reading.set.services.is_empty() {
             let message = format!("there is no Service `{}` in what was given", route.service);
-            problems.push(Problem::warning(message).at(route.place.clone()).labelled("leads nowhere"));
+            let problem = Problem::warning(message).rule(&rules::ROUTE_NOWHERE);
+            let help = "give the Service too, or name one that is there";
+            problems.push(problem.at(route.place.clone()).labelled("leads nowhere").help(help));
         }
     }
     reading.problems.extend(problems);
@@ -44,7 +47,7 @@ fn target(
     if earlier.iter().any(|other| same(&other.target_kind, &other.target_name, &other.namespace)) {
         let problem = at_target(Problem::warning(format!("another HPA scales {who} already")));
         let help = "both stop, with condition AmbiguousSelector; keep one with both metrics";
-        return vec![problem.help(help)];
+        return vec![problem.help(help).rule(&rules::HPA_TWICE)];
     }
     let found = workloads.iter().find(|one| same(&one.api_kind, &one.name, &one.namespace));
     let Some(workload) = found else {
@@ -52,11 +55,11 @@ fn target(
         if objects.iter().any(|object| same(&object.kind, &object.name, &object.namespace)) {
             return Vec::new();
         }
-        return vec![at_target(no_target(hpa, &who, workloads))];
+        return vec![at_target(no_target(hpa, &who, workloads)).rule(&rules::HPA_TARGET_MISSING)];
     };
     if !SCALABLE.contains(&workload.api_kind.as_str()) {
         let message = format!("a {} cannot be scaled", workload.api_kind);
-        return vec![at_target(Problem::error(message))];
+        return vec![at_target(Problem::error(message)).rule(&rules::HPA_TARGET_FIXED_KIND)];
     }
     let hpa_class = |object: &&&Object<'_>| matches!(object.class, Class::Hpa(_));
     let object = objects
@@ -104,7 +107,8 @@ fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Pr
     if let Some(wanted) = container
         && !all.iter().any(|one| one.name == *wanted)
     {
-        return Some(Problem::warning(format!("{who} has no container `{wanted}`")));
+        let problem = Problem::warning(format!("{who} has no container `{wanted}`"));
+        return Some(problem.rule(&rules::HPA_NO_CONTAINER));
     }
     if !matches!(target, ResourceTarget::Utilization(_)) {
         return None;
@@ -124,5 +128,6 @@ fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Pr
     let containers = without.join(", ");
     let message =
         format!("this HPA can't compute {name} utilization: {who} has no {name} request for {containers}");
-    Some(Problem::warning(message).help("give every container a request; without it the HPA does nothing"))
+    let help = "give every container a request; without it the HPA does nothing";
+    Some(Problem::warning(message).help(help).rule(&rules::HPA_NO_REQUEST))
 }

@@ -13,6 +13,7 @@ use super::object::{HpaVersion, Manifest, Object};
 use super::set::ManifestHpa;
 use super::{Reading, resources};
 use crate::input::problem::Problem;
+use crate::input::rules;
 use crate::k8s::behavior::{Behavior, PolicyKind, ScalingPolicy, ScalingRules, SelectPolicy};
 use crate::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget, ValueTarget};
 use crate::units::SimDuration;
@@ -91,7 +92,11 @@ fn push(
         reading.field(object, "spec.maxReplicas", Problem::error("must be above 0"));
     } else if min > max {
         let problem = Problem::error(format!("minReplicas of {min} is above maxReplicas of {max}"));
-        reading.field(object, "spec.minReplicas", problem.help("swap the two, or raise maxReplicas"));
+        reading.field(
+            object,
+            "spec.minReplicas",
+            problem.help("swap the two, or raise maxReplicas").rule(&rules::HPA_BOUNDS),
+        );
     }
     let outside =
         |metric: &MetricSpec| matches!(metric, MetricSpec::Object { .. } | MetricSpec::External { .. });

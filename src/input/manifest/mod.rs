@@ -15,6 +15,7 @@ mod placement;
 mod pod;
 mod resources;
 pub mod set;
+pub mod trees;
 mod workload;
 
 use std::collections::BTreeMap;

@@ -8,6 +8,7 @@ use k8s_openapi::apimachinery::pkg::api::resource::Quantity as Written;
 use super::Reading;
 use super::object::Object;
 use crate::input::problem::Problem;
+use crate::input::rules;
 use crate::k8s::quantity::{Quantity, QuantityError};
 use crate::k8s::resources::Resources;
 
@@ -40,7 +41,9 @@ pub(super) fn of_container(
     for (name, request) in &requests {
         let Some(limit) = limits.get(name).filter(|limit| request.nanos() > limit.nanos()) else { continue };
         let message = format!("request of {request} is above the limit of {limit}");
-        let problem = Problem::error(message).help("the API server refuses such pods");
+        let problem = Problem::error(message)
+            .help("the API server refuses such pods")
+            .rule(&rules::LIMIT_BELOW_REQUEST);
         reading.field(object, &format!("{path}.requests{}", step(name)), problem);
     }
     without_room(reading, object, &path, &mut requests);
