@@ -11,6 +11,7 @@ mod support;
 
 mod changing;
 mod closed;
+mod coverage;
 mod forward;
 mod laws;
 mod losses;

@@ -25,7 +25,7 @@ fn m_m_c_waits_as_erlang_says() {
     ] {
         let c = erlang_c(count, load * f64::from(count));
         assert!((c - waits).abs() < 1e-5, "Erlang C of {count} at {load} is {waits}, not {c}");
-        let requests = if load > 0.85 { 350_000.0 } else { 120_000.0 };
+        let requests = if load > 0.85 { 250_000.0 } else { 100_000.0 };
         let scenario = servers(count, load, exponential(SERVICE), requests);
         agree(
             &format!("M/M/{count} at {load}"),
@@ -95,7 +95,7 @@ fn m_g_1_waits_as_pollaczek_and_khinchine_say() {
     for (name, service, squared, loads) in rows {
         for &load in loads {
             let expected = SERVICE * load * (1.0 + squared) / (2.0 * (1.0 - load));
-            let scenario = servers(1, load, service.clone(), 150_000.0);
+            let scenario = servers(1, load, service.clone(), 120_000.0);
             agree(&format!("M/G/1 with {name} at {load}"), &scenario, &[("mean wait", expected, &wait)]);
         }
     }
@@ -118,7 +118,7 @@ fn processor_sharing_doesn_t_care_for_the_distribution() {
     ] {
         let mut pod = workload("pod", 1, vec![Step::Compute(service.clone())]);
         pod.behaviour.threads = Some(1);
-        let requests = if load > 0.85 { 250_000.0 } else { 120_000.0 };
+        let requests = if load > 0.85 { 200_000.0 } else { 100_000.0 };
         let scenario = scenario(vec![pod], load / SERVICE, (requests * SERVICE / load) as u64);
         let expected = SERVICE / (1.0 - load);
         agree(
