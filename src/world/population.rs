@@ -56,7 +56,7 @@ impl Spell {
             }
             self.state = Some(state);
             let lasts = -libm::log(1.0 - chance.unit()) * states[state].mean.as_secs_f64();
-            self.until = self.until + SimDuration::from_secs_f64(lasts);
+            self.until += SimDuration::from_secs_f64(lasts);
         }
         states[state].times
     }
