@@ -25,7 +25,7 @@ fn m_m_c_waits_as_erlang_says() {
     ] {
         let c = erlang_c(count, load * f64::from(count));
         assert!((c - waits).abs() < 1e-5, "Erlang C of {count} at {load} is {waits}, not {c}");
-        let requests = if load > 0.85 { 250_000.0 } else { 100_000.0 };
+        let requests = if load > 0.85 { 350_000.0 } else { 100_000.0 };
         let scenario = servers(count, load, exponential(SERVICE), requests);
         agree(
             &format!("M/M/{count} at {load}"),
