@@ -29,6 +29,7 @@ fn load_step() -> Scenario {
         peak_per_second: 320.0,
         shape: Shape { points, interpolation: Interpolation::Step },
         users: None,
+        modulation: Vec::new(),
     };
     scenario.autoscalers.push(Autoscaler {
         name: "web".to_owned(),

@@ -271,6 +271,7 @@ fn a_pre_stop_hook_longer_than_propagation_loses_nothing() {
                 peak_per_second: 400.0,
                 shape: kubeplan::scenario::Shape::steady(1.0),
                 users: None,
+                modulation: Vec::new(),
             };
             let what = Failure::Rollout { workload: 0, release: Release::default(), undone: false };
             failed += run(&with(scenario, 60, None, what), replication).balance.failed;

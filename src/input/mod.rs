@@ -10,6 +10,7 @@ pub mod findings;
 pub mod load;
 pub mod manifest;
 pub mod model;
+pub mod modulation;
 pub mod policy;
 pub mod priors;
 pub mod problem;

@@ -8,6 +8,7 @@ use crate::input::embedded;
 use crate::input::findings::{At, Findings};
 use crate::input::load::{self, LoadFile};
 use crate::input::model::RetryFile;
+use crate::input::modulation::{self, RateStateFile};
 use crate::input::scalar::{self, Scalar};
 use crate::input::uncertain::{Chance, Named, Uncertain};
 use crate::scenario::{Demand, Journey, Population, Retry, Shape, Visit};
@@ -36,6 +37,9 @@ pub struct TrafficFile {
     /// Crowds on top of it.
     #[serde(default)]
     pub bursts: Vec<BurstFile>,
+    /// Bursts that come at random, for a load of rates.
+    #[serde(default)]
+    pub modulation: Vec<RateStateFile>,
     /// What they do.
     pub journeys: Named<JourneyFile>,
 }
@@ -156,8 +160,14 @@ impl TrafficFile {
         if horizon == SimDuration::ZERO {
             into.wrong(&root.key("duration"), "there is nothing to observe", "give a `duration`");
         }
+        let at_modulation = root.key("modulation");
+        let modulation =
+            modulation::resolve(&self.modulation, &self.load, curve.counts, &at_modulation, into);
         let shape = self.with_bursts(curve.shape, &root.key("bursts"), into);
-        let population = population(curve.counts, &shape, warm_up, &journeys, asked, into);
+        let mut population = population(curve.counts, &shape, warm_up, &journeys, asked, into);
+        if let Population::Rate { modulation: states, .. } = &mut population {
+            *states = modulation;
+        }
         let client_latency = client_latency.unwrap_or(SimDuration::from_millis(20));
         // Two thirds of the warm-up for users to come in, one to settle.
         let ramp_in = warm_up * 2 / 3;
@@ -321,5 +331,5 @@ fn population(
         (load::Counts::Journeys, None) => peak,
         (load::Counts::Requests, None) => peak / requests.max(1.0),
     };
-    Population::Rate { peak_per_second: per_second, shape, users: asked.users }
+    Population::Rate { peak_per_second: per_second, shape, users: asked.users, modulation: Vec::new() }
 }

@@ -1,16 +1,25 @@
-//! A mean over replications and how far it can be trusted.
+//! A value over replications and how far it can be trusted.
 //!
 //! Replications are independent, the requests within one are not: a burst makes
-//! thousands of them slow together. So the interval is Student's t over one
-//! value per replication, at the policy's confidence.
+//! thousands of them slow together. So every interval is Student's t over one
+//! value per replication, at the policy's confidence. What that value is depends
+//! on what is asked, because t alone would promise too much:
 //!
-//! Two corrections, where t alone would promise too much:
+//! * a **mean** is taken as it is. No value here is negative: cut at zero;
+//! * a **share** close to 1 has a skewed distribution, and may be the same in all
+//!   replications (no failure in any). The interval is the score interval of a
+//!   binomial share whose variance is as many times too large as the
+//!   replications' scatter says, and with few failures it is at least Wilson's for
+//!   all requests together, the narrowest that could be right even if all
+//!   requests were independent;
+//! * a **quantile** of one replication is too low on average where slow requests
+//!   come in few heaps, and more replications don't mend that. It is taken of all
+//!   requests together, and each replication's value is what it adds to that (the
+//!   pseudo-values of Quenouille's and Tukey's jackknife, of its logarithm).
 //!
-//! * no value here is negative, and a share is at most 1: the interval is cut there;
-//! * a share close to 1 may show the same value in every replication (no
-//!   failure in any), and t would then say "certain". The interval is widened
-//!   to Wilson's score interval for all requests together. That one is the
-//!   narrowest that could be right even if all requests were independent.
+//! `tests/theory` measures how often 95 % intervals hold the truth: 93 % to 97 %.
+//! Runs so short that the slowest requests come in a handful of heaps are the
+//! exception: 25 s of a server at 80 % load say too little of its p99 (85 %).
 //!
 //! One replication has no interval: nothing is known about chance.
 
@@ -27,26 +36,64 @@ pub struct Estimate {
 
 /// The mean of `values` (at least one, none negative) with its t interval.
 pub fn over_replications(values: &[f64], confidence: f64) -> Estimate {
+    if let [value] = values {
+        return Estimate { value: *value, interval: None };
+    }
+    let (value, (low, high)) = mean_and_interval(values, confidence);
+    Estimate { value, interval: Some((low.max(0.0), high)) }
+}
+
+/// The mean of two or more values and its t interval.
+fn mean_and_interval(values: &[f64], confidence: f64) -> (f64, (f64, f64)) {
     let count = values.len() as f64;
     let value = values.iter().sum::<f64>() / count;
-    if values.len() < 2 {
-        return Estimate { value, interval: None };
-    }
     let variance = values.iter().map(|x| (x - value) * (x - value)).sum::<f64>() / (count - 1.0);
     let half = t_quantile(confidence, count - 1.0) * (variance / count).sqrt();
     // Rounding must not let equal values look different from their mean.
     let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(l, m), &x| (l.min(x), m.max(x)));
     let interval = if least.total_cmp(&most).is_eq() { (least, most) } else { (value - half, value + half) };
-    Estimate { value: value.clamp(least, most), interval: Some((interval.0.max(0.0), interval.1)) }
+    (value.clamp(least, most), interval)
 }
 
-impl Estimate {
-    /// Widened to what `good` of `finished` requests can say at most, and cut at 1.
-    pub fn widened_to_share(self, good: u64, finished: u64, confidence: f64) -> Self {
-        let Some((low, high)) = self.interval else { return self };
-        let (wilson_low, wilson_high) = wilson(good, finished, confidence);
-        Self { interval: Some((low.min(wilson_low), high.max(wilson_high).min(1.0))), ..self }
+/// With fewer requests than this of a kind (good or bad) in all replications
+/// together, the scatter of the replications can't be trusted alone.
+const FEW: u64 = 10;
+
+/// The mean of `shares` with its interval: `good` of `finished` requests were so
+/// in all replications together.
+pub fn over_shares(shares: &[f64], good: u64, finished: u64, confidence: f64) -> Estimate {
+    let plain = over_replications(shares, confidence);
+    if plain.interval.is_none() {
+        return plain;
     }
+    let (count, value) = (shares.len() as f64, plain.value);
+    let spread = value * (1.0 - value);
+    let (mut low, mut high) = (value, value);
+    if spread > 0.0 {
+        let variance = shares.iter().map(|x| (x - value) * (x - value)).sum::<f64>() / (count - 1.0) / count;
+        let t = t_quantile(confidence, count - 1.0);
+        (low, high) = score_interval(value, t * t * variance / spread);
+    }
+    if good.min(finished - good) < FEW {
+        let wilson = wilson(good, finished, confidence);
+        (low, high) = (low.min(wilson.0), high.max(wilson.1));
+    }
+    Estimate { value, interval: Some((low, high)) }
+}
+
+/// A quantile of all requests together with its interval: `all` of all, and
+/// `without` each replication in turn. On the scale of logarithms: the higher a
+/// quantile happens to come out, the wider it scatters.
+pub fn jackknifed(all: f64, without: &[f64], confidence: f64) -> Estimate {
+    if without.len() < 2 {
+        return Estimate { value: all, interval: None };
+    }
+    let count = without.len() as f64;
+    // A latency of zero has no logarithm; the simulation counts in nanoseconds.
+    let log = |value: f64| libm::log(value.max(1e-9));
+    let pseudo: Vec<f64> = without.iter().map(|one| count * log(all) - (count - 1.0) * log(*one)).collect();
+    let (value, (low, high)) = mean_and_interval(&pseudo, confidence);
+    Estimate { value: libm::exp(value), interval: Some((libm::exp(low), libm::exp(high))) }
 }
 
 /// Wilson's score interval for a share.
@@ -56,12 +103,16 @@ pub fn wilson(good: u64, finished: u64, confidence: f64) -> (f64, f64) {
     }
     // Not Student's t with very many degrees of freedom: its inverse loses its
     // digits there (at ten million it gives 1.83 for 1.96).
-    let z2 = Normal::standard().inverse_cdf(0.5 + confidence / 2.0).powi(2);
+    let z = Normal::standard().inverse_cdf(0.5 + confidence / 2.0);
     let count = finished as f64;
-    let share = good as f64 / count;
-    let centre = share + z2 / (2.0 * count);
-    let half = (z2 * (share * (1.0 - share) + z2 / (4.0 * count)) / count).sqrt();
-    let scale = 1.0 + z2 / count;
+    score_interval(good as f64 / count, z * z / count)
+}
+
+/// The shares p whose distance from `share` is at most √(`width` p (1 - p)).
+fn score_interval(share: f64, width: f64) -> (f64, f64) {
+    let centre = share + width / 2.0;
+    let half = (width * (share * (1.0 - share) + width / 4.0)).sqrt();
+    let scale = 1.0 + width;
     (((centre - half) / scale).max(0.0), ((centre + half) / scale).min(1.0))
 }
 
@@ -91,8 +142,8 @@ mod tests {
 
     #[test]
     fn no_failure_among_few_requests_is_no_proof() {
-        let few = over_replications(&[1.0, 1.0, 1.0], 0.95).widened_to_share(300, 300, 0.95);
-        let many = over_replications(&[1.0, 1.0, 1.0], 0.95).widened_to_share(300_000, 300_000, 0.95);
+        let few = over_shares(&[1.0, 1.0, 1.0], 300, 300, 0.95);
+        let many = over_shares(&[1.0, 1.0, 1.0], 300_000, 300_000, 0.95);
         assert!(few.interval.is_some_and(|(low, high)| low < 0.999 && high >= 1.0), "{few:?}");
         assert!(many.interval.is_some_and(|(low, _)| low > 0.9999), "{many:?}");
     }

@@ -1,6 +1,6 @@
 //! One objective's value in one replication.
 
-use crate::observe::{Observations, Pooled, Traffic};
+use crate::observe::{Histogram, Observations, Pooled, Traffic};
 use crate::scenario::{Indicator, Objective, Scenario, Scope};
 
 /// Hours of the month that clouds bill by.
@@ -71,6 +71,27 @@ pub(super) fn finished(objective: &Objective, pooled: &Pooled) -> Option<(u64, u
     let traffic = traffic(&objective.scope, &pooled.journeys, |index| &pooled.workloads[index].traffic);
     (objective.indicator == Indicator::Availability)
         .then(|| (traffic.answered, traffic.answered + traffic.failed()))
+}
+
+/// For a quantile of the latency: that of all replications together, and without
+/// each of them in turn.
+pub(super) fn pooled_quantile(objective: &Objective, runs: &[Observations]) -> Option<(f64, Vec<f64>)> {
+    let Indicator::Latency { quantile } = objective.indicator else { return None };
+    let latencies: Vec<Histogram> = runs
+        .iter()
+        .map(|run| traffic(&objective.scope, &run.journeys, |index| &run.workloads[index].traffic).latency)
+        .collect();
+    let of = |left_out: Option<usize>| {
+        let kept = latencies.iter().enumerate().filter(|(index, _)| Some(*index) != left_out);
+        let all = kept.fold(Histogram::default(), |mut sum, (_, one)| {
+            sum.merge(one);
+            sum
+        });
+        all.quantile(quantile)
+    };
+    let without =
+        if runs.len() < 2 { Some(Vec::new()) } else { (0..runs.len()).map(|one| of(Some(one))).collect() };
+    Some((of(None)?, without?))
 }
 
 /// Money per month at a run's mean.

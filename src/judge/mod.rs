@@ -12,6 +12,7 @@ mod finding;
 mod measure;
 mod path;
 pub mod promises;
+pub mod warm_up;
 
 pub use estimate::Estimate;
 pub use finding::Finding;
@@ -102,9 +103,11 @@ pub fn judge(scenario: &Scenario, runs: &[Observations]) -> Verdict {
         let reasons = because::reasons(scenario, objective, judged, &pooled, &runs[shown], &findings);
         judged.because.extend(reasons);
     }
+    let mut remarks = because::remarks(scenario, runs, &judged, &findings);
+    remarks.extend(warm_up::remark(scenario, runs));
     Verdict {
         outcome: overall(&judged),
-        remarks: because::remarks(scenario, runs, &judged, &findings),
+        remarks,
         objectives: judged,
         confidence: scenario.goals.confidence,
         replications: runs.len(),
@@ -148,10 +151,13 @@ fn weigh(
             }
         }
     }
-    let estimate = estimate::over_replications(&numbers, scenario.goals.confidence);
-    let estimate = match measure::finished(objective, pooled) {
-        Some((good, finished)) => estimate.widened_to_share(good, finished, scenario.goals.confidence),
-        None => estimate,
+    let confidence = scenario.goals.confidence;
+    let estimate = if let Some((good, finished)) = measure::finished(objective, pooled) {
+        estimate::over_shares(&numbers, good, finished, confidence)
+    } else if let Some((all, without)) = measure::pooled_quantile(objective, runs) {
+        estimate::jackknifed(all, &without, confidence)
+    } else {
+        estimate::over_replications(&numbers, confidence)
     };
     let mut outcome = compare(objective.comparison, &estimate, objective.goal);
     let mut because = Vec::new();

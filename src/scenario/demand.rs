@@ -53,7 +53,20 @@ pub enum Population {
         shape: Shape,
         /// What to print as the number of users at the peak, if anybody said one.
         users: Option<f64>,
+        /// States that the rate goes through in turn, over and over, each for an
+        /// exponential time: a Markov-modulated Poisson process. Empty for a rate
+        /// that is the shape's alone.
+        modulation: Vec<RateState>,
     },
+}
+
+/// One state of a modulated rate.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateState {
+    /// The rate while it lasts, relative to the shape's.
+    pub times: f64,
+    /// How long it lasts on average; above zero.
+    pub mean: SimDuration,
 }
 
 /// A non-negative function of time, from points; before the first point and

@@ -12,7 +12,7 @@ pub mod goals;
 pub mod workload;
 
 pub use cluster::{Cluster, NodePool, ProvisionedBy};
-pub use demand::{Demand, Interpolation, Journey, Population, Shape, Visit};
+pub use demand::{Demand, Interpolation, Journey, Population, RateState, Shape, Visit};
 pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
 pub use goals::{Comparison, Goals, Indicator, Objective, Scope};
 pub use workload::{

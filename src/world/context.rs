@@ -30,6 +30,8 @@ pub struct Context {
 pub struct Streams {
     /// Times between arrivals.
     pub arrivals: Stream,
+    /// How long a modulated rate stays in its states.
+    pub modulation: Stream,
     /// Set-up, pull and start-up times.
     pub starts: Stream,
     /// Small delays between controllers.
@@ -64,6 +66,7 @@ impl Streams {
     pub fn new(seed: Seed) -> Self {
         Self {
             arrivals: seed.stream("arrivals"),
+            modulation: seed.stream("modulation"),
             starts: seed.stream("starts"),
             delays: seed.stream("delays"),
             ties: seed.stream("ties"),

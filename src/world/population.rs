@@ -1,7 +1,8 @@
 //! Users as data: who is there and where each stands in a journey.
 
-use crate::sim::random::{draw, unit};
-use crate::units::SimTime;
+use crate::scenario::RateState;
+use crate::sim::random::{Stream, draw, unit};
+use crate::units::{SimDuration, SimTime};
 
 /// All users.
 #[derive(Clone, Debug)]
@@ -20,8 +21,57 @@ pub struct Users {
     pub key: u64,
     /// Journeys ever started by an open population.
     pub started: u64,
-    /// The rate at which the arrival on the agenda is a candidate; 0 for none.
+    /// The rate at which the arrival on the agenda is a candidate, without its
+    /// modulation; 0 for none.
     pub candidate_at: f64,
+    /// Open population: where its modulation stands.
+    pub spell: Spell,
+}
+
+/// Where a modulated rate stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Spell {
+    /// The state's number; `None` before the first.
+    state: Option<usize>,
+    /// When the next state begins.
+    pub until: SimTime,
+}
+
+impl Spell {
+    /// Nobody has asked yet.
+    const UNKNOWN: Self = Self { state: None, until: SimTime::ZERO };
+
+    /// The rate's factor at `now`; moments come in order. The first state is drawn
+    /// by the time that each takes, so that the process is stationary from the
+    /// start (what is left of an exponential time is as long as a whole one).
+    pub fn factor(&mut self, states: &[RateState], now: SimTime, chance: &mut Stream) -> f64 {
+        if states.is_empty() {
+            self.until = SimTime::NEVER;
+            return 1.0;
+        }
+        let mut state = self.state.unwrap_or_else(|| first_state(states, chance));
+        while self.state.is_none() || self.until <= now {
+            if self.state.is_some() {
+                state = (state + 1) % states.len();
+            }
+            self.state = Some(state);
+            let lasts = -libm::log(1.0 - chance.unit()) * states[state].mean.as_secs_f64();
+            self.until += SimDuration::from_secs_f64(lasts);
+        }
+        states[state].times
+    }
+}
+
+/// A state, drawn by the share of time that it takes.
+fn first_state(states: &[RateState], chance: &mut Stream) -> usize {
+    let all: f64 = states.iter().map(|state| state.mean.as_secs_f64()).sum();
+    let point = chance.unit() * all;
+    let mut sum = 0.0;
+    let past = states.iter().take_while(|state| {
+        sum += state.mean.as_secs_f64();
+        sum <= point
+    });
+    past.count().min(states.len() - 1)
 }
 
 /// One user.
@@ -62,6 +112,7 @@ impl Users {
             key: state_key,
             started: 0,
             candidate_at: 0.0,
+            spell: Spell::UNKNOWN,
         }
     }
 

@@ -220,14 +220,19 @@ fn rate_now(state: &State, now: SimTime) -> f64 {
     }
 }
 
-/// Puts the next candidate in; where none comes within a piece of the shape,
-/// looks again at the piece's end.
+/// Puts the next candidate in; where none comes within a piece of the shape and
+/// before the modulation's next state, looks again at that moment.
 fn next_arrival(state: &mut State, cx: &mut Context) {
-    let Population::Rate { peak_per_second, shape, .. } = &state.scenario.demand.population else { return };
+    let Population::Rate { peak_per_second, shape, modulation, .. } = &state.scenario.demand.population
+    else {
+        return;
+    };
     let now = cx.now();
-    let bound = peak_per_second * shape.peak(now, now + PIECE) * state.broken.most_surge();
-    let gap = -libm::log(1.0 - cx.streams.arrivals.unit()) / bound;
-    let within = gap < PIECE.as_secs_f64();
+    let factor = state.users.spell.factor(modulation, now, &mut cx.streams.modulation);
+    let piece = PIECE.min(state.users.spell.until.since(now));
+    let bound = peak_per_second * shape.peak(now, now + piece) * state.broken.most_surge();
+    let gap = -libm::log(1.0 - cx.streams.arrivals.unit()) / (bound * factor);
+    let within = gap < piece.as_secs_f64();
     state.users.candidate_at = if within { bound } else { 0.0 };
-    cx.agenda.after(if within { SimDuration::from_secs_f64(gap) } else { PIECE }, Event::JourneyDue);
+    cx.agenda.after(if within { SimDuration::from_secs_f64(gap) } else { piece }, Event::JourneyDue);
 }

@@ -136,6 +136,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
                 peak_per_second: per_second,
                 shape: Shape { points: vec![(SimTime::ZERO, 1.0)], interpolation: Interpolation::Step },
                 users: None,
+                modulation: Vec::new(),
             },
             journeys: vec![journey()],
             client_latency: SimDuration::ZERO,
