@@ -33,8 +33,8 @@ pub enum Event {
     AnswerArrived(FrameId),
     /// The back-off before another attempt is over.
     BackoffEnded(FrameId),
-    /// The oldest deadline of this lane has come.
-    DeadlineCame(u16),
+    /// A caller's patience with an attempt is over.
+    DeadlineCame(FrameId),
 
     // Pods.
     /// The scheduler has bound a pod.
@@ -157,7 +157,7 @@ impl Event {
             Self::WaitEnded(frame) => (6, frame.index),
             Self::AnswerArrived(frame) => (7, frame.index),
             Self::BackoffEnded(frame) => (8, frame.index),
-            Self::DeadlineCame(lane) => (9, u32::from(lane)),
+            Self::DeadlineCame(frame) => (9, frame.index),
             Self::ContainerStarted(pod) => (10, pod.index),
             Self::StartUpWaited(pod, _) => (11, pod.index),
             Self::ProbeTicked(pod, kind) => (12 + u64::from(kind), pod.index),

@@ -22,8 +22,11 @@ pub struct Program {
     pub first_visit: Vec<u32>,
     /// Tables to draw from.
     pub samplers: Vec<Sampler>,
-    /// The distinct timeouts, each a lane of deadlines.
+    /// The distinct constant delays of requests, each a lane of the agenda:
+    /// timeouts and the network's.
     pub lanes: Vec<SimDuration>,
+    /// The lanes of travelling inside the cluster and from or to a user.
+    pub travel: [u16; 2],
     /// Latency of each external service: its sampler.
     pub external_latency: Vec<u32>,
     /// The call that a probe of each workload makes.
@@ -124,6 +127,8 @@ impl Program {
         }
         program.first_visit.push(program.visits.len() as u32);
         program.add_probes(scenario.workloads.len());
+        let inside = scenario.cluster.network_latency;
+        program.travel = [inside, inside + scenario.demand.client_latency].map(|delay| program.lane(delay));
         program
     }
 
@@ -205,12 +210,12 @@ impl Program {
         self.samplers.len() as u32 - 1
     }
 
-    fn lane(&mut self, timeout: SimDuration) -> u16 {
-        let known = self.lanes.iter().position(|lane| *lane == timeout);
+    fn lane(&mut self, delay: SimDuration) -> u16 {
+        let known = self.lanes.iter().position(|lane| *lane == delay);
         let lane = known.unwrap_or_else(|| {
-            self.lanes.push(timeout);
+            self.lanes.push(delay);
             self.lanes.len() - 1
         });
-        u16::try_from(lane).expect("input allows fewer than 65536 different timeouts")
+        u16::try_from(lane).expect("input allows fewer than 65536 different delays")
     }
 }

@@ -71,13 +71,7 @@ fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
     (frame.phase, frame.sent) = (Phase::Travelling, now);
     let code = state.program.calls[frame.call as usize];
     if let Some(lane) = code.lane {
-        let deadline = now + state.program.lanes[lane as usize];
-        let waiting = &mut state.lanes[lane as usize];
-        waiting.deadlines.push_back((deadline, id));
-        if !waiting.armed {
-            waiting.armed = true;
-            cx.agenda.at(deadline, Event::DeadlineCame(lane));
-        }
+        cx.agenda.in_lane(lane, Event::DeadlineCame(id));
     }
     match code.target {
         TargetCode::Operation(operation) => connect(state, cx, id, operation),
@@ -92,24 +86,25 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
     let from_outside = matches!(frame.caller, Caller::User(_));
     let bits = draw(frame.key, purpose::ROUTE + u64::from(frame.connections));
     let chosen = endpoints::choose(state, code.workload as usize, from_outside, bits);
-    let travel = state.travel(from_outside);
+    let travel = state.program.travel[usize::from(from_outside)];
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.connections += 1;
     frame.step = code.first_step;
     if let Some(pod) = chosen {
         frame.pod = pod;
         if state.broken.network.is_empty() {
-            cx.agenda.after(travel, Event::CallArrived(id));
+            cx.agenda.in_lane(travel, Event::CallArrived(id));
             return;
         }
-        let copy = *frame;
+        let (copy, travel) = (*frame, state.program.lanes[travel as usize]);
         match hindered(state, &copy, code.workload) {
             Some(late) => cx.agenda.after(travel + late, Event::CallArrived(id)),
             None => lose(state, id),
         }
     } else {
         cx.seen.call_failed(code.workload as usize, frame.sent, Cause::NoEndpoint);
-        answer_later(frame, id, cx, travel, Some(Cause::NoEndpoint));
+        answer(frame, Some(Cause::NoEndpoint));
+        cx.agenda.in_lane(travel, Event::AnswerArrived(id));
     }
 }
 
@@ -121,7 +116,8 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
     if !state.externals[external].admits(spec.quota_per_second, cx.agenda.now()) {
         cx.seen.external_failed(external, frame.sent, Cause::ExternalQuota);
         let there_and_back = state.scenario.cluster.network_latency * 2;
-        answer_later(frame, id, cx, there_and_back, Some(Cause::ExternalQuota));
+        answer(frame, Some(Cause::ExternalQuota));
+        cx.agenda.after(there_and_back, Event::AnswerArrived(id));
         return;
     }
     let sampler = &state.program.samplers[state.program.external_latency[external] as usize];
@@ -133,14 +129,14 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
     } else {
         cx.seen.external_answered(external, frame.sent, latency);
     }
-    answer_later(frame, id, cx, latency, failed.then_some(Cause::ExternalError));
+    answer(frame, failed.then_some(Cause::ExternalError));
+    cx.agenda.after(latency, Event::AnswerArrived(id));
 }
 
-/// The answer reaches the caller after `delay`.
-fn answer_later(frame: &mut Frame, id: FrameId, cx: &mut Context, delay: SimDuration, failed: Option<Cause>) {
+/// The answer sets out.
+fn answer(frame: &mut Frame, failed: Option<Cause>) {
     frame.phase = Phase::Answering;
     frame.failed = failed;
-    cx.agenda.after(delay, Event::AnswerArrived(id));
 }
 
 /// A call reached the pod it was sent to.
@@ -205,9 +201,10 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
         return;
     }
     cx.seen.call_failed(workload, frame.sent, Cause::ConnectionRefused);
-    let travel = state.travel(from_outside);
+    let travel = state.program.travel[usize::from(from_outside)];
     if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
-        answer_later(frame, id, cx, travel, Some(Cause::ConnectionRefused));
+        answer(frame, Some(Cause::ConnectionRefused));
+        cx.agenda.in_lane(travel, Event::AnswerArrived(id));
     }
 }
 
@@ -385,9 +382,8 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
         }
         Caller::User(_) | Caller::Frame(_) => {
             let from_outside = matches!(frame.caller, Caller::User(_));
-            let travel = state.scenario.cluster.network_latency
-                + if from_outside { state.scenario.demand.client_latency } else { SimDuration::ZERO };
-            answer_later(frame, id, cx, travel, failed);
+            answer(frame, failed);
+            cx.agenda.in_lane(state.program.travel[usize::from(from_outside)], Event::AnswerArrived(id));
         }
     }
 }
@@ -472,29 +468,16 @@ pub fn backoff_ended(state: &mut State, cx: &mut Context, id: FrameId) {
     }
 }
 
-/// The oldest deadlines of a lane have come: whoever still waits gives up.
-pub fn deadline_came(state: &mut State, cx: &mut Context, lane: u16) {
-    let now = cx.now();
-    loop {
-        let Some(&(deadline, id)) = state.lanes[lane as usize].deadlines.front() else {
-            state.lanes[lane as usize].armed = false;
-            return;
-        };
-        let open =
-            state.frames.get(id.index, id.generation).is_some_and(|frame| frame.caller != Caller::Nobody);
-        if open && deadline > now {
-            cx.agenda.at(deadline, Event::DeadlineCame(lane));
-            return;
-        }
-        state.lanes[lane as usize].deadlines.pop_front();
-        if open {
-            timed_out(state, cx, id);
-        }
-    }
+/// Whether an event still means something. A deadline doesn't once the answer is
+/// there; that is so for nearly all of them.
+#[inline]
+pub fn is_wanted(state: &State, event: &Event) -> bool {
+    let Event::DeadlineCame(id) = *event else { return true };
+    state.frames.get(id.index, id.generation).is_some_and(|frame| frame.caller != Caller::Nobody)
 }
 
 /// A caller gives an attempt up; the callee works on.
-fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
+pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let caller = std::mem::replace(&mut frame.caller, Caller::Nobody);
     let copy = *frame;

@@ -16,7 +16,7 @@ use crate::k8s::version::{ControllerSettings, Rules};
 use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
 use crate::service::Station;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
-use crate::world::frames::{Frame, Lane};
+use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
 use crate::world::population::Users;
 use crate::world::program::Program;
@@ -34,8 +34,6 @@ pub struct State<'a> {
     pub settings: ControllerSettings,
     /// Calls in progress.
     pub frames: Arena<Frame>,
-    /// Deadlines, by timeout.
-    pub lanes: Vec<Lane>,
     /// Who asks.
     pub users: Users,
     /// Pods.
@@ -556,12 +554,6 @@ impl<'a> State<'a> {
         let Some(place) = self.nodes[node as usize].place else { return false };
         let labels = &self.scheduler.cluster.node(place).shape.labels;
         wishes.node_selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-    }
-
-    /// One way from a caller to a pod.
-    pub fn travel(&self, from_outside: bool) -> SimDuration {
-        let outside = if from_outside { self.scenario.demand.client_latency } else { SimDuration::ZERO };
-        self.scenario.cluster.network_latency + outside
     }
 
     /// Connected users per ready pod of a workload.
