@@ -236,6 +236,13 @@ impl Station {
         }
         while last < until {
             self.roll_over(last);
+            // What happens nearly always: the quota lasts, and the period, too.
+            if until <= self.period_end && (until - last) * rate <= self.quota_left * CORE {
+                self.run(until - last, rate, count);
+                self.quota_left -= ((until - last) * rate).div_ceil(CORE).min(self.quota_left);
+                self.note_used();
+                return;
+            }
             let lasts = self.quota_left * CORE / rate;
             let end = until.min(self.period_end);
             let ran = (end - last).min(lasts);

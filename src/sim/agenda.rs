@@ -24,9 +24,6 @@ pub enum Engine {
     Reference,
 }
 
-/// Later than every event.
-const NEVER: Key = (u64::MAX, u64::MAX);
-
 /// Pending events and the clock.
 #[derive(Clone, Debug)]
 pub struct Agenda<E> {
@@ -57,13 +54,13 @@ struct Lanes<E> {
 
 impl<E: Copy> Lanes<E> {
     fn new(count: usize) -> Self {
-        Self { waiting: vec![VecDeque::new(); count], heads: vec![NEVER; count], first: (0, NEVER) }
+        Self { waiting: vec![VecDeque::new(); count], heads: vec![Key::NEVER; count], first: (0, Key::NEVER) }
     }
 
     #[inline]
     fn put(&mut self, lane: usize, entry: Entry<E>) {
         self.waiting[lane].push_back(entry);
-        if self.heads[lane] == NEVER {
+        if self.heads[lane] == Key::NEVER {
             self.heads[lane] = entry.key;
             if entry.key < self.first.1 {
                 self.first = (lane, entry.key);
@@ -85,12 +82,12 @@ impl<E: Copy> Lanes<E> {
             match queue.front() {
                 Some(entry) if wanted(&entry.event) => break entry.key,
                 Some(_) => queue.pop_front(),
-                None => break NEVER,
+                None => break Key::NEVER,
             };
         };
         let left = before - queue.len();
         self.heads[lane] = head;
-        self.first = (0, NEVER);
+        self.first = (0, Key::NEVER);
         for (lane, &key) in self.heads.iter().enumerate() {
             if key < self.first.1 {
                 self.first = (lane, key);
@@ -161,7 +158,7 @@ impl<E: Copy> Agenda<E> {
         let order = self.put_in;
         self.put_in += 1;
         self.pending += 1;
-        Entry { key: (time.as_nanos(), order), event }
+        Entry { key: Key::new(time.as_nanos(), order), event }
     }
 
     /// Hands out the next event that is still wanted and moves the clock to its
@@ -173,18 +170,18 @@ impl<E: Copy> Agenda<E> {
             let (time, event, left) = match &mut self.store {
                 Store::Wheel(wheel, lanes) => {
                     let (_, head) = lanes.first;
-                    match wheel.first(head.0) {
-                        Some(key) if key < head => (key.0, wheel.take().filter(&wanted), 1),
-                        None if head == NEVER => return None,
+                    match wheel.first(head.time()) {
+                        Some(key) if key < head => (key.time(), wheel.take().filter(&wanted), 1),
+                        None if head == Key::NEVER => return None,
                         _ => {
                             let (event, left) = lanes.take(&wanted);
-                            (head.0, event, left)
+                            (head.time(), event, left)
                         }
                     }
                 }
                 Store::Heap(heap) => {
                     let Reverse(entry) = heap.pop()?;
-                    (entry.key.0, Some(entry.event).filter(&wanted), 1)
+                    (entry.key.time(), Some(entry.event).filter(&wanted), 1)
                 }
             };
             self.pending -= left;

@@ -17,13 +17,30 @@ const FINE: usize = 1 << (BLOCK_BITS - FINE_BITS);
 const COARSE: usize = 1 << 12;
 const NONE: u32 = u32::MAX;
 
-/// When an event is handed out: its time, then the order in which it was put in.
-pub type Key = (u64, u64);
+/// When an event is handed out: its time, then the order in which it was put in,
+/// as one number because that compares fastest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Key(u128);
+
+impl Key {
+    /// Later than every event.
+    pub const NEVER: Self = Self(u128::MAX);
+
+    /// The key of the `order`-th event put in, for a time in nanoseconds.
+    pub fn new(time: u64, order: u64) -> Self {
+        Self((u128::from(time) << 64) | u128::from(order))
+    }
+
+    /// The time in nanoseconds.
+    pub fn time(self) -> u64 {
+        (self.0 >> 64) as u64
+    }
+}
 
 /// An event with its place in the order.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<E> {
-    /// Time in nanoseconds, and order put in.
+    /// Its place.
     pub key: Key,
     /// What it is.
     pub event: E,
@@ -131,12 +148,12 @@ impl<E: Copy> Wheel<E> {
     /// Puts an entry in; its time is not before that of the entry taken last.
     #[inline]
     pub fn put(&mut self, entry: Entry<E>) {
-        if entry.key.0 < self.current_end() {
+        if entry.key.time() < self.current_end() {
             // Latest first, and among equals the newest first: it is handed out last.
-            let place = self.current.iter().rposition(|other| other.key.0 > entry.key.0);
+            let place = self.current.iter().rposition(|other| other.key.time() > entry.key.time());
             self.current.insert(place.map_or(0, |place| place + 1), entry);
         } else {
-            self.next_start = self.next_start.min(entry.key.0);
+            self.next_start = self.next_start.min(entry.key.time());
             let node = self.store(entry);
             self.file(node);
         }
@@ -181,7 +198,7 @@ impl<E: Copy> Wheel<E> {
 
     /// Links a stored entry into the list of its bucket.
     fn file(&mut self, node: u32) {
-        let time = self.nodes[node as usize].entry.key.0;
+        let time = self.nodes[node as usize].entry.key.time();
         let block = time >> BLOCK_BITS;
         let head = if block == self.block {
             self.fine.push((time >> FINE_BITS) as usize % FINE, node)

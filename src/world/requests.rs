@@ -13,7 +13,7 @@ use crate::world::endpoints;
 use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
-use crate::world::program::{StepCode, TargetCode};
+use crate::world::program::{Program, StepCode, TargetCode};
 use crate::world::state::{Pod, State};
 
 /// What a draw of a request is for; a step's number is added where it matters.
@@ -245,14 +245,13 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId) {
 fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
     loop {
         let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
-        let operation = state.program.operation_of(frame.call);
-        let code = state.program.operations[operation as usize];
-        if frame.step == code.end_step {
-            finish(state, cx, id);
-            return;
-        }
-        let number = u64::from(frame.step - code.first_step);
-        match state.program.steps[frame.step as usize] {
+        let line = state.program.steps[frame.step as usize];
+        let number = u64::from(line.number);
+        match line.code {
+            StepCode::Answer(workload) => {
+                finish(state, cx, id, workload as usize);
+                return;
+            }
             StepCode::Compute(sampler) => {
                 let work =
                     state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
@@ -272,11 +271,8 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
             }
             StepCode::Calls(first, end) => {
                 let key = frame.key;
-                let step = purpose::CHANCE + (number << 16);
-                let made = |call: u32| {
-                    draw(key, step + u64::from(call - first)) <= state.program.calls[call as usize].chance
-                };
-                let count = (first..end).filter(|&call| made(call)).count() as u32;
+                let made = |&call: &u32| is_made(&state.program, key, call, position(number, call - first));
+                let count = (first..end).filter(made).count() as u32;
                 if count > 0 {
                     frame.phase = Phase::Calling;
                     frame.outstanding = count;
@@ -289,13 +285,25 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
     }
 }
 
+/// Which draw belongs to a call: the number of its step, and its place there.
+fn position(number: u64, place: u32) -> u64 {
+    (number << 16) + u64::from(place)
+}
+
+/// Whether a request makes a call. A certain call needs no draw.
+#[inline]
+fn is_made(program: &Program, key: u64, call: u32, position: u64) -> bool {
+    let chance = program.calls[call as usize].chance;
+    chance == u64::MAX || draw(key, purpose::CHANCE + position) <= chance
+}
+
 /// Sends the calls of a step.
 fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u64) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     let key = frame.key;
     for call in first..end {
-        let position = (number << 16) + u64::from(call - first);
-        if draw(key, purpose::CHANCE + position) <= state.program.calls[call as usize].chance {
+        let position = position(number, call - first);
+        if is_made(&state.program, key, call, position) {
             send(state, cx, Caller::Frame(id), call, 0, draw(key, purpose::CHILD + position));
         }
     }
@@ -334,11 +342,9 @@ pub fn wait_ended(state: &mut State, cx: &mut Context, id: FrameId) {
 }
 
 /// The last step is over: the answer leaves.
-fn finish(state: &mut State, cx: &mut Context, id: FrameId) {
+fn finish(state: &mut State, cx: &mut Context, id: FrameId, workload: usize) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     let now = cx.now();
-    let workload =
-        state.program.operations[state.program.operation_of(frame.call) as usize].workload as usize;
     if !matches!(frame.caller, Caller::Probe(_)) {
         let wanted = frame.caller != Caller::Nobody;
         let (latency, wait) = (now.since(frame.arrived), frame.begun.since(frame.arrived));
@@ -502,23 +508,32 @@ fn forget_if_orphan(state: &mut State, id: FrameId) {
 pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
     loop {
         let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
-        let limit = state.scenario.workloads[pod.workload as usize].behaviour.concurrency.limit;
-        if pod.queue.is_empty() || limit.is_some_and(|limit| pod.in_progress >= limit) {
-            break;
+        let full = |pod: &Pod| {
+            let limit = state.scenario.workloads[pod.workload as usize].behaviour.concurrency.limit;
+            limit.is_some_and(|limit| pod.in_progress >= limit)
+        };
+        if pod.queue.is_empty() || full(pod) {
+            watch_pod(pod, cx, id);
+            if pod.has_drained() {
+                cx.raise(Event::PodDrained(id));
+            }
+            return;
         }
         if let Some(next) = pod.queue.pop_front() {
             begin(state, cx, next);
         }
-    }
-    watch(state, cx, id);
-    if state.pod(id).is_some_and(Pod::has_drained) {
-        cx.raise(Event::PodDrained(id));
     }
 }
 
 /// Puts the station's next end in, unless an event for it or before it is.
 pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
+    watch_pod(pod, cx, id);
+}
+
+/// [`watch`] for a caller that has the pod at hand.
+#[inline]
+fn watch_pod(pod: &mut Pod, cx: &mut Context, id: PodId) {
     if let Some(end) = pod.station.next_end()
         && end < pod.work_due
     {
