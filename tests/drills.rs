@@ -58,7 +58,9 @@ fn recoveries_follow_from_the_rules() {
     assert!(of("metrics-outage").runs[0].decisions.iter().all(|one| {
         // Blind HPAs decide nothing once the last metrics have aged away.
         let struck = of("metrics-outage").costs[0].struck;
-        one.time < struck || one.time.since(struck).as_secs_f64() > 100.0 || one.time.since(struck).as_secs_f64() < 16.0
+        one.time < struck
+            || one.time.since(struck).as_secs_f64() > 100.0
+            || one.time.since(struck).as_secs_f64() < 16.0
     }));
 }
 
@@ -90,7 +92,8 @@ fn the_verdict_does_not_turn_with_the_seed() {
             let summary = summary(&one.costs, 0.95);
             let exercised = [Exercised { exercise: &one.exercise, summary: &summary, run: &one.runs[0] }];
             for promise in promises::judge(&scenario, &exercised, None) {
-                let recovery = scenario.goals.objectives[promise.objective].indicator == Indicator::UsersRecovered;
+                let recovery =
+                    scenario.goals.objectives[promise.objective].indicator == Indicator::UsersRecovered;
                 if recovery && promise.judged.outcome != Outcome::Unsure {
                     seen[number].push(promise.judged.outcome);
                 }

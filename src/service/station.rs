@@ -128,6 +128,18 @@ impl Station {
         self.quota_left == 0 && now.as_nanos() < self.period_end
     }
 
+    /// What the running jobs could use if the node had enough, in thousandths of
+    /// a core. The limit doesn't count: it stops a pod, but doesn't slow it.
+    #[inline]
+    pub fn wanted(&self) -> u64 {
+        (self.running.len() as u64 * CORE).min(self.threads)
+    }
+
+    /// How much the pod gets of its node.
+    pub fn share(&self) -> MilliCpu {
+        MilliCpu(self.share)
+    }
+
     /// The pod gets so much of its node from `now` on.
     pub fn set_share(&mut self, now: SimTime, share: MilliCpu) {
         self.advance(now);

@@ -228,11 +228,11 @@ mod tests {
                     let [wheel, heap] = both.each_mut().map(|agenda| agenda.hand_out(wanted));
                     assert_eq!(wheel, heap, "replication {replication}, step {step}");
                 } else if bits.is_multiple_of(3) {
-                    both.each_mut().map(|agenda| agenda.in_lane((bits >> 20) as u16 % 4, order));
+                    both.iter_mut().for_each(|agenda| agenda.in_lane((bits >> 20) as u16 % 4, order));
                     order += 1;
                 } else {
                     let later = SimDuration::from_nanos(delay(bits / 3));
-                    both.each_mut().map(|agenda| agenda.after(later, order));
+                    both.iter_mut().for_each(|agenda| agenda.after(later, order));
                     order += 1;
                 }
             }

@@ -36,6 +36,9 @@ pub enum Event {
     /// A caller's patience with an attempt is over.
     DeadlineCame(FrameId),
 
+    /// A contended node's cores are shared out anew.
+    CpuShared(u32),
+
     // Pods.
     /// The scheduler has bound a pod.
     PodBound(PodId),
@@ -197,6 +200,7 @@ impl Event {
             Self::WatchStepEnded => (68, 0),
             Self::PodPreempted(uid) => (70, uid),
             Self::DrainWentOn(node) => (69, node),
+            Self::CpuShared(node) => (70, node),
             Self::WarmUpEnded => (33, 0),
             Self::StepEnded => (34, 0),
             Self::Ended => (35, 0),

@@ -26,6 +26,7 @@ pub mod program;
 pub mod reports;
 pub mod requests;
 pub mod scheduler;
+pub mod sharing;
 pub mod start;
 pub mod state;
 pub mod users;
@@ -104,6 +105,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::WaitEnded(frame) => requests::wait_ended(state, cx, frame),
         Event::AnswerArrived(frame) => requests::answer_arrived(state, cx, frame),
         Event::BackoffEnded(frame) => requests::backoff_ended(state, cx, frame),
+        Event::CpuShared(node) => sharing::cpu_shared(state, cx, node),
         Event::DeadlineCame(frame) => requests::timed_out(state, cx, frame),
 
         Event::PodBound(pod) => kubelet::bound(state, cx, pod),

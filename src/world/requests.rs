@@ -14,6 +14,7 @@ use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::program::{Program, StepCode, TargetCode};
+use crate::world::sharing::{self, watch_pod};
 use crate::world::state::{Pod, State};
 
 /// What a draw of a request is for; a step's number is added where it matters.
@@ -513,7 +514,7 @@ pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
             limit.is_some_and(|limit| pod.in_progress >= limit)
         };
         if pod.queue.is_empty() || full(pod) {
-            watch_pod(pod, cx, id);
+            watch_pod(pod, &mut state.cpus, cx, id);
             if pod.has_drained() {
                 cx.raise(Event::PodDrained(id));
             }
@@ -522,24 +523,6 @@ pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
         if let Some(next) = pod.queue.pop_front() {
             begin(state, cx, next);
         }
-    }
-}
-
-/// Puts the station's next end in, unless an event for it or before it is.
-pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
-    let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
-    watch_pod(pod, cx, id);
-}
-
-/// [`watch`] for a caller that has the pod at hand.
-#[inline]
-fn watch_pod(pod: &mut Pod, cx: &mut Context, id: PodId) {
-    if let Some(end) = pod.station.next_end()
-        && end < pod.work_due
-    {
-        pod.work_due = end;
-        pod.work_stamp = pod.work_stamp.wrapping_add(1);
-        cx.agenda.at(end, Event::WorkEnded(id, pod.work_stamp));
     }
 }
 
@@ -557,6 +540,7 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
         pod.station.clear(cx.agenda.now());
         pod.queue.clear();
+        sharing::note(pod, &mut state.cpus, cx);
     }
     for id in hit {
         if let Some(cause) = cause {

@@ -3,6 +3,7 @@
 use crate::k8s::endpoints::ingress_limit;
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::{ClusterView, Containers, PodKind, Profile, Queue};
+use crate::k8s::resources::cpu_shares;
 use crate::k8s::rollout::{DeploymentView, Noted};
 use crate::k8s::version::ControllerSettings;
 use crate::observe::Recorder;
@@ -77,6 +78,8 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         pods: Arena::default(),
         workloads,
         nodes: Vec::new(),
+        cpus: Vec::new(),
+        rivals: Vec::new(),
         externals: vec![ExternalState::new(); scenario.externals.len()],
         autoscalers: scenario.autoscalers.iter().map(|_| AutoscalerState::default()).collect(),
         scheduler: Scheduler {
@@ -124,6 +127,7 @@ fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadSta
         kind,
         cpu_limit: limits.and_then(|limits| limits.cpu),
         memory_limit: limits.and_then(|limits| limits.memory),
+        cpu_weight: cpu_shares(cpu_request),
         cpu_request,
         memory_request,
         gone: Reported::default(),

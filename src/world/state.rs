@@ -20,6 +20,7 @@ use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
 use crate::world::population::Users;
 use crate::world::program::Program;
+use crate::world::sharing::{NodeCpu, Rival};
 
 /// All that changes in a run, and the scenario that doesn't.
 #[derive(Debug)]
@@ -42,6 +43,10 @@ pub struct State<'a> {
     pub workloads: Vec<WorkloadState>,
     /// Nodes, gone ones included.
     pub nodes: Vec<Node>,
+    /// Their cores.
+    pub cpus: Vec<NodeCpu>,
+    /// Room for sharing them out.
+    pub rivals: Vec<Rival>,
     /// External services.
     pub externals: Vec<ExternalState>,
     /// HPAs.
@@ -195,6 +200,8 @@ pub struct Pod {
     pub ending: bool,
     /// Its CPU.
     pub station: Station,
+    /// What its node counts it with, in thousandths of a core.
+    pub cpu_wanted: u64,
     /// When an event for the station's next end comes.
     pub work_due: SimTime,
     /// The newest such event; older ones are stale.
@@ -314,6 +321,8 @@ pub struct WorkloadState {
     pub cpu_limit: Option<MilliCpu>,
     /// Memory limit of the serving container.
     pub memory_limit: Option<Bytes>,
+    /// What a pod weighs when its node has too little CPU for all.
+    pub cpu_weight: u64,
     /// CPU request of a pod.
     pub cpu_request: MilliCpu,
     /// Memory request of a pod.
