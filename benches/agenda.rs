@@ -15,7 +15,7 @@ fn hold(c: &mut Criterion) {
         }
         group.bench_function(BenchmarkId::from_parameter(pending), |b| {
             b.iter(|| {
-                let (_, event) = agenda.hand_out().expect("as many are put in as are taken out");
+                let (_, event) = agenda.hand_out(|_| true).expect("as many are put in as are taken out");
                 agenda.after(delays.at(stream.bits()), event);
             });
         });

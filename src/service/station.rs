@@ -128,6 +128,18 @@ impl Station {
         self.quota_left == 0 && now.as_nanos() < self.period_end
     }
 
+    /// What the running jobs could use if the node had enough, in thousandths of
+    /// a core. The limit doesn't count: it stops a pod, but doesn't slow it.
+    #[inline]
+    pub fn wanted(&self) -> u64 {
+        (self.running.len() as u64 * CORE).min(self.threads)
+    }
+
+    /// How much the pod gets of its node.
+    pub fn share(&self) -> MilliCpu {
+        MilliCpu(self.share)
+    }
+
     /// The pod gets so much of its node from `now` on.
     pub fn set_share(&mut self, now: SimTime, share: MilliCpu) {
         self.advance(now);
@@ -236,6 +248,13 @@ impl Station {
         }
         while last < until {
             self.roll_over(last);
+            // What happens nearly always: the quota lasts, and the period, too.
+            if until <= self.period_end && (until - last) * rate <= self.quota_left * CORE {
+                self.run(until - last, rate, count);
+                self.quota_left -= ((until - last) * rate).div_ceil(CORE).min(self.quota_left);
+                self.note_used();
+                return;
+            }
             let lasts = self.quota_left * CORE / rate;
             let end = until.min(self.period_end);
             let ran = (end - last).min(lasts);

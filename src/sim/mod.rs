@@ -3,3 +3,4 @@
 pub mod agenda;
 pub mod fingerprint;
 pub mod random;
+pub mod wheel;

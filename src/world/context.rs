@@ -78,9 +78,9 @@ impl Streams {
 }
 
 impl Context {
-    /// A context at time zero.
-    pub fn new(seed: Seed, seen: Recorder, times: Times) -> Self {
-        let (agenda, follows) = (Agenda::default(), VecDeque::new());
+    /// A context with an empty agenda at time zero.
+    pub fn new(seed: Seed, agenda: Agenda<Event>, seen: Recorder, times: Times) -> Self {
+        let follows = VecDeque::new();
         Self { agenda, seen, seed, streams: Streams::new(seed), times, follows }
     }
 

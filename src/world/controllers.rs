@@ -186,6 +186,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         terminated: false,
         ending: false,
         station: Station::new(now, None, None, MilliCpu(1), 0),
+        cpu_wanted: 0,
         work_due: SimTime::NEVER,
         work_stamp: 0,
         in_progress: 0,

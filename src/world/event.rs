@@ -33,8 +33,11 @@ pub enum Event {
     AnswerArrived(FrameId),
     /// The back-off before another attempt is over.
     BackoffEnded(FrameId),
-    /// The oldest deadline of this lane has come.
-    DeadlineCame(u16),
+    /// A caller's patience with an attempt is over.
+    DeadlineCame(FrameId),
+
+    /// A contended node's cores are shared out anew.
+    CpuShared(u32),
 
     // Pods.
     /// The scheduler has bound a pod.
@@ -157,7 +160,7 @@ impl Event {
             Self::WaitEnded(frame) => (6, frame.index),
             Self::AnswerArrived(frame) => (7, frame.index),
             Self::BackoffEnded(frame) => (8, frame.index),
-            Self::DeadlineCame(lane) => (9, u32::from(lane)),
+            Self::DeadlineCame(frame) => (9, frame.index),
             Self::ContainerStarted(pod) => (10, pod.index),
             Self::StartUpWaited(pod, _) => (11, pod.index),
             Self::ProbeTicked(pod, kind) => (12 + u64::from(kind), pod.index),
@@ -197,6 +200,7 @@ impl Event {
             Self::WatchStepEnded => (68, 0),
             Self::PodPreempted(uid) => (70, uid),
             Self::DrainWentOn(node) => (69, node),
+            Self::CpuShared(node) => (70, node),
             Self::WarmUpEnded => (33, 0),
             Self::StepEnded => (34, 0),
             Self::Ended => (35, 0),

@@ -1,6 +1,4 @@
-//! Calls in progress: one frame for each attempt, and the deadlines they have.
-
-use std::collections::VecDeque;
+//! Calls in progress: one frame for each attempt.
 
 use crate::observe::Cause;
 use crate::units::SimTime;
@@ -80,12 +78,3 @@ impl Phase {
 
 /// Stands for a pod where there is none yet.
 pub const NO_POD: PodId = PodId { index: u32::MAX, generation: 0 };
-
-/// Deadlines of one timeout: in order, because the timeout is always the same.
-#[derive(Clone, Debug, Default)]
-pub struct Lane {
-    /// When, and whose.
-    pub deadlines: VecDeque<(SimTime, FrameId)>,
-    /// An event for the first of them is on the agenda.
-    pub armed: bool,
-}

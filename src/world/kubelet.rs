@@ -18,7 +18,7 @@ use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::requests::{self, START_UP};
 use crate::world::state::{ContainerState, NodeLife, Pod, State};
-use crate::world::{endpoints, scheduler, workloads};
+use crate::world::{endpoints, scheduler, sharing, workloads};
 
 /// The kubelet notices a container's end at its next relist (PLEG, 1 s).
 const RELIST: SimDuration = SimDuration::from_secs(1);
@@ -168,7 +168,7 @@ pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u32)
         return;
     }
     pod.station.add(cx.agenda.now(), START_UP, work);
-    requests::watch(state, cx, id);
+    sharing::watch(state, cx, id);
 }
 
 /// The process has started up: it accepts connections, unless it is broken.
@@ -255,7 +255,7 @@ fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: Sim
     let frame = FrameId { index, generation };
     cx.agenda.after(timeout, Event::ProbeTimedOut(frame));
     requests::admit(state, cx, frame, id);
-    requests::watch(state, cx, id);
+    sharing::watch(state, cx, id);
 }
 
 /// A probe was not answered in time: that is a failure; the answer, should it

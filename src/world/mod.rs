@@ -26,6 +26,7 @@ pub mod program;
 pub mod reports;
 pub mod requests;
 pub mod scheduler;
+pub mod sharing;
 pub mod start;
 pub mod state;
 pub mod users;
@@ -33,6 +34,7 @@ pub mod workloads;
 
 use crate::observe::{Observations, Stop};
 use crate::scenario::Scenario;
+use crate::sim::agenda::Engine;
 use crate::sim::fingerprint::Fingerprint;
 use crate::sim::random::Seed;
 use context::Context;
@@ -41,11 +43,17 @@ use state::State;
 
 /// Runs a scenario once.
 pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
-    let (mut state, mut cx) = start::begin(scenario, seed);
+    simulate_with(scenario, seed, Engine::Wheel)
+}
+
+/// Runs a scenario once, with a choice of what keeps the pending events. The
+/// choice changes how long it takes and nothing else.
+pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observations {
+    let (mut state, mut cx) = start::begin(scenario, seed, engine);
     let mut fingerprint = Fingerprint::default();
     let mut events = 0_u64;
     let mut stopped = None;
-    while let Some((time, event)) = cx.agenda.hand_out() {
+    while let Some((time, event)) = cx.agenda.hand_out(|event| requests::is_wanted(&state, event)) {
         if event == Event::Ended {
             break;
         }
@@ -97,7 +105,8 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::WaitEnded(frame) => requests::wait_ended(state, cx, frame),
         Event::AnswerArrived(frame) => requests::answer_arrived(state, cx, frame),
         Event::BackoffEnded(frame) => requests::backoff_ended(state, cx, frame),
-        Event::DeadlineCame(lane) => requests::deadline_came(state, cx, lane),
+        Event::CpuShared(node) => sharing::cpu_shared(state, cx, node),
+        Event::DeadlineCame(frame) => requests::timed_out(state, cx, frame),
 
         Event::PodBound(pod) => kubelet::bound(state, cx, pod),
         Event::StartUpEnded(pod) => kubelet::listening(state, cx, pod),

@@ -9,6 +9,7 @@ use crate::scenario::Kind;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
+use crate::world::sharing::NodeCpu;
 use crate::world::state::{Node, NodeLife, State};
 use crate::world::{kubelet, node_lifecycle, scheduler, workloads};
 
@@ -18,6 +19,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
     let spec = &state.scenario.cluster.pools[pool as usize];
     let name = format!("{}-{number}", spec.name);
     let zone = node_lifecycle::zone_number(state, &spec.zones[number % spec.zones.len()]);
+    state.cpus.push(NodeCpu::new(spec.cpu));
     state.nodes.push(Node {
         pool,
         name,

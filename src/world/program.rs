@@ -13,7 +13,7 @@ pub struct Program {
     /// First operation of each workload.
     pub first_operation: Vec<u32>,
     /// Steps of all operations.
-    pub steps: Vec<StepCode>,
+    pub steps: Vec<StepLine>,
     /// Calls of all steps, then the visits of all journeys.
     pub calls: Vec<CallCode>,
     /// Journeys' visits, flat.
@@ -22,8 +22,11 @@ pub struct Program {
     pub first_visit: Vec<u32>,
     /// Tables to draw from.
     pub samplers: Vec<Sampler>,
-    /// The distinct timeouts, each a lane of deadlines.
+    /// The distinct constant delays of requests, each a lane of the agenda:
+    /// timeouts and the network's.
     pub lanes: Vec<SimDuration>,
+    /// The lanes of travelling inside the cluster and from or to a user.
+    pub travel: [u16; 2],
     /// Latency of each external service: its sampler.
     pub external_latency: Vec<u32>,
     /// The call that a probe of each workload makes.
@@ -39,10 +42,17 @@ const PROBE_WORK: f64 = 0.000_1;
 pub struct OperationCode {
     /// Its workload.
     pub workload: u32,
-    /// Its steps' range.
+    /// Its first step.
     pub first_step: u32,
-    /// One past its last step.
-    pub end_step: u32,
+}
+
+/// A step and its place within its operation.
+#[derive(Clone, Copy, Debug)]
+pub struct StepLine {
+    /// What is done.
+    pub code: StepCode,
+    /// Steps of the operation before this one.
+    pub number: u32,
 }
 
 /// A step.
@@ -54,6 +64,8 @@ pub enum StepCode {
     Wait(u32),
     /// Calls side by side: first and one past the last.
     Calls(u32, u32),
+    /// The last step of every operation: the answer leaves this workload.
+    Answer(u32),
 }
 
 /// A call.
@@ -102,13 +114,8 @@ impl Program {
         }
         for (number, workload) in scenario.workloads.iter().enumerate() {
             for operation in &workload.behaviour.operations {
-                let first_step = program.steps.len() as u32;
-                for step in &operation.steps {
-                    let code = program.step(step);
-                    program.steps.push(code);
-                }
-                let end_step = program.steps.len() as u32;
-                program.operations.push(OperationCode { workload: number as u32, first_step, end_step });
+                let codes: Vec<StepCode> = operation.steps.iter().map(|step| program.step(step)).collect();
+                program.add_operation(number as u32, &codes);
             }
         }
         for external in &scenario.externals {
@@ -124,6 +131,8 @@ impl Program {
         }
         program.first_visit.push(program.visits.len() as u32);
         program.add_probes(scenario.workloads.len());
+        let inside = scenario.cluster.network_latency;
+        program.travel = [inside, inside + scenario.demand.client_latency].map(|delay| program.lane(delay));
         program
     }
 
@@ -139,14 +148,19 @@ impl Program {
         }
     }
 
+    /// Adds an operation of these steps and the answer.
+    fn add_operation(&mut self, workload: u32, codes: &[StepCode]) {
+        self.operations.push(OperationCode { workload, first_step: self.steps.len() as u32 });
+        let all = codes.iter().copied().chain([StepCode::Answer(workload)]);
+        self.steps.extend(all.zip(0..).map(|(code, number)| StepLine { code, number }));
+    }
+
     /// Gives each workload an operation of its own for probes.
     fn add_probes(&mut self, workloads: usize) {
         let sampler = self.sampler(&Distribution::Constant(PROBE_WORK));
         for workload in 0..workloads as u32 {
-            let first_step = self.steps.len() as u32;
-            self.steps.push(StepCode::Compute(sampler));
             let target = TargetCode::Operation(self.operations.len() as u32);
-            self.operations.push(OperationCode { workload, first_step, end_step: first_step + 1 });
+            self.add_operation(workload, &[StepCode::Compute(sampler)]);
             self.probe_calls.push(self.calls.len() as u32);
             self.calls.push(CallCode {
                 target,
@@ -205,12 +219,12 @@ impl Program {
         self.samplers.len() as u32 - 1
     }
 
-    fn lane(&mut self, timeout: SimDuration) -> u16 {
-        let known = self.lanes.iter().position(|lane| *lane == timeout);
+    fn lane(&mut self, delay: SimDuration) -> u16 {
+        let known = self.lanes.iter().position(|lane| *lane == delay);
         let lane = known.unwrap_or_else(|| {
-            self.lanes.push(timeout);
+            self.lanes.push(delay);
             self.lanes.len() - 1
         });
-        u16::try_from(lane).expect("input allows fewer than 65536 different timeouts")
+        u16::try_from(lane).expect("input allows fewer than 65536 different delays")
     }
 }

@@ -13,7 +13,8 @@ use crate::world::endpoints;
 use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
-use crate::world::program::{StepCode, TargetCode};
+use crate::world::program::{Program, StepCode, TargetCode};
+use crate::world::sharing::{self, watch_pod};
 use crate::world::state::{Pod, State};
 
 /// What a draw of a request is for; a step's number is added where it matters.
@@ -71,13 +72,7 @@ fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
     (frame.phase, frame.sent) = (Phase::Travelling, now);
     let code = state.program.calls[frame.call as usize];
     if let Some(lane) = code.lane {
-        let deadline = now + state.program.lanes[lane as usize];
-        let waiting = &mut state.lanes[lane as usize];
-        waiting.deadlines.push_back((deadline, id));
-        if !waiting.armed {
-            waiting.armed = true;
-            cx.agenda.at(deadline, Event::DeadlineCame(lane));
-        }
+        cx.agenda.in_lane(lane, Event::DeadlineCame(id));
     }
     match code.target {
         TargetCode::Operation(operation) => connect(state, cx, id, operation),
@@ -92,24 +87,25 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
     let from_outside = matches!(frame.caller, Caller::User(_));
     let bits = draw(frame.key, purpose::ROUTE + u64::from(frame.connections));
     let chosen = endpoints::choose(state, code.workload as usize, from_outside, bits);
-    let travel = state.travel(from_outside);
+    let travel = state.program.travel[usize::from(from_outside)];
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.connections += 1;
     frame.step = code.first_step;
     if let Some(pod) = chosen {
         frame.pod = pod;
         if state.broken.network.is_empty() {
-            cx.agenda.after(travel, Event::CallArrived(id));
+            cx.agenda.in_lane(travel, Event::CallArrived(id));
             return;
         }
-        let copy = *frame;
+        let (copy, travel) = (*frame, state.program.lanes[travel as usize]);
         match hindered(state, &copy, code.workload) {
             Some(late) => cx.agenda.after(travel + late, Event::CallArrived(id)),
             None => lose(state, id),
         }
     } else {
         cx.seen.call_failed(code.workload as usize, frame.sent, Cause::NoEndpoint);
-        answer_later(frame, id, cx, travel, Some(Cause::NoEndpoint));
+        answer(frame, Some(Cause::NoEndpoint));
+        cx.agenda.in_lane(travel, Event::AnswerArrived(id));
     }
 }
 
@@ -121,7 +117,8 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
     if !state.externals[external].admits(spec.quota_per_second, cx.agenda.now()) {
         cx.seen.external_failed(external, frame.sent, Cause::ExternalQuota);
         let there_and_back = state.scenario.cluster.network_latency * 2;
-        answer_later(frame, id, cx, there_and_back, Some(Cause::ExternalQuota));
+        answer(frame, Some(Cause::ExternalQuota));
+        cx.agenda.after(there_and_back, Event::AnswerArrived(id));
         return;
     }
     let sampler = &state.program.samplers[state.program.external_latency[external] as usize];
@@ -133,14 +130,14 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
     } else {
         cx.seen.external_answered(external, frame.sent, latency);
     }
-    answer_later(frame, id, cx, latency, failed.then_some(Cause::ExternalError));
+    answer(frame, failed.then_some(Cause::ExternalError));
+    cx.agenda.after(latency, Event::AnswerArrived(id));
 }
 
-/// The answer reaches the caller after `delay`.
-fn answer_later(frame: &mut Frame, id: FrameId, cx: &mut Context, delay: SimDuration, failed: Option<Cause>) {
+/// The answer sets out.
+fn answer(frame: &mut Frame, failed: Option<Cause>) {
     frame.phase = Phase::Answering;
     frame.failed = failed;
-    cx.agenda.after(delay, Event::AnswerArrived(id));
 }
 
 /// A call reached the pod it was sent to.
@@ -205,9 +202,10 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
         return;
     }
     cx.seen.call_failed(workload, frame.sent, Cause::ConnectionRefused);
-    let travel = state.travel(from_outside);
+    let travel = state.program.travel[usize::from(from_outside)];
     if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
-        answer_later(frame, id, cx, travel, Some(Cause::ConnectionRefused));
+        answer(frame, Some(Cause::ConnectionRefused));
+        cx.agenda.in_lane(travel, Event::AnswerArrived(id));
     }
 }
 
@@ -248,14 +246,13 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId) {
 fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
     loop {
         let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
-        let operation = state.program.operation_of(frame.call);
-        let code = state.program.operations[operation as usize];
-        if frame.step == code.end_step {
-            finish(state, cx, id);
-            return;
-        }
-        let number = u64::from(frame.step - code.first_step);
-        match state.program.steps[frame.step as usize] {
+        let line = state.program.steps[frame.step as usize];
+        let number = u64::from(line.number);
+        match line.code {
+            StepCode::Answer(workload) => {
+                finish(state, cx, id, workload as usize);
+                return;
+            }
             StepCode::Compute(sampler) => {
                 let work =
                     state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
@@ -275,11 +272,8 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
             }
             StepCode::Calls(first, end) => {
                 let key = frame.key;
-                let step = purpose::CHANCE + (number << 16);
-                let made = |call: u32| {
-                    draw(key, step + u64::from(call - first)) <= state.program.calls[call as usize].chance
-                };
-                let count = (first..end).filter(|&call| made(call)).count() as u32;
+                let made = |&call: &u32| is_made(&state.program, key, call, position(number, call - first));
+                let count = (first..end).filter(made).count() as u32;
                 if count > 0 {
                     frame.phase = Phase::Calling;
                     frame.outstanding = count;
@@ -292,13 +286,25 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
     }
 }
 
+/// Which draw belongs to a call: the number of its step, and its place there.
+fn position(number: u64, place: u32) -> u64 {
+    (number << 16) + u64::from(place)
+}
+
+/// Whether a request makes a call. A certain call needs no draw.
+#[inline]
+fn is_made(program: &Program, key: u64, call: u32, position: u64) -> bool {
+    let chance = program.calls[call as usize].chance;
+    chance == u64::MAX || draw(key, purpose::CHANCE + position) <= chance
+}
+
 /// Sends the calls of a step.
 fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u64) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     let key = frame.key;
     for call in first..end {
-        let position = (number << 16) + u64::from(call - first);
-        if draw(key, purpose::CHANCE + position) <= state.program.calls[call as usize].chance {
+        let position = position(number, call - first);
+        if is_made(&state.program, key, call, position) {
             send(state, cx, Caller::Frame(id), call, 0, draw(key, purpose::CHILD + position));
         }
     }
@@ -337,11 +343,9 @@ pub fn wait_ended(state: &mut State, cx: &mut Context, id: FrameId) {
 }
 
 /// The last step is over: the answer leaves.
-fn finish(state: &mut State, cx: &mut Context, id: FrameId) {
+fn finish(state: &mut State, cx: &mut Context, id: FrameId, workload: usize) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     let now = cx.now();
-    let workload =
-        state.program.operations[state.program.operation_of(frame.call) as usize].workload as usize;
     if !matches!(frame.caller, Caller::Probe(_)) {
         let wanted = frame.caller != Caller::Nobody;
         let (latency, wait) = (now.since(frame.arrived), frame.begun.since(frame.arrived));
@@ -385,9 +389,8 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
         }
         Caller::User(_) | Caller::Frame(_) => {
             let from_outside = matches!(frame.caller, Caller::User(_));
-            let travel = state.scenario.cluster.network_latency
-                + if from_outside { state.scenario.demand.client_latency } else { SimDuration::ZERO };
-            answer_later(frame, id, cx, travel, failed);
+            answer(frame, failed);
+            cx.agenda.in_lane(state.program.travel[usize::from(from_outside)], Event::AnswerArrived(id));
         }
     }
 }
@@ -472,29 +475,16 @@ pub fn backoff_ended(state: &mut State, cx: &mut Context, id: FrameId) {
     }
 }
 
-/// The oldest deadlines of a lane have come: whoever still waits gives up.
-pub fn deadline_came(state: &mut State, cx: &mut Context, lane: u16) {
-    let now = cx.now();
-    loop {
-        let Some(&(deadline, id)) = state.lanes[lane as usize].deadlines.front() else {
-            state.lanes[lane as usize].armed = false;
-            return;
-        };
-        let open =
-            state.frames.get(id.index, id.generation).is_some_and(|frame| frame.caller != Caller::Nobody);
-        if open && deadline > now {
-            cx.agenda.at(deadline, Event::DeadlineCame(lane));
-            return;
-        }
-        state.lanes[lane as usize].deadlines.pop_front();
-        if open {
-            timed_out(state, cx, id);
-        }
-    }
+/// Whether an event still means something. A deadline doesn't once the answer is
+/// there; that is so for nearly all of them.
+#[inline]
+pub fn is_wanted(state: &State, event: &Event) -> bool {
+    let Event::DeadlineCame(id) = *event else { return true };
+    state.frames.get(id.index, id.generation).is_some_and(|frame| frame.caller != Caller::Nobody)
 }
 
 /// A caller gives an attempt up; the callee works on.
-fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
+pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let caller = std::mem::replace(&mut frame.caller, Caller::Nobody);
     let copy = *frame;
@@ -519,29 +509,20 @@ fn forget_if_orphan(state: &mut State, id: FrameId) {
 pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
     loop {
         let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
-        let limit = state.scenario.workloads[pod.workload as usize].behaviour.concurrency.limit;
-        if pod.queue.is_empty() || limit.is_some_and(|limit| pod.in_progress >= limit) {
-            break;
+        let full = |pod: &Pod| {
+            let limit = state.scenario.workloads[pod.workload as usize].behaviour.concurrency.limit;
+            limit.is_some_and(|limit| pod.in_progress >= limit)
+        };
+        if pod.queue.is_empty() || full(pod) {
+            watch_pod(pod, &mut state.cpus, cx, id);
+            if pod.has_drained() {
+                cx.raise(Event::PodDrained(id));
+            }
+            return;
         }
         if let Some(next) = pod.queue.pop_front() {
             begin(state, cx, next);
         }
-    }
-    watch(state, cx, id);
-    if state.pod(id).is_some_and(Pod::has_drained) {
-        cx.raise(Event::PodDrained(id));
-    }
-}
-
-/// Puts the station's next end in, unless an event for it or before it is.
-pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
-    let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
-    if let Some(end) = pod.station.next_end()
-        && end < pod.work_due
-    {
-        pod.work_due = end;
-        pod.work_stamp = pod.work_stamp.wrapping_add(1);
-        cx.agenda.at(end, Event::WorkEnded(id, pod.work_stamp));
     }
 }
 
@@ -559,6 +540,7 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
         pod.station.clear(cx.agenda.now());
         pod.queue.clear();
+        sharing::note(pod, &mut state.cpus, cx);
     }
     for id in hit {
         if let Some(cause) = cause {

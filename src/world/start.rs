@@ -3,16 +3,17 @@
 use crate::k8s::endpoints::ingress_limit;
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::{ClusterView, Containers, PodKind, Profile, Queue};
+use crate::k8s::resources::cpu_shares;
 use crate::k8s::rollout::{DeploymentView, Noted};
 use crate::k8s::version::ControllerSettings;
 use crate::observe::Recorder;
 use crate::observe::Watch;
 use crate::scenario::{Kind, Release, Scenario, Workload};
+use crate::sim::agenda::{Agenda, Engine};
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::{Context, Times};
 use crate::world::event::Event;
-use crate::world::frames::Lane;
 use crate::world::ids::{Arena, PodId};
 use crate::world::population::Users;
 use crate::world::program::Program;
@@ -30,9 +31,10 @@ const SERIES_ROWS: u64 = 720;
 const SERIES_UNIT: SimDuration = SimDuration::from_secs(5);
 
 /// State and context at time zero, with the first events put in.
-pub fn begin(scenario: &Scenario, seed: Seed) -> (State<'_>, Context) {
+pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Context) {
     let mut state = state_of(scenario, seed);
-    let mut cx = context_of(scenario, seed);
+    let agenda = Agenda::new(engine, &state.program.lanes);
+    let mut cx = context_of(scenario, seed, agenda);
     for (pool, spec) in scenario.cluster.pools.iter().enumerate() {
         for _ in 0..spec.count {
             let node = nodes::order(&mut state, pool as u32);
@@ -61,7 +63,6 @@ fn series_step(scenario: &Scenario) -> SimDuration {
 
 fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
     let program = Program::new(scenario);
-    let lanes = vec![Lane::default(); program.lanes.len()];
     let profile = Profile::of(&scenario.version.rules());
     let mut cluster = ClusterView::new(profile, std::collections::BTreeMap::new());
     let workloads =
@@ -73,11 +74,12 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         rules: scenario.version.rules(),
         settings: ControllerSettings::default(),
         frames: Arena::default(),
-        lanes,
         users: Users::new(seed.key("users"), weights),
         pods: Arena::default(),
         workloads,
         nodes: Vec::new(),
+        cpus: Vec::new(),
+        rivals: Vec::new(),
         externals: vec![ExternalState::new(); scenario.externals.len()],
         autoscalers: scenario.autoscalers.iter().map(|_| AutoscalerState::default()).collect(),
         scheduler: Scheduler {
@@ -125,6 +127,7 @@ fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadSta
         kind,
         cpu_limit: limits.and_then(|limits| limits.cpu),
         memory_limit: limits.and_then(|limits| limits.memory),
+        cpu_weight: cpu_shares(cpu_request),
         cpu_request,
         memory_request,
         gone: Reported::default(),
@@ -153,7 +156,7 @@ fn owner(labels: &Labels) -> Option<Selector> {
     (!labels.is_empty()).then(|| Selector::of(labels.clone()))
 }
 
-fn context_of(scenario: &Scenario, seed: Seed) -> Context {
+fn context_of(scenario: &Scenario, seed: Seed, agenda: Agenda<Event>) -> Context {
     let behaviours = || scenario.workloads.iter().map(|workload| &workload.behaviour.start_up);
     let times = Times {
         pod_start: Sampler::new(&scenario.cluster.pod_start),
@@ -169,7 +172,7 @@ fn context_of(scenario: &Scenario, seed: Seed) -> Context {
         series_step(scenario),
     );
     seen.watch = Watch::over(scenario.horizon, scenario.drills.len());
-    Context::new(seed, seen, times)
+    Context::new(seed, agenda, seen, times)
 }
 
 /// The pods that a workload has when the run begins: those that find a node have

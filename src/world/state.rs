@@ -16,10 +16,11 @@ use crate::k8s::version::{ControllerSettings, Rules};
 use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
 use crate::service::Station;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
-use crate::world::frames::{Frame, Lane};
+use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
 use crate::world::population::Users;
 use crate::world::program::Program;
+use crate::world::sharing::{NodeCpu, Rival};
 
 /// All that changes in a run, and the scenario that doesn't.
 #[derive(Debug)]
@@ -34,8 +35,6 @@ pub struct State<'a> {
     pub settings: ControllerSettings,
     /// Calls in progress.
     pub frames: Arena<Frame>,
-    /// Deadlines, by timeout.
-    pub lanes: Vec<Lane>,
     /// Who asks.
     pub users: Users,
     /// Pods.
@@ -44,6 +43,10 @@ pub struct State<'a> {
     pub workloads: Vec<WorkloadState>,
     /// Nodes, gone ones included.
     pub nodes: Vec<Node>,
+    /// Their cores.
+    pub cpus: Vec<NodeCpu>,
+    /// Room for sharing them out.
+    pub rivals: Vec<Rival>,
     /// External services.
     pub externals: Vec<ExternalState>,
     /// HPAs.
@@ -197,6 +200,8 @@ pub struct Pod {
     pub ending: bool,
     /// Its CPU.
     pub station: Station,
+    /// What its node counts it with, in thousandths of a core.
+    pub cpu_wanted: u64,
     /// When an event for the station's next end comes.
     pub work_due: SimTime,
     /// The newest such event; older ones are stale.
@@ -316,6 +321,8 @@ pub struct WorkloadState {
     pub cpu_limit: Option<MilliCpu>,
     /// Memory limit of the serving container.
     pub memory_limit: Option<Bytes>,
+    /// What a pod weighs when its node has too little CPU for all.
+    pub cpu_weight: u64,
     /// CPU request of a pod.
     pub cpu_request: MilliCpu,
     /// Memory request of a pod.
@@ -556,12 +563,6 @@ impl<'a> State<'a> {
         let Some(place) = self.nodes[node as usize].place else { return false };
         let labels = &self.scheduler.cluster.node(place).shape.labels;
         wishes.node_selector.iter().all(|(key, value)| labels.get(key) == Some(value))
-    }
-
-    /// One way from a caller to a pod.
-    pub fn travel(&self, from_outside: bool) -> SimDuration {
-        let outside = if from_outside { self.scenario.demand.client_latency } else { SimDuration::ZERO };
-        self.scenario.cluster.network_latency + outside
     }
 
     /// Connected users per ready pod of a workload.

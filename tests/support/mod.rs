@@ -1,6 +1,8 @@
 //! Small systems built in code, for tests that compare runs with theory.
 #![allow(dead_code)]
 
+pub mod hops;
+
 use kubeplan::k8s::labels::Labels;
 use kubeplan::k8s::placement::Wishes;
 use kubeplan::k8s::resources::Resources;

@@ -1,0 +1,185 @@
+//! Random systems go the same way whichever engine keeps their events.
+
+use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
+use kubeplan::k8s::probe::{Handler, Probe};
+use kubeplan::scenario::{
+    Autoscaler, Call, External, Interpolation, Population, Retry, Scenario, Shape, Step, Target, Visit,
+};
+use kubeplan::sim::agenda::Engine;
+use kubeplan::sim::random::{Distribution, Seed, Stream};
+use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
+use kubeplan::world::simulate_with;
+
+mod support;
+
+/// Dice for one system.
+struct Dice(Stream);
+
+impl Dice {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0.below(bound as u64) as usize
+    }
+
+    fn one_of<T: Clone>(&mut self, of: &[T]) -> T {
+        of[self.below(of.len())].clone()
+    }
+
+    fn maybe<T>(&mut self, thing: T) -> Option<T> {
+        (self.below(2) == 0).then_some(thing)
+    }
+
+    fn millis(&mut self, bound: usize) -> SimDuration {
+        SimDuration::from_micros(1 + self.below(bound * 1_000) as u64)
+    }
+
+    /// A distribution with a mean of up to so many milliseconds. Constants of
+    /// whole milliseconds are among them: they make events coincide.
+    fn distribution(&mut self, millis: usize) -> Distribution {
+        let mean = (1 + self.below(millis * 10)) as f64 / 10_000.0;
+        match self.below(4) {
+            0 => Distribution::Constant((1 + self.below(millis)) as f64 / 1_000.0),
+            1 => Distribution::Exponential { mean },
+            2 => Distribution::LogNormal { mean, cv: 1.5 },
+            _ => Distribution::HyperExponential { mean, cv: 2.0 },
+        }
+    }
+
+    fn retry(&mut self) -> Retry {
+        Retry {
+            attempts: self.below(3) as u32,
+            backoff: self.millis(50),
+            max_backoff: self.millis(400),
+            jitter: self.one_of(&[0.0, 0.5]),
+        }
+    }
+
+    /// A call to a later workload, or to the external service.
+    fn call(&mut self, from: usize, count: usize) -> Call {
+        let later = from + 1 + self.below(count - from);
+        let target = if later < count {
+            Target::Operation { workload: later, operation: 0 }
+        } else {
+            Target::External(0)
+        };
+        let patience = self.one_of(&[20, 100, 400]);
+        Call {
+            target,
+            probability: self.one_of(&[1.0, 0.6]),
+            timeout: self.maybe(SimDuration::from_millis(patience)),
+            retry: self.retry(),
+            required: self.below(3) > 0,
+        }
+    }
+
+    fn step(&mut self, from: usize, count: usize) -> Step {
+        match self.below(6) {
+            0 => Step::Wait(self.distribution(10)),
+            1 | 2 => Step::Call(self.call(from, count)),
+            3 => Step::Parallel((0..1 + self.below(3)).map(|_| self.call(from, count)).collect()),
+            _ => Step::Compute(self.distribution(4)),
+        }
+    }
+}
+
+fn probe(period: u64) -> Probe {
+    Probe {
+        handler: Handler::Http,
+        initial_delay: SimDuration::ZERO,
+        period: SimDuration::from_secs(period),
+        timeout: SimDuration::from_secs(1),
+        success_threshold: 1,
+        failure_threshold: 3,
+    }
+}
+
+/// A system made up from a number.
+fn system(number: u32) -> Scenario {
+    let mut dice = Dice(Seed { base: 77, replication: number }.stream("systems"));
+    let count = 1 + dice.below(4);
+    let workloads = (0..count)
+        .map(|at| {
+            let mut steps = vec![Step::Compute(dice.distribution(4))];
+            steps.extend((0..dice.below(4)).map(|_| dice.step(at, count)));
+            let mut one = support::workload(&format!("w{at}"), 1 + dice.below(6) as u32, steps);
+            let container = &mut one.template.containers[0];
+            container.requests.cpu = Some(MilliCpu(dice.one_of(&[100, 250, 1_000])));
+            container.limits.cpu = dice.maybe(MilliCpu(1_000));
+            container.limits.memory = dice.maybe(Bytes::from_mib(128));
+            container.readiness = dice.maybe(probe(2));
+            container.liveness = dice.maybe(probe(5));
+            one.behaviour.threads = dice.one_of(&[None, Some(1), Some(4)]);
+            one.behaviour.concurrency.limit = dice.one_of(&[None, Some(4), Some(32)]);
+            one.behaviour.concurrency.queue = dice.one_of(&[None, Some(0), Some(16)]);
+            one.behaviour.memory.per_request = Bytes::from_mib(1);
+            one.behind_ingress = at == 0 && dice.below(2) == 0;
+            one
+        })
+        .collect();
+    let mut made = support::scenario(workloads, 50.0 + dice.below(400) as f64, 120);
+    for workload in 0..count {
+        if dice.below(2) == 0 {
+            let spec = HpaSpec {
+                min_replicas: 1,
+                max_replicas: 8,
+                metrics: vec![MetricSpec::default_cpu()],
+                behavior: None,
+            };
+            made.autoscalers.push(Autoscaler { name: format!("h{workload}"), workload, spec });
+        }
+    }
+    made.externals = vec![External {
+        name: "outside".to_owned(),
+        latency: dice.distribution(60),
+        error_rate: dice.one_of(&[0.0, 0.05]),
+        quota_per_second: dice.maybe(150.0),
+    }];
+    demand(&mut dice, &mut made);
+    made
+}
+
+/// Users or a rate, with a wave in it.
+fn demand(dice: &mut Dice, made: &mut Scenario) {
+    let points = vec![(SimTime::ZERO, 0.4), (SimTime::from_secs(50), 1.0), (SimTime::from_secs(100), 0.3)];
+    let shape = Shape { points, interpolation: Interpolation::Linear };
+    made.demand.population = if dice.below(2) == 0 {
+        Population::Users { peak: 100.0 + dice.below(400) as f64, shape }
+    } else {
+        Population::Rate { peak_per_second: 50.0 + dice.below(300) as f64, shape, users: None }
+    };
+    made.demand.client_latency = SimDuration::from_millis(dice.one_of(&[0, 15]));
+    made.demand.journeys[0].visits = (0..1 + dice.below(2))
+        .map(|_| Visit {
+            workload: 0,
+            operation: 0,
+            think: dice.distribution(1_500),
+            times: 1 + dice.below(2) as u32,
+            timeout: SimDuration::from_millis(dice.one_of(&[200, 1_000])),
+            retry: dice.retry(),
+        })
+        .collect();
+}
+
+#[test]
+fn random_systems_go_the_same_way_on_both_engines() {
+    let (mut events, mut answered, mut failed) = (0, 0, 0);
+    for number in 0..24 {
+        let scenario = system(number);
+        let seed = Seed { base: 9, replication: number };
+        let wheel = simulate_with(&scenario, seed, Engine::Wheel);
+        let heap = simulate_with(&scenario, seed, Engine::Reference);
+        assert_eq!(
+            (wheel.fingerprint, wheel.events),
+            (heap.fingerprint, heap.events),
+            "system {number} went two ways"
+        );
+        assert_eq!(wheel, heap, "system {number} was seen differently");
+        let balance = wheel.balance;
+        assert_eq!(balance.arrived, balance.answered + balance.failed + balance.in_flight);
+        events += wheel.events;
+        answered += balance.answered;
+        failed += balance.failed;
+    }
+    // The systems have to be worth comparing: much happens, and not all goes well.
+    assert!(events > 3_000_000, "only {events} events");
+    assert!(answered > 100_000 && failed > 10_000, "{answered} answered, {failed} failed");
+}
