@@ -131,6 +131,10 @@ fn a_scenario_with_next_to_nothing_is_shown_all_the_same() {
     let mut scenario = scenario(Vec::new());
     let mut runs = runs(2);
     scenario.workloads.truncate(1);
+    scenario.workloads[0].behaviour.operations.clear();
+    for journey in &mut scenario.demand.journeys {
+        journey.visits.retain(|visit| visit.workload == 0);
+    }
     scenario.autoscalers.clear();
     scenario.name = "<odd> & \"quoted\"".to_owned();
     for run in &mut runs {
