@@ -45,7 +45,7 @@ fn bursts_every_five_minutes() {
     hold(&[
         (row("requests of 5 clients in 20 s", 104.9, 10.5), over(&|half| half > 0 && !is_burst(half), &sent)),
         (
-            miss("requests of 100 clients in 20 s", 210.5, 84.2, 1.469, NODE),
+            miss("requests of 100 clients in 20 s", 210.5, 84.2, 1.542, NODE),
             over(&is_burst, &|run, half| sent(run, half) - UNANSWERED),
         ),
         (row("replicas in quiet time", 4.12, 1.5), over(&quiet, &|run, half| replicas(run, half * 30))),
