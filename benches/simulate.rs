@@ -46,7 +46,7 @@ fn three_hops(c: &mut Criterion) {
             let hops = seen.workloads.iter().map(|one| one.traffic.latency.count()).sum();
             group.throughput(Throughput::Elements(hops));
             group.bench_function(format!("{name}/{load}"), |b| {
-                b.iter(|| simulate_with(&scenario, seed, engine))
+                b.iter(|| simulate_with(&scenario, seed, engine));
             });
         }
     }
