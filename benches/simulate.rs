@@ -1,11 +1,15 @@
 //! Whole runs: requests per second of machine time is the number to watch.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kubeplan::input::{Request, load};
 use kubeplan::scenario::Scenario;
+use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::Seed;
 use kubeplan::units::SimDuration;
-use kubeplan::world::simulate;
+use kubeplan::world::{simulate, simulate_with};
+
+#[path = "../tests/support/mod.rs"]
+mod support;
 
 /// The embedded application, five minutes after a short warm-up.
 fn scenario(users: f64) -> Scenario {
@@ -29,5 +33,25 @@ fn embedded(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, embedded);
+/// Three hops with all that a request can meet, on both engines: calm, and with
+/// twice what the pods can do.
+fn three_hops(c: &mut Criterion) {
+    let mut group = c.benchmark_group("simulate/three_hops");
+    group.sample_size(10);
+    for (engine, name) in [(Engine::Wheel, "wheel"), (Engine::Reference, "heap")] {
+        for load in [1.0, 4.0] {
+            let scenario = support::hops::three_hops(load, 10);
+            let seed = Seed { base: 1, replication: 0 };
+            let seen = simulate_with(&scenario, seed, engine);
+            let hops = seen.workloads.iter().map(|one| one.traffic.latency.count()).sum();
+            group.throughput(Throughput::Elements(hops));
+            group.bench_function(format!("{name}/{load}"), |b| {
+                b.iter(|| simulate_with(&scenario, seed, engine));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, embedded, three_hops);
 criterion_main!(benches);

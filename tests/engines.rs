@@ -144,7 +144,12 @@ fn demand(dice: &mut Dice, made: &mut Scenario) {
     made.demand.population = if dice.below(2) == 0 {
         Population::Users { peak: 100.0 + dice.below(400) as f64, shape }
     } else {
-        Population::Rate { peak_per_second: 50.0 + dice.below(300) as f64, shape, users: None }
+        Population::Rate {
+            peak_per_second: 50.0 + dice.below(300) as f64,
+            shape,
+            users: None,
+            modulation: None,
+        }
     };
     made.demand.client_latency = SimDuration::from_millis(dice.one_of(&[0, 15]));
     made.demand.journeys[0].visits = (0..1 + dice.below(2))

@@ -37,6 +37,7 @@ pub struct Agenda<E> {
 }
 
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one agenda in a run, and it is the large variant")]
 enum Store<E> {
     Wheel(Wheel<E>, Lanes<E>),
     Heap(BinaryHeap<Reverse<Entry<E>>>),
@@ -228,11 +229,15 @@ mod tests {
                     let [wheel, heap] = both.each_mut().map(|agenda| agenda.hand_out(wanted));
                     assert_eq!(wheel, heap, "replication {replication}, step {step}");
                 } else if bits.is_multiple_of(3) {
-                    both.iter_mut().for_each(|agenda| agenda.in_lane((bits >> 20) as u16 % 4, order));
+                    for agenda in &mut both {
+                        agenda.in_lane((bits >> 20) as u16 % 4, order);
+                    }
                     order += 1;
                 } else {
                     let later = SimDuration::from_nanos(delay(bits / 3));
-                    both.iter_mut().for_each(|agenda| agenda.after(later, order));
+                    for agenda in &mut both {
+                        agenda.after(later, order);
+                    }
                     order += 1;
                 }
             }

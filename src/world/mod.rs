@@ -9,6 +9,7 @@ pub mod autoscaler;
 pub mod budgets;
 pub mod context;
 pub mod controllers;
+pub mod cores;
 pub mod deployments;
 pub mod drain;
 pub mod drills;

@@ -8,8 +8,8 @@ use crate::observe::MomentKind;
 use crate::scenario::Kind;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
+use crate::world::cores::NodeCpu;
 use crate::world::event::Event;
-use crate::world::sharing::NodeCpu;
 use crate::world::state::{Node, NodeLife, State};
 use crate::world::{kubelet, node_lifecycle, scheduler, workloads};
 

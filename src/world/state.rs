@@ -16,11 +16,11 @@ use crate::k8s::version::{ControllerSettings, Rules};
 use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
 use crate::service::Station;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
+use crate::world::cores::{NodeCpu, Rival};
 use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
 use crate::world::population::Users;
 use crate::world::program::Program;
-use crate::world::sharing::{NodeCpu, Rival};
 
 /// All that changes in a run, and the scenario that doesn't.
 #[derive(Debug)]

@@ -1,0 +1,34 @@
+//! A request costs no allocation: all that grows does so once, and is used again.
+
+use std::alloc::System;
+
+use kubeplan::sim::random::Seed;
+use kubeplan::world::simulate;
+use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
+
+mod support;
+
+#[global_allocator]
+static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Allocations and requests of a run of so many seconds.
+fn allocations(load: f64, seconds: u64) -> (usize, u64) {
+    let scenario = support::hops::three_hops(load, seconds);
+    let region = Region::new(GLOBAL);
+    let seen = simulate(&scenario, Seed { base: 2, replication: 0 });
+    let change = region.change();
+    (change.allocations + change.reallocations, seen.balance.arrived)
+}
+
+#[test]
+fn requests_allocate_nothing() {
+    // Calm, and far beyond what the pods can do: timeouts, retries, refusals.
+    for load in [0.3, 4.0] {
+        let (short, fewer) = allocations(load, 3);
+        let (long, more) = allocations(load, 9);
+        let (extra, requests) = (long.saturating_sub(short), more - fewer);
+        assert!(requests > 15_000, "only {requests} more requests");
+        // A longer run writes more rows of its series, and tables may grow once more.
+        assert!(extra < 200, "{extra} allocations for {requests} more requests at a load of {load}");
+    }
+}
