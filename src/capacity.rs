@@ -158,19 +158,27 @@ impl Capacity {
             Outcome::Missed => self.breaks = Some(self.breaks.map_or(load, |known| known.min(load))),
             Outcome::Unsure | Outcome::NotJudged => {}
         }
+        let loads = || self.tried.iter().map(|one| one.load);
+        let (least, most) = (loads().fold(load, f64::min), loads().fold(load, f64::max));
         let next = match (self.carries, self.breaks) {
-            (Some(low), Some(high)) if low >= high || high / low <= CLOSE => return None,
-            (Some(low), Some(high)) => libm::sqrt(low * high),
-            (Some(low), None) => low.max(load) * 2.0,
-            (None, Some(high)) => high.min(load) / 2.0,
-            // Unsure at the first try: the border is near; look on both sides.
-            (None, None) => load / 2.0,
+            (Some(low), Some(high)) => self.between(low, high)?,
+            (Some(_), None) => most * 2.0,
+            // Unsure at the first try: the border is near; look below, then above.
+            (None, _) => least / 2.0,
         };
         let whole = if self.users { next.round().max(1.0) } else { next };
-        let known = self.tried.iter().any(|one| one.load.total_cmp(&whole).is_eq());
-        let stuck = outcome == Outcome::Unsure && self.carries.is_some() && self.breaks.is_some();
+        let known = loads().any(|one| one.total_cmp(&whole).is_eq());
         let near = (start / FAR..=start * FAR).contains(&whole);
-        (!known && !stuck && near).then_some(whole)
+        (!known && near).then_some(whole)
+    }
+
+    /// What to try between a load that is carried and one that is not: the
+    /// middle, and where that is unsure, the middles beside what is unsure.
+    fn between(&self, low: f64, high: f64) -> Option<f64> {
+        let inside = || self.tried.iter().map(|one| one.load).filter(|load| low < *load && *load < high);
+        let (first, last) = (inside().fold(high, f64::min), inside().fold(low, f64::max));
+        let gaps = [(low, first), (last, high)];
+        gaps.iter().find(|(from, to)| to / from > CLOSE).map(|(from, to)| libm::sqrt(from * to))
     }
 }
 

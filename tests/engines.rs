@@ -148,7 +148,7 @@ fn demand(dice: &mut Dice, made: &mut Scenario) {
             peak_per_second: 50.0 + dice.below(300) as f64,
             shape,
             users: None,
-            modulation: None,
+            modulation: Vec::new(),
         }
     };
     made.demand.client_latency = SimDuration::from_millis(dice.one_of(&[0, 15]));
