@@ -60,11 +60,12 @@ fn breaks_under_load(objective: &Objective) -> bool {
     let drill =
         objective.indicator.needs_drill() || matches!(objective.scope, crate::scenario::Scope::Drill(_));
     let wants_more = match objective.indicator {
-        Indicator::CarriedUsers | Indicator::Throughput => true,
+        Indicator::CarriedUsers | Indicator::Throughput | Indicator::NodesMin | Indicator::ReplicasMin => {
+            true
+        }
         Indicator::PodsMax | Indicator::ReplicasMax | Indicator::NodesMax => {
             objective.comparison == Comparison::AtLeast
         }
-        Indicator::NodesMin | Indicator::ReplicasMin => true,
         _ => false,
     };
     !drill && !wants_more

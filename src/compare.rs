@@ -6,7 +6,7 @@
 
 use crate::judge::drill::{Summary, summary};
 use crate::judge::{Estimate, cost_per_month, estimate};
-use crate::observe::{Histogram, Observations};
+use crate::observe::{Histogram, Observations, Traffic};
 use crate::run;
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{busiest, exercises};
@@ -53,7 +53,7 @@ fn latency(run: &Observations, quantile: f64) -> Option<f64> {
 
 fn share(run: &Observations) -> Option<f64> {
     let good: u64 = run.journeys.iter().map(|journey| journey.answered).sum();
-    let failed: u64 = run.journeys.iter().map(|journey| journey.failed()).sum();
+    let failed: u64 = run.journeys.iter().map(Traffic::failed).sum();
     (good + failed > 0).then(|| good as f64 / (good + failed) as f64)
 }
 

@@ -12,10 +12,8 @@ use kubeplan::scenario::{Indicator, Scenario};
 
 fn embedded(users: f64) -> Scenario {
     let request = Request { users: Some(users), ..Request::default() };
-    match load(&request) {
-        Ok(Loaded { scenario, .. }) => scenario,
-        Err(_) => panic!("the embedded application reads"),
-    }
+    let Loaded { scenario, .. } = load(&request).expect("the embedded application reads");
+    scenario
 }
 
 fn hold(scenario: &Scenario, names: &[&str], seed: u64, replications: u32) -> Vec<Held> {

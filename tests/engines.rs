@@ -75,7 +75,7 @@ impl Dice {
         match self.below(6) {
             0 => Step::Wait(self.distribution(10)),
             1 | 2 => Step::Call(self.call(from, count)),
-            3 => Step::Parallel((0..1 + self.below(3)).map(|_| self.call(from, count)).collect()),
+            3 => Step::Parallel((0..=self.below(3)).map(|_| self.call(from, count)).collect()),
             _ => Step::Compute(self.distribution(4)),
         }
     }
@@ -152,7 +152,7 @@ fn demand(dice: &mut Dice, made: &mut Scenario) {
         }
     };
     made.demand.client_latency = SimDuration::from_millis(dice.one_of(&[0, 15]));
-    made.demand.journeys[0].visits = (0..1 + dice.below(2))
+    made.demand.journeys[0].visits = (0..=dice.below(2))
         .map(|_| Visit {
             workload: 0,
             operation: 0,

@@ -178,7 +178,8 @@ pub fn listening(state: &mut State, cx: &mut Context, id: PodId) {
     let unprobed = serving(state, pod.workload).readiness.is_none();
     let crashes = pod.crash_loops || fault == ReleaseFault::CrashesOnStart;
     if let Some(pod) = state.pod_mut(id) {
-        pod.listens = !crashes && !(fault == ReleaseFault::NeverReady && unprobed);
+        let deaf = crashes || (unprobed && fault == ReleaseFault::NeverReady);
+        pod.listens = !deaf;
     }
     if crashes {
         container_ended(state, cx, id, Cause::PodEnded);

@@ -258,7 +258,8 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
                     state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Computing;
                 if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
-                    let work = if pod.slower == 1.0 { work } else { work.scale(pod.slower) };
+                    let as_usual = (pod.slower - 1.0).abs() < f64::EPSILON;
+                    let work = if as_usual { work } else { work.scale(pod.slower) };
                     pod.station.add(cx.agenda.now(), Job(id.index), work);
                 }
                 return;

@@ -131,7 +131,7 @@ fn of_pod(pod: LivePod, notes: &mut Vec<String>) -> Candidate {
 fn of_workload(workload: ManifestWorkload) -> Option<Candidate> {
     let ManifestWorkload { name, namespace, kind, api_kind, template, .. } = workload;
     // A DaemonSet's pods are made for one node each.
-    if matches!(kind, Kind::DaemonSet { .. }) {
+    if matches!(kind, Kind::DaemonSet) {
         return None;
     }
     let owners_select = (api_kind != "Job").then(|| owners(&template.labels));
