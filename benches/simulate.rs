@@ -45,7 +45,7 @@ fn three_hops(c: &mut Criterion) {
             let seen = simulate_with(&scenario, seed, engine);
             let hops = seen.workloads.iter().map(|one| one.traffic.latency.count()).sum();
             group.throughput(Throughput::Elements(hops));
-            group.bench_function(format!("{name}/{load}"), |b| {
+            group.bench_function(BenchmarkId::new(name, load), |b| {
                 b.iter(|| simulate_with(&scenario, seed, engine));
             });
         }
