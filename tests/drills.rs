@@ -8,7 +8,11 @@ use kubeplan::judge::promises::{self, Exercised};
 use kubeplan::judge::{Estimate, Outcome};
 use kubeplan::run::{Held, drill};
 use kubeplan::scenario::catalogue::{busiest, exercises, usual_name};
-use kubeplan::scenario::{Indicator, Scenario};
+use kubeplan::scenario::{Indicator, Retry, Scenario, Step};
+use kubeplan::units::SimDuration;
+use support::{exponential, scenario, workload};
+
+mod support;
 
 fn embedded(users: f64) -> Scenario {
     let request = Request { users: Some(users), ..Request::default() };
@@ -115,4 +119,36 @@ fn a_failure_mode_left_out_moves_the_year_by_its_row() {
     let moved = without.availability.value - all.availability.value;
     assert!((moved - all.modes[0].value).abs() < 1e-12, "{moved}");
     assert!(all.modes.iter().any(|share| share.value > 0.0));
+}
+
+/// A server of two cores at 60 % that takes whatever comes, behind clients that
+/// give up after a second and a half and try again at once, and a spike.
+fn storm(attempts: u32) -> Scenario {
+    let mut web = workload("web", 1, vec![Step::Compute(exponential(0.02))]);
+    web.behaviour.threads = Some(2);
+    let mut storm = scenario(vec![web], 60.0, 600);
+    storm.warm_up = SimDuration::from_secs(60);
+    let visit = &mut storm.demand.journeys[0].visits[0];
+    visit.timeout = SimDuration::from_millis(1_500);
+    let backoff = SimDuration::from_millis(50);
+    visit.retry = Retry { attempts, backoff, max_backoff: backoff, jitter: 0.5 };
+    storm
+}
+
+#[test]
+fn a_retry_storm_outlives_its_trigger_and_is_named() {
+    for (attempts, metastable) in [(3, true), (0, false)] {
+        let scenario = storm(attempts);
+        let target = busiest(&scenario).expect("users ask it");
+        let mut all = exercises(&scenario, target);
+        all.retain(|one| one.name == "load-spike");
+        let held = drill(&scenario, &all, 0.99, 3, 3, |_| ()).1;
+        let spike = summary(&held[0].costs, 0.95);
+        assert_eq!(
+            spike.metastable.map(|(_, times)| times),
+            metastable.then_some(3),
+            "{attempts} further attempts"
+        );
+        assert_eq!(spike.users_recovered.is_none(), metastable, "{spike:?}");
+    }
 }

@@ -10,6 +10,10 @@ use crate::units::{SimDuration, SimTime};
 
 /// Users are served again when it stays so for this long.
 const STAYS: SimDuration = SimDuration::from_secs(10);
+/// What still fails so long after its trigger has gone keeps itself alive.
+const AFTERMATH: SimDuration = SimDuration::from_secs(60);
+/// It takes this share of failures to call it that.
+const STILL_FAILS: f64 = 0.2;
 /// Seconds of a year.
 pub const YEAR: f64 = 365.25 * 86_400.0;
 
@@ -34,6 +38,10 @@ pub struct Cost {
     pub worst: f64,
     /// The longest wait for an answer after the strike.
     pub slowest: SimDuration,
+    /// The share that still fails, from a minute after the trigger has gone to
+    /// the end, where that is a fifth or more: a state that outlives what
+    /// brought it about (Bronson et al. 2021, "metastable failures").
+    pub metastable: Option<f64>,
 }
 
 /// A drill over its replications.
@@ -51,6 +59,9 @@ pub struct Summary {
     pub worst: f64,
     /// The longest wait for an answer of all replications.
     pub slowest: SimDuration,
+    /// The largest share that still failed long after the trigger had gone, and
+    /// in how many replications.
+    pub metastable: Option<(f64, usize)>,
     /// Whom it struck, by replication.
     pub whom: Vec<String>,
 }
@@ -87,7 +98,26 @@ pub fn cost(with: &Observations, without: &Observations, goal: f64) -> Option<Co
         lost_seconds: lost.max(0.0) / rate.max(1e-9),
         worst: windows.iter().map(|window| window.share).fold(0.0, f64::max),
         slowest: rows.iter().map(|row| row.slowest).max().unwrap_or(SimDuration::ZERO),
+        metastable: strike.ended.and_then(|ended| still_failing(rows, plain, ended)),
     })
+}
+
+/// The share of requests that still fails from a minute after `ended` on, beyond
+/// what fails without the drill, where it is large and does not go away.
+fn still_failing(rows: &[WatchRow], plain: &[WatchRow], ended: SimTime) -> Option<f64> {
+    let from = rows.iter().position(|row| row.time > ended + AFTERMATH)?;
+    let until = rows.len().min(plain.len());
+    let share = |rows: &[WatchRow]| {
+        let failed = rows.iter().map(|row| row.failed).sum::<u64>() as f64;
+        let finished = rows.iter().map(|row| row.failed + row.answered).sum::<u64>() as f64;
+        failed / finished.max(1.0)
+    };
+    let (late, last) = (rows.get(from..until)?, rows.get(until.saturating_sub(20)..until)?);
+    let extra = |late: &[WatchRow], from: usize| share(late) - share(&plain[from..until]);
+    let long_enough = late.len() >= 60;
+    let still = extra(late, from);
+    let to_the_end = extra(last, until.saturating_sub(20)) >= STILL_FAILS;
+    (long_enough && to_the_end && still >= STILL_FAILS).then_some(still)
 }
 
 /// The last row up to `last` in which something failed.
@@ -162,6 +192,11 @@ pub fn summary(costs: &[Cost], confidence: f64) -> Summary {
         lost_seconds: sure(&|cost| cost.lost_seconds),
         worst: costs.iter().map(|cost| cost.worst).fold(0.0, f64::max),
         slowest: costs.iter().map(|cost| cost.slowest).max().unwrap_or(SimDuration::ZERO),
+        metastable: {
+            let shares = costs.iter().filter_map(|cost| cost.metastable);
+            let count = shares.clone().count();
+            (count > 0).then(|| (shares.fold(0.0, f64::max), count))
+        },
         whom: costs.iter().map(|cost| cost.whom.clone()).collect(),
     }
 }

@@ -8,7 +8,7 @@ use crate::observe::{MomentKind, Observations};
 use crate::scenario::catalogue::Exercise;
 use crate::scenario::{Failure, Indicator, Objective, Scenario};
 use crate::units::SimTime;
-use crate::units::figures::seconds;
+use crate::units::figures::{percent, plural, seconds};
 
 /// At most so many moments are told of one drill.
 const MOMENTS: usize = 7;
@@ -80,6 +80,15 @@ fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judge
         if measured.is_none() {
             let watched = seconds(held.exercise.settle.as_secs_f64());
             judged.because.push(format!("not within the {watched} that were observed, in some replication"));
+        }
+        if let Some((share, times)) = summary.metastable {
+            judged.because.push(format!(
+                "metastable, in {}: {} of the requests still fail long after the trigger is gone, to the end. \
+                 What is tried again and what waits keep the load above what can be served; fewer retries, \
+                 shorter queues or a retry budget let it recover",
+                plural(times as u64, "replication", "replications"),
+                percent(share),
+            ));
         }
         judged.because.extend(bound(scenario, objective, held));
         judged.because.push(chain(held.run));

@@ -100,7 +100,8 @@ fn costs(drilled: &Drilled<'_>, width: usize) -> Vec<String> {
             Some(one) => {
                 let felt = |value: f64| if value > 0.0 { seconds(value) } else { "not felt".to_owned() };
                 let back = |value: f64| if value > 0.0 { seconds(value) } else { "at once".to_owned() };
-                row.push(figure(one.users_recovered.as_ref(), felt));
+                let users = figure(one.users_recovered.as_ref(), felt);
+                row.push(if one.metastable.is_some() { "metastable".to_owned() } else { users });
                 row.push(figure(one.capacity_restored.as_ref(), back));
                 row.push(count(one.lost.value));
                 row.push(percent(one.worst));
@@ -215,6 +216,7 @@ struct DrillData {
     capacity_restored_seconds: EstimateData,
     requests_lost: EstimateData,
     traffic_lost_seconds: EstimateData,
+    metastable: bool,
     worst_failed_share: Number,
     slowest_answer_seconds: Number,
     per_year: Number,
@@ -271,6 +273,7 @@ pub fn document(drilled: &Drilled<'_>) -> Document {
             capacity_restored_seconds: data(one.and_then(|one| one.capacity_restored.as_ref())),
             requests_lost: data(one.map(|one| &one.lost)),
             traffic_lost_seconds: data(one.map(|one| &one.lost_seconds)),
+            metastable: one.is_some_and(|one| one.metastable.is_some()),
             worst_failed_share: Number(one.map_or(0.0, |one| one.worst)),
             slowest_answer_seconds: Number(one.map_or(0.0, |one| one.slowest.as_secs_f64())),
             per_year: Number(exercise.per_year),

@@ -23,7 +23,7 @@ pub struct Exercise {
 /// The strike comes within this time after the warm-up, evenly drawn.
 const STRIKE: (SimDuration, SimDuration) = (SimDuration::from_secs(60), SimDuration::from_secs(120));
 /// What is over sooner is observed for so long.
-const SHORT: SimDuration = SimDuration::from_secs(240);
+const SHORT: SimDuration = SimDuration::from_secs(300);
 /// Tolerations of 300 s and a replacement's start have passed by then.
 const LONG: SimDuration = SimDuration::from_secs(540);
 /// How long an outage lasts.
