@@ -1,6 +1,6 @@
 //! Whole runs: requests per second of machine time is the number to watch.
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kubeplan::input::{Request, load};
 use kubeplan::scenario::Scenario;
 use kubeplan::sim::agenda::Engine;

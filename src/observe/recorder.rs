@@ -325,8 +325,9 @@ impl Recorder {
         }
         self.cluster.cost += cluster.price_per_hour * step.as_secs_f64() / 3_600.0;
         for (row, seen) in rows.iter().zip(&mut self.workloads) {
-            // The first step replaces the starting value, which nobody measured.
-            if now.since(self.start) == step {
+            // The first whole step replaces the starting value, which nobody
+            // measured; the warm-up may have ended in the middle of a step.
+            if now.since(self.start) < step * 2 {
                 seen.cpu_cores = Level::starting(self.start, row.cpu);
                 seen.cpu_per_pod = Level::starting(self.start, row.cpu / f64::from(row.running.max(1)));
                 seen.memory = Level::starting(self.start, row.memory);
