@@ -12,6 +12,7 @@
 //! | [`sim`] | the kernel: order and chance |
 //! | [`k8s`] | Kubernetes' rules as pure functions |
 //! | [`source`] | the user's files, and where a field stands in them |
+//! | [`change`] | what is to be changed of the user's objects |
 //! | [`scenario`] | a run's whole input |
 //! | [`input`] | files in, one scenario or every problem out |
 //! | [`service`] | one pod at work |
@@ -25,6 +26,7 @@
 //! | [`cli`] | the commands |
 
 pub mod capacity;
+pub mod change;
 pub mod cli;
 pub mod compare;
 pub mod input;

@@ -15,7 +15,7 @@ use std::ops::Range;
 pub use decode::{Decoded, Unknown, decode};
 pub use mismatch::DecodeError;
 pub use similar::closest;
-pub use tree::{Entry, Node, Value, steps_of};
+pub use tree::{Entry, Node, Step, Value, steps_of};
 pub use yaml::{Fault, parse};
 
 /// All texts that were read, each with the name that messages show.

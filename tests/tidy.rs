@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["units"],
     &["sim", "k8s", "source", "service"],
-    &["scenario", "observe"],
+    &["scenario", "observe", "change"],
     &["world", "input", "judge"],
     &["run"],
     &["capacity", "compare"],
