@@ -22,6 +22,7 @@
 //! | [`run`] | replications side by side, until the verdict is sure |
 //! | [`capacity`] | how many users it carries: a search over runs |
 //! | [`compare`] | two configurations under the same requests |
+//! | [`tune`] | settings that keep the policy at the least cost |
 //! | [`output`] | the verdict as data, pages, charts, and their folder |
 //! | [`cli`] | the commands |
 
@@ -39,5 +40,6 @@ pub mod scenario;
 pub mod service;
 pub mod sim;
 pub mod source;
+pub mod tune;
 pub mod units;
 pub mod world;

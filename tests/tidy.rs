@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["scenario", "observe", "change"],
     &["world", "input", "judge"],
     &["run"],
-    &["capacity", "compare"],
+    &["capacity", "compare", "tune"],
     &["output"],
     &["cli"],
     &["main"],

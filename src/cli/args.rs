@@ -51,6 +51,8 @@ pub enum Command {
     Capacity(Box<CapacityArgs>),
     /// Compare two configurations under the same requests.
     Compare(Box<CompareArgs>),
+    /// Find settings that keep the policy at the least cost, write and prove them.
+    Tune(Box<TuneArgs>),
     /// Explain one decision from objects as kubectl prints them.
     #[command(subcommand)]
     Explain(Explain),
@@ -219,6 +221,58 @@ pub struct CompareArgs {
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
+}
+
+/// `plan tune`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan tune --users 100000
+  plan tune -m k8s/ --model model.yaml --policy policy.yaml --form patch --out tuned/
+  plan tune --users 20000 --tries 100 --seed 7 -o json
+
+The tuned manifests are written to outputs/NAME-tuned, read back, and simulated
+with other seeds, at 80 % and 120 % of the load, and through every drill.
+
+Exit codes: 0 every objective met, 1 nothing keeps them all, 3 unsure.")]
+pub struct TuneArgs {
+    /// The input.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// Where all chance comes from; the same seed gives the same results.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// How many candidates to try.
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub tries: u32,
+    /// In which form to write the manifests.
+    #[arg(long, value_name = "FORM", default_value = "kustomize")]
+    pub form: Form,
+    /// Write to this folder instead of outputs/NAME-tuned.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Write nothing.
+    #[arg(long, conflicts_with = "out")]
+    pub no_out: bool,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Exit with 0 even if an objective is missed or unsure.
+    #[arg(long)]
+    pub exit_zero: bool,
+}
+
+/// In which form changed manifests are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    /// An overlay of patches on your files.
+    Kustomize,
+    /// Your files with only the changed bytes replaced.
+    Patch,
+    /// Values for a chart, with only the changed keys.
+    Helm,
+    /// All objects, written anew.
+    Plain,
 }
 
 /// `plan explain`

@@ -69,6 +69,7 @@ pub(super) fn load(args: &InputArgs, screen: Screen) -> Result<Scenario, Exit> {
 pub(super) fn request(args: &InputArgs) -> Request {
     Request {
         compose: false,
+        texts: None,
         manifests: args.manifests.clone(),
         model: args.model.clone(),
         traffic: args.traffic.clone(),
@@ -83,16 +84,21 @@ pub(super) fn request(args: &InputArgs) -> Request {
 
 /// Reads what a request asks for, and says what is wrong with it.
 pub(super) fn load_request(request: &Request, screen: Screen) -> Result<Scenario, Exit> {
+    load_files(request, screen).map(|loaded| loaded.scenario)
+}
+
+/// The same with everything else that came of reading.
+pub(super) fn load_files(request: &Request, screen: Screen) -> Result<Loaded, Exit> {
     match input::load(request) {
-        Ok(Loaded { scenario, warnings, sources, .. }) => {
-            for problem in &warnings {
-                let text = problem.render(&sources, screen.colours_errors());
+        Ok(loaded) => {
+            for problem in &loaded.warnings {
+                let text = problem.render(&loaded.sources, screen.colours_errors());
                 match problem.severity {
                     Severity::Error | Severity::Warning => screen.warn(&text),
                     Severity::Note => screen.log(&text),
                 }
             }
-            Ok(scenario)
+            Ok(loaded)
         }
         Err(failure) => {
             screen.tell(&failure.render(screen.colours_errors()));

@@ -7,6 +7,7 @@ mod compare;
 mod drill;
 mod explain;
 mod screen;
+mod tune;
 mod validate;
 mod values;
 
@@ -60,6 +61,7 @@ fn run() -> Exit {
         Command::Simulate(args) => commands::simulate(&args, screen),
         Command::Capacity(args) => capacity::capacity(&args, screen),
         Command::Compare(args) => compare::compare(&args, screen),
+        Command::Tune(args) => tune::tune(&args, screen),
         Command::Drill(args) => drill::drill(&args, screen),
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
         Command::Explain(Explain::Scheduling(args)) => explain::scheduling(&args, screen),

@@ -4,11 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
+use crate::change::{ObjectName, value_of};
 use crate::input::assemble::{Parts, assemble};
 use crate::input::documents::{Document, Documents};
 use crate::input::embedded;
 use crate::input::load::read_trace;
+use crate::input::manifest::trees::Trees;
 use crate::input::manifest::{self, ManifestSet};
 use crate::input::problem::{self, Problem};
 use crate::input::traffic::{Asked, TrafficFile};
@@ -24,6 +27,9 @@ use crate::units::SimDuration;
 pub struct Request {
     /// Files, directories, or `-`; empty for the default application.
     pub manifests: Vec<PathBuf>,
+    /// Manifests in memory, as names and texts, read in place of those files;
+    /// everything else is as with them.
+    pub texts: Option<Vec<(String, String)>>,
     /// Without manifests: the default application as its document's Docker
     /// Compose deployment, instead of its Kubernetes manifests.
     pub compose: bool,
@@ -56,6 +62,8 @@ pub struct Loaded {
     pub sources: Sources,
     /// What the manifests say, with where it stands.
     pub manifests: ManifestSet,
+    /// Which of the texts are manifests, in the order in which they were read.
+    pub manifest_texts: Vec<SourceId>,
 }
 
 /// Why there is no scenario.
@@ -72,6 +80,25 @@ pub enum Failure {
     Manifests(manifest::Failure),
 }
 
+impl Loaded {
+    /// The manifests as they were read: names, and texts.
+    pub fn texts(&self) -> Vec<(String, String)> {
+        let text = |id: &SourceId| (self.sources.name(*id).to_owned(), self.sources.text(*id).to_owned());
+        self.manifest_texts.iter().map(text).collect()
+    }
+
+    /// The objects of the manifests as they are written, Secrets left out.
+    pub fn written(&self) -> Vec<(ObjectName, Value)> {
+        let mut manifests = Sources::new();
+        for (name, text) in self.texts() {
+            manifests.add(name, text);
+        }
+        let objects = Trees::of(&manifests);
+        let open = objects.all().iter().filter(|tree| tree.kind != "Secret");
+        open.filter_map(|tree| Some((ObjectName::of(&tree.node)?, value_of(&tree.node)))).collect()
+    }
+}
+
 impl Failure {
     /// Everything that was found, as rustc would show it.
     pub fn render(&self, color: bool) -> String {
@@ -85,7 +112,8 @@ impl Failure {
 /// Reads all files and puts the scenario together.
 pub fn load(request: &Request) -> Result<Loaded, Failure> {
     let mut reading = Reading::default();
-    let set = reading.manifests(&request.manifests, request.compose)?;
+    let set = reading.manifests(request)?;
+    let manifest_texts: Vec<SourceId> = reading.sources.ids().collect();
     let documents = reading.documents(request);
     let trace = documents.traffic.as_ref().and_then(|traffic| {
         let file = traffic.file.load.trace_file()?;
@@ -108,7 +136,9 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
         name: if request.compose { "compose".to_owned() } else { name_of(&request.manifests) },
     };
     match assemble(parts, &mut problems) {
-        Some(scenario) => Ok(Loaded { scenario, warnings: problems, sources, manifests: set }),
+        Some(scenario) => {
+            Ok(Loaded { scenario, warnings: problems, sources, manifests: set, manifest_texts })
+        }
         None => Err(Failure::Wrong { problems, sources }),
     }
 }
@@ -130,9 +160,12 @@ pub(super) struct Reading {
 
 impl Reading {
     /// The manifests of these paths, or of the default application.
-    pub(super) fn manifests(&mut self, paths: &[PathBuf], compose: bool) -> Result<ManifestSet, Failure> {
-        let (set, found) = if paths.is_empty() {
-            let texts = if compose { embedded::compose() } else { embedded::manifests() };
+    pub(super) fn manifests(&mut self, request: &Request) -> Result<ManifestSet, Failure> {
+        let paths = &request.manifests;
+        let (set, found) = if let Some(texts) = &request.texts {
+            manifest::read_texts(texts.clone(), &mut self.sources)
+        } else if paths.is_empty() {
+            let texts = if request.compose { embedded::compose() } else { embedded::manifests() };
             let texts = texts.into_iter().map(|(name, text)| (name.to_owned(), text.to_owned()));
             manifest::read_texts(texts.collect(), &mut self.sources)
         } else {

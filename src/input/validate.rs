@@ -27,7 +27,7 @@ pub struct Validated {
 /// Reads and checks everything that a request names.
 pub fn validate(request: &Request) -> Result<Validated, Failure> {
     let mut reading = Reading::default();
-    let set = reading.manifests(&request.manifests, request.compose)?;
+    let set = reading.manifests(request)?;
     let trees = Trees::of(&reading.sources);
     let documents = reading.documents(request);
     let trace = documents.traffic.as_ref().and_then(|traffic| {

@@ -15,6 +15,7 @@ mod number;
 pub mod raster;
 pub mod table;
 mod text;
+pub mod tune;
 pub mod validate;
 pub mod verdict;
 

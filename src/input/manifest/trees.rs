@@ -40,6 +40,11 @@ impl Trees {
         Self { objects: objects.collect() }
     }
 
+    /// All of them.
+    pub fn all(&self) -> &[Tree] {
+        &self.objects
+    }
+
     /// The objects of a kind.
     pub fn of_kind<'a>(&'a self, kind: &'a str) -> impl Iterator<Item = &'a Tree> {
         self.objects.iter().filter(move |tree| tree.kind == kind)

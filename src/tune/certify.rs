@@ -1,0 +1,111 @@
+//! Proof: fresh seeds, other loads, every drill, on what was read back.
+
+use crate::judge::drill::{Summary, summary};
+use crate::judge::promises::{self, Exercised, Promise};
+use crate::judge::{Outcome, Verdict};
+use crate::observe::Observations;
+use crate::run::{self, Replications};
+use crate::scenario::catalogue::{self, Exercise};
+use crate::scenario::{Indicator, Population, Scenario};
+use crate::sim::random::Seed;
+
+/// The load of the other days, relative to the scenario's.
+const OTHER_LOADS: [f64; 2] = [0.8, 1.2];
+/// How often each drill is held.
+const REPLICATIONS: u32 = 3;
+/// Replications at other loads.
+const OTHER_REPLICATIONS: u32 = 3;
+
+/// What was proved.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// The seed of these runs, which the search has not used.
+    pub seed: u64,
+    /// The runs of the whole scenario.
+    pub runs: Vec<Observations>,
+    /// The verdict on them.
+    pub verdict: Verdict,
+    /// The verdicts at other loads: the load relative to the scenario's.
+    pub others: Vec<(f64, Verdict)>,
+    /// The drills, and what each cost; `None` where it did not strike.
+    pub drills: Vec<(Exercise, Option<Summary>)>,
+    /// The objectives on drills; exercises index `drills`.
+    pub promises: Vec<Promise>,
+}
+
+impl Certificate {
+    /// Missed if an objective is, on the whole scenario or in a drill.
+    pub fn outcome(&self) -> Outcome {
+        let drilled = self.promises.iter().map(|one| one.judged.outcome);
+        let all: Vec<Outcome> = drilled.chain([self.verdict.outcome]).collect();
+        if all.contains(&Outcome::Missed) {
+            Outcome::Missed
+        } else if all.contains(&Outcome::Unsure) {
+            Outcome::Unsure
+        } else {
+            Outcome::Met
+        }
+    }
+}
+
+/// The success ratio that a policy promises users; 99.9 % where it promises none.
+pub fn promised(scenario: &Scenario) -> f64 {
+    let promised = scenario.goals.objectives.iter().find(|one| one.indicator == Indicator::Availability);
+    promised.map_or(0.999, |one| one.goal)
+}
+
+/// A seed for proofs that has nothing in common with the search's.
+pub fn fresh(seed: u64) -> u64 {
+    Seed { base: seed, replication: u32::MAX }.key("certificate")
+}
+
+/// Simulates a scenario, read back from what was written, as the search did not.
+pub fn certify(scenario: &Scenario, searched: u64, say: impl Fn(&str) + Sync) -> Certificate {
+    let seed = fresh(searched);
+    let (runs, verdict) = run::until_sure(scenario, seed, Replications::UntilSure, |_| ());
+    say(&format!("fresh seeds: {}", verdict.outcome.name()));
+    let others = OTHER_LOADS.map(|load| {
+        let other = at_load(scenario, load);
+        let (_, verdict) = run::until_sure(&other, seed, Replications::Fixed(OTHER_REPLICATIONS), |_| ());
+        say(&format!("{load} times the load: {}", verdict.outcome.name()));
+        (load, verdict)
+    });
+    let mut drills = Vec::new();
+    let mut promises = Vec::new();
+    if let Some(target) = catalogue::busiest(scenario) {
+        let exercises = catalogue::exercises(scenario, target);
+        let finished = |name: &str| say(&format!("held: {name}"));
+        let (_, held) = run::drill(scenario, &exercises, promised(scenario), seed, REPLICATIONS, finished);
+        let confidence = scenario.goals.confidence;
+        let cost = |one: &run::Held| (!one.costs.is_empty()).then(|| summary(&one.costs, confidence));
+        let summaries: Vec<Option<Summary>> = held.iter().map(cost).collect();
+        let struck: Vec<usize> = (0..held.len()).filter(|one| summaries[*one].is_some()).collect();
+        let exercised: Vec<Exercised<'_>> = struck
+            .iter()
+            .filter_map(|one| {
+                let (held, summary) = (&held[*one], summaries[*one].as_ref()?);
+                Some(Exercised { exercise: &held.exercise, summary, run: &held.runs[0] })
+            })
+            .collect();
+        promises = promises::judge(scenario, &exercised, None);
+        // Back from the place among those that struck to the place among all.
+        for promise in &mut promises {
+            promise.exercise = promise.exercise.map(|one| struck[one]);
+        }
+        drills = held.into_iter().map(|one| one.exercise).zip(summaries).collect();
+    }
+    Certificate { seed, runs, verdict, others: others.to_vec(), drills, promises }
+}
+
+/// The scenario under another load.
+fn at_load(scenario: &Scenario, load: f64) -> Scenario {
+    let mut other = scenario.clone();
+    match &mut other.demand.population {
+        Population::Users { peak, .. } => *peak *= load,
+        Population::Rate { peak_per_second, users, .. } => {
+            *peak_per_second *= load;
+            *users = users.map(|users| users * load);
+        }
+    }
+    other
+}

@@ -1,0 +1,275 @@
+//! Candidates against each other: short and hard first, whole days for the best.
+
+use rand::SeedableRng;
+use rand_pcg::Pcg64;
+use rayon::prelude::*;
+use tpe::TpeOptimizer;
+
+use super::probe::{self, Need};
+use super::propose::{self, Choice, Room};
+use super::score::Score;
+use super::settings::Settings;
+use super::site::{Site, sites};
+use super::{Guard, Task, window};
+use crate::change::ChangeSet;
+use crate::judge::{Outcome, Verdict, judge};
+use crate::observe::Observations;
+use crate::run::{self, Replications};
+use crate::scenario::Scenario;
+use crate::sim::random::Seed;
+use crate::units::figures::{count, plural};
+
+/// So many candidates are tried side by side before the search learns of them;
+/// fixed, as the answer must not depend on the machine.
+const BATCH: usize = 4;
+/// So many go through the whole scenario, at most.
+const FINALISTS: usize = 4;
+/// The best are tried on this many further seeds before the finals.
+const SECOND_LOOK: u32 = 3;
+/// So many get the second look.
+const SECOND: usize = 8;
+
+/// Settings that were tried.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tried {
+    /// What was tried.
+    pub settings: Settings,
+    /// What came of it.
+    pub score: Score,
+}
+
+/// Settings that went through the whole scenario.
+#[derive(Clone, Debug)]
+pub struct Finalist {
+    /// What was tried.
+    pub settings: Settings,
+    /// Its scenario.
+    pub scenario: Scenario,
+    /// What came of it.
+    pub score: Score,
+    /// The runs.
+    pub runs: Vec<Observations>,
+    /// The verdict on the objectives that need no drill.
+    pub verdict: Verdict,
+}
+
+/// What a search found.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What can be set.
+    pub sites: Vec<Site>,
+    /// What every site needs at the peak.
+    pub needs: Vec<Need>,
+    /// The settings as they were, through the whole scenario.
+    pub before: Finalist,
+    /// The best first; none where nothing could be set.
+    pub finalists: Vec<Finalist>,
+    /// How many candidates were tried on the hardest minutes.
+    pub tried: usize,
+    /// How many runs that took, and how many whole scenarios.
+    pub runs: (usize, usize),
+    /// For each objective that the best misses: what it would take, if all others
+    /// are to be kept.
+    pub relaxed: Vec<(usize, f64)>,
+}
+
+/// Searches; `say` hears of progress.
+pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
+    task: &Task<'_, A>,
+    say: impl Fn(&str) + Sync,
+) -> Found {
+    let sites = sites(task.scenario, task.objects);
+    let needs = probe::needs(task.scenario, &sites, task.seed);
+    for (site, need) in sites.iter().zip(&needs).filter(|(site, _)| site.asked) {
+        let name = &task.scenario.workloads[site.workload].name;
+        say(&format!("{name} needs {:.2} cores and up to {} MiB a pod at the peak", need.cores, need.memory));
+    }
+    let mut race = Race { task, sites: &sites, needs: &needs, tried: Vec::new(), runs: 0 };
+    race.propose(&say);
+    race.look_again();
+    let mut whole = 0;
+    let before = final_of(task, &sites, Settings::now(&sites), &mut whole);
+    let before = before.expect("the user's own settings make a scenario");
+    let mut finalists: Vec<Finalist> = Vec::new();
+    for tried in race.tried.iter().take(FINALISTS) {
+        let Some(one) = final_of(task, &sites, tried.settings.clone(), &mut whole) else { continue };
+        say(&format!(
+            "{} over the whole time: {}",
+            described(&one.settings, &sites),
+            one.verdict.outcome.name()
+        ));
+        let done = one.verdict.outcome == Outcome::Met;
+        finalists.push(one);
+        if done {
+            break;
+        }
+    }
+    finalists.sort_by(|a, b| a.score.compare(&b.score));
+    let relaxed = finalists.first().map_or(Vec::new(), |best| relaxed(task.scenario, best, &race.tried));
+    let (tried, runs) = (race.tried.len(), (race.runs, whole));
+    Found { sites, needs, before, finalists, tried, runs, relaxed }
+}
+
+/// Settings through the whole scenario.
+pub fn final_of<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
+    task: &Task<'_, A>,
+    sites: &[Site],
+    settings: Settings,
+    whole: &mut usize,
+) -> Option<Finalist> {
+    let scenario = task.scenario_of(sites, &settings)?;
+    let (runs, verdict) = run::until_sure(&scenario, task.seed, Replications::UntilSure, |_| ());
+    *whole += runs.len();
+    let score = Score::of(&scenario, &runs, &verdict);
+    Some(Finalist { settings, scenario, score, runs, verdict })
+}
+
+/// `auth-service 2-4 × 500m, …`.
+pub fn described(settings: &Settings, sites: &[Site]) -> String {
+    let one = |(site, size): (&Site, &super::Sizing)| {
+        (site.asked && site.scales).then(|| format!("{}-{} × {}m", size.min, size.max, size.cpu))
+    };
+    let all: Vec<String> = sites.iter().zip(&settings.sizes).filter_map(one).collect();
+    all.join(", ")
+}
+
+/// What each objective that the best misses would have to be, by the candidate
+/// that keeps all others and comes closest.
+fn relaxed(scenario: &Scenario, best: &Finalist, tried: &[Tried]) -> Vec<(usize, f64)> {
+    let objectives = &scenario.goals.objectives;
+    let missed = |index: &usize| best.verdict.objectives[*index].outcome == Outcome::Missed;
+    let closest = |index: usize| {
+        let kept = tried.iter().filter(|one| one.score.keeps_all_but(scenario, index));
+        let values = kept.filter_map(|one| one.score.values[index]);
+        values.min_by(|a, b| {
+            let goal = objectives[index].goal;
+            (a - goal).abs().total_cmp(&(b - goal).abs())
+        })
+    };
+    (0..objectives.len()).filter(missed).filter_map(|index| Some((index, closest(index)?))).collect()
+}
+
+/// A search under way.
+struct Race<'a, 'b, A> {
+    task: &'a Task<'b, A>,
+    sites: &'a [Site],
+    needs: &'a [Need],
+    tried: Vec<Tried>,
+    runs: usize,
+}
+
+impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
+    /// Tries what arithmetic proposes, then what the search makes of it; the best
+    /// first in the end.
+    fn propose(&mut self, say: &(impl Fn(&str) + Sync)) {
+        let room = Room::of(self.task.scenario);
+        let guards = Settings { sizes: Vec::new(), guards: Guard::ALL.to_vec() };
+        let of = |choices: &[Choice]| propose::settings(self.sites, self.needs, choices, room, 1.0, &guards);
+        let alike = |choice: Choice| vec![choice; self.sites.len()];
+        let first: Vec<Vec<Choice>> = propose::usual().into_iter().map(alike).collect();
+        let mut model = Model::new(self.sites.len(), self.task.seed);
+        let mut next = first;
+        loop {
+            let left = self.task.tries.saturating_sub(self.tried.len());
+            next.truncate(left);
+            if next.is_empty() {
+                break;
+            }
+            let settings: Vec<Settings> = next.iter().map(|choices| of(choices)).collect();
+            let scores = self.scores(&settings, 0..1);
+            for ((choices, settings), score) in next.iter().zip(settings).zip(scores) {
+                let Some(score) = score else { continue };
+                model.tell(choices, &score);
+                self.tried.push(Tried { settings, score });
+            }
+            if let Some(best) = self.tried.iter().min_by(|a, b| a.score.compare(&b.score)) {
+                let (violation, cost) = best.score.rank();
+                let tried = plural(self.tried.len() as u64, "candidate", "candidates");
+                say(&format!("{tried} tried: best misses by {violation:.2} at {}", count(cost)));
+            }
+            next = (0..BATCH.min(left)).map(|_| model.ask()).collect();
+        }
+        self.sort();
+    }
+
+    /// Gives the best a second look, as one run says little of chance.
+    fn look_again(&mut self) {
+        let best: Vec<Settings> = self.tried.iter().take(SECOND).map(|one| one.settings.clone()).collect();
+        let scores = self.scores(&best, 1..1 + SECOND_LOOK);
+        for (tried, score) in self.tried.iter_mut().zip(scores) {
+            if let Some(score) = score {
+                tried.score = score;
+            }
+        }
+        let mut front: Vec<Tried> = self.tried.drain(..best.len()).collect();
+        front.sort_by(|a, b| a.score.compare(&b.score));
+        front.append(&mut self.tried);
+        self.tried = front;
+    }
+
+    /// Every candidate on the hardest minutes, all under the same requests.
+    fn scores(&mut self, settings: &[Settings], which: std::ops::Range<u32>) -> Vec<Option<Score>> {
+        self.runs += settings.len() * which.len();
+        let one = |settings: &Settings| {
+            let scenario = self.task.scenario_of(self.sites, settings)?;
+            let cut = window::hardest(&scenario, self.sites, self.needs);
+            let runs = run::replicate(&cut, self.task.seed, which.clone(), |_| ());
+            Some(Score::of(&cut, &runs, &judge(&cut, &runs)))
+        };
+        settings.par_iter().map(one).collect()
+    }
+
+    fn sort(&mut self) {
+        self.tried.sort_by(|a, b| a.score.compare(&b.score));
+        self.tried.dedup_by(|a, b| a.settings == b.settings);
+    }
+}
+
+/// A tree-structured Parzen estimator for every parameter of every site.
+struct Model {
+    parameters: Vec<[TpeOptimizer; 4]>,
+    chance: Pcg64,
+}
+
+/// Load, target, floor and width: least and most.
+const RANGES: [(f64, f64); 4] = [(0.25, 0.9), (0.4, 0.95), (0.25, 1.0), (0.5, 3.0)];
+
+impl Model {
+    fn new(sites: usize, seed: u64) -> Self {
+        let one = |(low, high): (f64, f64)| {
+            let range = tpe::range(low, high).expect("the least is less than the most");
+            TpeOptimizer::new(tpe::parzen_estimator(), range)
+        };
+        let key = Seed { base: seed, replication: 0 }.key("proposals");
+        Self { parameters: (0..sites).map(|_| RANGES.map(one)).collect(), chance: Pcg64::seed_from_u64(key) }
+    }
+
+    /// A choice for every site. Rounded, so that the last bits of platform
+    /// functions in the estimator make no difference.
+    fn ask(&mut self) -> Vec<Choice> {
+        let chance = &mut self.chance;
+        let mut one = |parameters: &mut [TpeOptimizer; 4]| {
+            let mut values = [0.0; 4];
+            for ((value, parameter), (low, high)) in values.iter_mut().zip(parameters).zip(RANGES) {
+                let asked = parameter.ask(chance).unwrap_or(f64::midpoint(low, high));
+                *value = (asked * 100.0).round() / 100.0;
+            }
+            let [load, target, floor, width] = values;
+            Choice { load, target, floor, width }
+        };
+        self.parameters.iter_mut().map(&mut one).collect()
+    }
+
+    fn tell(&mut self, choices: &[Choice], score: &Score) {
+        let (violation, cost) = score.rank();
+        // Whatever keeps all objectives comes before whatever doesn't.
+        let value = if violation > 0.0 { 1e6 * (1.0 + violation) } else { cost };
+        for (parameters, choice) in self.parameters.iter_mut().zip(choices) {
+            let values = [choice.load, choice.target, choice.floor, choice.width];
+            for ((parameter, value_of), (low, high)) in parameters.iter_mut().zip(values).zip(RANGES) {
+                let inside = value_of.clamp(low, high - 1e-9);
+                parameter.tell(inside, value).expect("inside its range, and a number");
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Where a workload's settings stand in the user's objects, and what they are now.
+
+use serde_json::Value;
+
+use crate::change::ObjectName;
+use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
+use crate::scenario::{Kind, Scenario, Step, Target};
+
+/// An object as it is written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Object {
+    /// Which.
+    pub name: ObjectName,
+    /// What it says.
+    pub value: Value,
+}
+
+/// One workload that can be set.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Site {
+    /// Index into the scenario's workloads.
+    pub workload: usize,
+    /// Index into the objects.
+    pub object: usize,
+    /// Index of the container that does the work.
+    pub container: usize,
+    /// Its HPA, where there is one with a CPU target.
+    pub hpa: Option<HpaSite>,
+    /// Whether more pods do more work: it has an HPA or several replicas, and
+    /// no volume that only one node can mount.
+    pub scales: bool,
+    /// Whether requests reach it, so that something is known of its needs.
+    pub asked: bool,
+    /// How much CPU one pod can use at once, in cores; `None` for any.
+    pub threads: Option<u32>,
+    /// The settings as they are.
+    pub now: Sizing,
+}
+
+/// An HPA that a search may change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HpaSite {
+    /// Index into the objects.
+    pub object: usize,
+    /// Index into the scenario's autoscalers.
+    pub autoscaler: usize,
+    /// The path of the CPU target.
+    pub target: String,
+    /// Whether it also looks at memory.
+    pub memory: bool,
+}
+
+/// How large and how many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sizing {
+    /// CPU request, in thousandths of a core.
+    pub cpu: u64,
+    /// CPU limit.
+    pub cpu_limit: Option<u64>,
+    /// Memory request, in MiB.
+    pub memory: u64,
+    /// Memory limit.
+    pub memory_limit: Option<u64>,
+    /// `minReplicas`, or `replicas` where nothing scales it.
+    pub min: u32,
+    /// `maxReplicas`; the same as `min` where nothing scales it.
+    pub max: u32,
+    /// The HPA's CPU target in percent of the request; 0 where nothing scales it.
+    pub target: u32,
+}
+
+/// The workloads whose settings can be searched, in the scenario's order.
+pub fn sites(scenario: &Scenario, objects: &[Object]) -> Vec<Site> {
+    (0..scenario.workloads.len()).filter_map(|workload| site(scenario, objects, workload)).collect()
+}
+
+fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site> {
+    let it = &scenario.workloads[workload];
+    let kind = match it.kind {
+        Kind::Deployment { .. } => "Deployment",
+        Kind::StatefulSet { .. } => "StatefulSet",
+        Kind::ReplicaSet | Kind::DaemonSet | Kind::Pod | Kind::Job => return None,
+    };
+    let object = objects.iter().position(|one| {
+        one.name.kind == kind && one.name.name == it.name && one.name.namespace == it.namespace
+    })?;
+    let containers = &it.template.containers;
+    let asks = |index: &usize| (containers[*index].requests.cpu, usize::MAX - index);
+    let container = (0..containers.len()).max_by_key(asks)?;
+    let hpa = hpa(scenario, objects, workload);
+    let (requests, limits) = (&containers[container].requests, &containers[container].limits);
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let spec = hpa.as_ref().map(|hpa| &scenario.autoscalers[hpa.autoscaler].spec);
+    let now = Sizing {
+        cpu: requests.cpu.map_or(0, |cpu| cpu.0),
+        cpu_limit: limits.cpu.map(|cpu| cpu.0),
+        memory: requests.memory.map_or(0, |memory| mib(memory.0)),
+        memory_limit: limits.memory.map(|memory| mib(memory.0)),
+        min: spec.map_or(it.replicas, |spec| spec.min_replicas),
+        max: spec.map_or(it.replicas, |spec| spec.max_replicas),
+        target: spec.and_then(|spec| cpu_target(&spec.metrics)).map_or(0, |(_, target)| target),
+    };
+    let scales = !it.template.single_node_volume && (hpa.is_some() || it.replicas > 1);
+    Some(Site {
+        workload,
+        object,
+        container,
+        hpa,
+        scales,
+        asked: is_asked(scenario, workload),
+        threads: it.behaviour.threads,
+        now,
+    })
+}
+
+/// The HPA of a workload, if its CPU target can be found as it is written.
+fn hpa(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<HpaSite> {
+    let autoscaler = scenario.autoscalers.iter().position(|one| one.workload == workload)?;
+    let it = &scenario.autoscalers[autoscaler];
+    let (metric, _) = cpu_target(&it.spec.metrics)?;
+    let namespace = &scenario.workloads[workload].namespace;
+    let object = objects.iter().position(|one| {
+        one.name.kind == "HorizontalPodAutoscaler"
+            && one.name.name == it.name
+            && one.name.namespace == *namespace
+    })?;
+    let target = match objects[object].name.api_version.as_str() {
+        "autoscaling/v1" => "spec.targetCPUUtilizationPercentage".to_owned(),
+        "autoscaling/v2" | "autoscaling/v2beta2" if objects[object].value["spec"]["metrics"].is_array() => {
+            format!("spec.metrics[{metric}].resource.target.averageUtilization")
+        }
+        _ => return None,
+    };
+    let memory =
+        it.spec.metrics.iter().any(
+            |one| matches!(one, MetricSpec::Resource { resource, .. } if *resource == ResourceName::Memory),
+        );
+    Some(HpaSite { object, autoscaler, target, memory })
+}
+
+/// The metric that is the pods' CPU in percent of their requests, and its target.
+fn cpu_target(metrics: &[MetricSpec]) -> Option<(usize, u32)> {
+    metrics.iter().enumerate().find_map(|(index, metric)| match metric {
+        MetricSpec::Resource { resource, container: None, target: ResourceTarget::Utilization(target) }
+            if *resource == ResourceName::Cpu =>
+        {
+            Some((index, u32::try_from(*target).unwrap_or(100)))
+        }
+        _ => None,
+    })
+}
+
+/// Whether any request of a user reaches it, by whatever way.
+fn is_asked(scenario: &Scenario, workload: usize) -> bool {
+    let mut asked = vec![false; scenario.workloads.len()];
+    let mut new: Vec<usize> = scenario
+        .demand
+        .journeys
+        .iter()
+        .flat_map(|journey| &journey.visits)
+        .map(|visit| visit.workload)
+        .collect();
+    while let Some(next) = new.pop() {
+        if std::mem::replace(&mut asked[next], true) {
+            continue;
+        }
+        for step in scenario.workloads[next].behaviour.operations.iter().flat_map(|one| &one.steps) {
+            let calls = match step {
+                Step::Call(call) => std::slice::from_ref(call),
+                Step::Parallel(calls) => calls.as_slice(),
+                Step::Compute(_) | Step::Wait(_) => &[],
+            };
+            new.extend(calls.iter().filter_map(|call| match call.target {
+                Target::Operation { workload, .. } => Some(workload),
+                Target::External(_) => None,
+            }));
+        }
+    }
+    asked[workload]
+}

@@ -1,0 +1,85 @@
+//! The hardest minutes of a scenario: what candidates are tried on first.
+
+use super::probe::Need;
+use super::site::Site;
+use crate::scenario::{Population, Scenario, Shape};
+use crate::units::{SimDuration, SimTime};
+
+/// Before the peak: long enough for an autoscaler to fall behind.
+const LEAD: SimDuration = SimDuration::from_secs(300);
+/// After it.
+const TAIL: SimDuration = SimDuration::from_secs(60);
+/// Until users have spread over their thinking times and pods are up.
+const WARM_UP: SimDuration = SimDuration::from_secs(90);
+
+/// The scenario cut down to the minutes before its peak. Autoscalers and nodes
+/// start where they would be by then.
+pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario {
+    let mut cut = scenario.clone();
+    let begin = SimTime::ZERO + scenario.warm_up;
+    let end = begin + scenario.horizon;
+    let shape = match &mut cut.demand.population {
+        Population::Users { shape, .. } | Population::Rate { shape, .. } => shape,
+    };
+    let peak = shape.peak(begin, end);
+    let top = time_of(shape, peak, begin, end);
+    let from = top.minus_or_zero(LEAD + WARM_UP);
+    let share = shape.at(from) / peak.max(f64::MIN_POSITIVE);
+    *shape = shifted(shape, from);
+    cut.warm_up = WARM_UP;
+    let until = (top + TAIL).min(end);
+    cut.horizon = until.since_or_zero(from + WARM_UP).max(TAIL);
+    in_stride(&mut cut, sites, needs, share);
+    cut
+}
+
+/// The first moment at which the shape is at its peak.
+fn time_of(shape: &Shape, peak: f64, begin: SimTime, end: SimTime) -> SimTime {
+    let inside = shape.points.iter().map(|(time, _)| *time).filter(|time| (begin..=end).contains(time));
+    let times = std::iter::once(begin).chain(inside).chain([end]);
+    times.into_iter().find(|time| shape.at(*time) >= peak * (1.0 - 1e-9)).unwrap_or(begin)
+}
+
+/// The shape as it is from a moment on.
+fn shifted(shape: &Shape, from: SimTime) -> Shape {
+    let first = (SimTime::ZERO, shape.at(from));
+    let later = shape.points.iter().filter(|(time, _)| *time > from);
+    let later = later.map(|(time, value)| (SimTime::ZERO + time.since(from), *value));
+    Shape { points: std::iter::once(first).chain(later).collect(), interpolation: shape.interpolation }
+}
+
+/// Starts with the pods and nodes that this share of the peak has brought about.
+fn in_stride(scenario: &mut Scenario, sites: &[Site], needs: &[Need], share: f64) {
+    for (site, need) in sites.iter().zip(needs) {
+        let Some(hpa) = &site.hpa else { continue };
+        let spec = &scenario.autoscalers[hpa.autoscaler].spec;
+        let (min, max) = (spec.min_replicas, spec.max_replicas);
+        let target = spec.metrics.iter().find_map(|metric| match metric {
+            crate::k8s::hpa::MetricSpec::Resource {
+                target: crate::k8s::hpa::ResourceTarget::Utilization(target),
+                resource: crate::k8s::hpa::ResourceName::Cpu,
+                ..
+            } => Some(f64::from(*target) / 100.0),
+            _ => None,
+        });
+        let workload = &mut scenario.workloads[site.workload];
+        let asked: u64 =
+            workload.template.containers.iter().filter_map(|one| one.requests.cpu).map(|one| one.0).sum();
+        let each = target.unwrap_or(1.0) * asked as f64 / 1e3;
+        let wanted = if each > 0.0 { (need.cores * share / each).ceil() as u32 } else { min };
+        workload.replicas = wanted.clamp(min, max);
+    }
+    let asked: f64 = scenario
+        .workloads
+        .iter()
+        .map(|one| {
+            let each: u64 =
+                one.template.containers.iter().filter_map(|one| one.requests.cpu).map(|one| one.0).sum();
+            f64::from(one.replicas) * each as f64 / 1e3
+        })
+        .sum();
+    if let [pool] = scenario.cluster.pools.as_mut_slice() {
+        let nodes = (asked / pool.allocatable_cpu().as_cores().max(1e-3)).ceil() as u32;
+        pool.count = pool.count.max(nodes.min(pool.max));
+    }
+}
