@@ -4,7 +4,7 @@
 use crate::judge::{Outcome, Verdict};
 use crate::observe::Pooled;
 use crate::run::{self, Replications};
-use crate::scenario::{Comparison, Indicator, Objective, Population, Scenario};
+use crate::scenario::{Population, Scenario};
 
 /// The border is known when it is within this factor.
 const CLOSE: f64 = 1.05;
@@ -52,23 +52,6 @@ pub struct Capacity {
     pub objectives: Vec<usize>,
     /// Whether loads are users rather than rates.
     pub users: bool,
-}
-
-/// Whether an objective can break by more load; the others ask for much load or
-/// many pods, or need a drill.
-fn breaks_under_load(objective: &Objective) -> bool {
-    let drill =
-        objective.indicator.needs_drill() || matches!(objective.scope, crate::scenario::Scope::Drill(_));
-    let wants_more = match objective.indicator {
-        Indicator::CarriedUsers | Indicator::Throughput | Indicator::NodesMin | Indicator::ReplicasMin => {
-            true
-        }
-        Indicator::PodsMax | Indicator::ReplicasMax | Indicator::NodesMax => {
-            objective.comparison == Comparison::AtLeast
-        }
-        _ => false,
-    };
-    !drill && !wants_more
 }
 
 /// The scenario's load, and whether it is users.
@@ -137,7 +120,7 @@ pub fn search(
 ) -> Capacity {
     let (start, users) = load_of(scenario);
     let all = &scenario.goals.objectives;
-    let objectives: Vec<usize> = (0..all.len()).filter(|one| breaks_under_load(&all[*one])).collect();
+    let objectives: Vec<usize> = (0..all.len()).filter(|one| all[*one].breaks_under_load()).collect();
     let mut found = Capacity { tried: Vec::new(), carries: None, breaks: None, objectives, users };
     let mut next = Some(start);
     while let Some(load) = next.filter(|_| found.tried.len() < MOST) {

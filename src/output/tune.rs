@@ -137,6 +137,7 @@ fn changes(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     if tuned.changes.is_empty() {
         lines.push("  none: the settings are as good as any that were tried".to_owned());
     }
+    let mut told: Vec<&str> = Vec::new();
     for edited in &tuned.changes.edited {
         let object = tuned.objects.iter().find(|one| one.name == edited.object);
         lines.push(format!("~ {} {}", edited.object.kind, edited.object.name));
@@ -144,21 +145,28 @@ fn changes(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
             let before = short(object.and_then(|one| at(&one.value, &edit.path)));
             let after = short(edit.to.as_ref());
             lines.push(format!("    {}: {before} -> {after}", short_path(&edit.path)));
-            let because = wrapped("      ", &edit.because, width);
-            lines.extend(because.iter().map(|line| painted(Paint::Quiet, line)));
+            lines.extend(once(&edit.because, &mut told, width));
         }
     }
     for added in &tuned.changes.added {
         let name = added.object["metadata"]["name"].as_str().unwrap_or_default();
         lines.push(format!("+ {} {name}", added.object["kind"].as_str().unwrap_or_default()));
-        let because = wrapped("      ", &added.because, width);
-        lines.extend(because.iter().map(|line| painted(Paint::Quiet, line)));
+        lines.extend(once(&added.because, &mut told, width));
     }
     for tested in tuned.tested.iter().filter(|one| !one.kept) {
         let text = format!("{}: {}", tested.guard.in_words(), tested.because);
         lines.extend(wrapped("  not set: ", &text, width).iter().map(|line| painted(Paint::Quiet, line)));
     }
     lines
+}
+
+/// A reason, unless it has been told.
+fn once<'t>(because: &'t str, told: &mut Vec<&'t str>, width: usize) -> Vec<String> {
+    if told.contains(&because) {
+        return Vec::new();
+    }
+    told.push(because);
+    wrapped("      ", because, width).iter().map(|line| painted(Paint::Quiet, line)).collect()
 }
 
 fn mark(outcome: Outcome) -> &'static str {
@@ -222,9 +230,9 @@ fn proof(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     lines.push(String::new());
     lines.extend(table);
     lines.push(String::new());
-    for (load, verdict) in &certificate.others {
-        let text =
-            format!("At {} of the load: {}", percent(*load), in_words(goals.objectives.as_slice(), verdict));
+    for other in &certificate.others {
+        let words = in_words(&other.objectives, &other.verdict);
+        let text = format!("At {} of the load: {words}", percent(other.load));
         lines.extend(wrapped("", &text, width));
     }
     lines
@@ -526,7 +534,7 @@ fn certificate_data(tuned: &Tuned<'_>) -> CertificateData {
     let others = certificate
         .others
         .iter()
-        .map(|(load, verdict)| OtherData { load: Number(*load), verdict: verdict.outcome.name() });
+        .map(|one| OtherData { load: Number(one.load), verdict: one.verdict.outcome.name() });
     let drills = certificate.promises.iter().map(|one| DrilledData {
         objective: goals.objectives[one.objective].name.clone(),
         drill: one.exercise.map(|exercise| certificate.drills[exercise].0.name.clone()),

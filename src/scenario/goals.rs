@@ -99,6 +99,25 @@ pub enum Comparison {
     AtMost,
 }
 
+impl Objective {
+    /// Whether more load can break it; others ask for much load or many pods, or
+    /// need a drill.
+    pub fn breaks_under_load(&self) -> bool {
+        let drill = self.indicator.needs_drill() || matches!(self.scope, Scope::Drill(_));
+        let wants_more = match self.indicator {
+            Indicator::CarriedUsers
+            | Indicator::Throughput
+            | Indicator::NodesMin
+            | Indicator::ReplicasMin => true,
+            Indicator::PodsMax | Indicator::ReplicasMax | Indicator::NodesMax => {
+                self.comparison == Comparison::AtLeast
+            }
+            _ => false,
+        };
+        !drill && !wants_more
+    }
+}
+
 impl Comparison {
     /// Whether `value` keeps the goal.
     pub fn holds(self, value: f64, goal: f64) -> bool {

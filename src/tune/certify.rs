@@ -6,7 +6,7 @@ use crate::judge::{Outcome, Verdict};
 use crate::observe::Observations;
 use crate::run::{self, Replications};
 use crate::scenario::catalogue::{self, Exercise};
-use crate::scenario::{Indicator, Population, Scenario};
+use crate::scenario::{Indicator, Objective, Population, Scenario};
 use crate::sim::random::Seed;
 
 /// The load of the other days, relative to the scenario's.
@@ -25,12 +25,23 @@ pub struct Certificate {
     pub runs: Vec<Observations>,
     /// The verdict on them.
     pub verdict: Verdict,
-    /// The verdicts at other loads: the load relative to the scenario's.
-    pub others: Vec<(f64, Verdict)>,
+    /// What came of other loads.
+    pub others: Vec<Other>,
     /// The drills, and what each cost; `None` where it did not strike.
     pub drills: Vec<(Exercise, Option<Summary>)>,
     /// The objectives on drills; exercises index `drills`.
     pub promises: Vec<Promise>,
+}
+
+/// Another load.
+#[derive(Clone, Debug)]
+pub struct Other {
+    /// Relative to the scenario's.
+    pub load: f64,
+    /// The objectives that load can break.
+    pub objectives: Vec<Objective>,
+    /// The verdict on them.
+    pub verdict: Verdict,
 }
 
 impl Certificate {
@@ -68,7 +79,7 @@ pub fn certify(scenario: &Scenario, searched: u64, say: impl Fn(&str) + Sync) ->
         let other = at_load(scenario, load);
         let (_, verdict) = run::until_sure(&other, seed, Replications::Fixed(OTHER_REPLICATIONS), |_| ());
         say(&format!("{load} times the load: {}", verdict.outcome.name()));
-        (load, verdict)
+        Other { load, objectives: other.goals.objectives, verdict }
     });
     let mut drills = Vec::new();
     let mut promises = Vec::new();
@@ -94,12 +105,13 @@ pub fn certify(scenario: &Scenario, searched: u64, say: impl Fn(&str) + Sync) ->
         }
         drills = held.into_iter().map(|one| one.exercise).zip(summaries).collect();
     }
-    Certificate { seed, runs, verdict, others: others.to_vec(), drills, promises }
+    Certificate { seed, runs, verdict, others: others.into(), drills, promises }
 }
 
-/// The scenario under another load.
+/// The scenario under another load, with the objectives that load can break.
 fn at_load(scenario: &Scenario, load: f64) -> Scenario {
     let mut other = scenario.clone();
+    other.goals.objectives.retain(Objective::breaks_under_load);
     match &mut other.demand.population {
         Population::Users { peak, .. } => *peak *= load,
         Population::Rate { peak_per_second, users, .. } => {

@@ -64,6 +64,7 @@ fn with_plenty(scenario: &Scenario, sites: &[Site], replicas: &[u32]) -> Scenari
     let mut plenty = catalogue::at_peak(scenario);
     plenty.warm_up = WARM_UP;
     plenty.horizon = HORIZON;
+    plenty.demand.ramp_in = WARM_UP / 3;
     plenty.autoscalers.clear();
     plenty.budgets.clear();
     let mut pods = 0;

@@ -4,7 +4,7 @@
 use super::probe::Need;
 use super::settings::Settings;
 use super::site::{Site, Sizing};
-use crate::scenario::Scenario;
+use crate::scenario::{Comparison, Indicator, Objective, Scenario};
 
 /// What the arithmetic leaves open for one workload that scales.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,6 +18,8 @@ pub struct Choice {
     pub floor: f64,
     /// How many cores a pod of many threads is meant to use.
     pub width: f64,
+    /// Whether a CPU limit that would hold a pod back is taken away.
+    pub free: bool,
 }
 
 /// What a pod can have at most.
@@ -25,13 +27,28 @@ pub struct Choice {
 pub struct Room {
     /// CPU of the largest node that pods may ask for, in cores.
     pub cores: f64,
+    /// The fewest pods of the whole application that the policy wants at the peak.
+    pub least_pods: u32,
+    /// Pods of workloads that nothing is asked of this search.
+    pub others: u32,
 }
 
 impl Room {
-    /// Of a scenario's largest node.
-    pub fn of(scenario: &Scenario) -> Self {
+    /// Of a scenario: its largest node, and what its policy says of pods.
+    pub fn of(scenario: &Scenario, sites: &[Site]) -> Self {
         let largest = scenario.cluster.pools.iter().map(|pool| pool.allocatable_cpu().as_cores());
-        Self { cores: largest.fold(0.1, f64::max) }
+        let wants =
+            |one: &&Objective| one.indicator == Indicator::PodsMax && one.comparison == Comparison::AtLeast;
+        let least = scenario.goals.objectives.iter().find(wants).map_or(0.0, |one| one.goal);
+        let searched = |workload: &usize| {
+            sites.iter().any(|site| site.workload == *workload && site.asked && site.scales)
+        };
+        let others = (0..scenario.workloads.len()).filter(|one| !searched(one));
+        Self {
+            cores: largest.fold(0.1, f64::max),
+            least_pods: least.ceil() as u32,
+            others: others.map(|one| scenario.workloads[one].replicas).sum(),
+        }
     }
 }
 
@@ -51,9 +68,10 @@ pub fn usual() -> Vec<Choice> {
     let mut all = Vec::new();
     for width in [1.0, 2.0] {
         for load in [0.35, 0.45, 0.55, 0.65, 0.75] {
-            all.push(Choice { load, target: 0.7, floor: 0.6, width });
+            all.push(Choice { load, target: 0.7, floor: 0.6, width, free: true });
         }
     }
+    all.extend([0.25, 0.4].map(|load| Choice { load, target: 0.7, floor: 0.6, width: 1.0, free: false }));
     all
 }
 
@@ -74,7 +92,21 @@ pub fn settings(
             (true, false) => single(site, need, room),
         }
     });
-    Settings { sizes: sizes.collect(), guards: guards.guards.clone() }
+    let mut sizes: Vec<Sizing> = sizes.collect();
+    fill(sites, &mut sizes, room);
+    Settings { sizes, guards: guards.guards.clone() }
+}
+
+/// Adds pods in turn until there are as many as the policy wants.
+fn fill(sites: &[Site], sizes: &mut [Sizing], room: Room) {
+    let searched: Vec<usize> =
+        (0..sites.len()).filter(|one| sites[*one].asked && sites[*one].scales).collect();
+    let there: u32 = searched.iter().map(|one| sizes[*one].min).sum::<u32>() + room.others;
+    for turn in 0..room.least_pods.saturating_sub(there) as usize {
+        let Some(site) = searched.get(turn % searched.len().max(1)) else { return };
+        sizes[*site].min += 1;
+        sizes[*site].max = sizes[*site].max.max(sizes[*site].min);
+    }
 }
 
 /// A workload of many pods.
@@ -85,13 +117,21 @@ fn scaled(site: &Site, need: Need, choice: Choice, room: Room) -> Sizing {
     let cpu = request(need.cores / f64::from(pods) / choice.target, room);
     let (min, max) = if site.hpa.is_some() {
         let min = ((f64::from(pods) * choice.floor).ceil() as u32).clamp(LEAST_PODS, pods);
-        (min, (f64::from(pods) * SPARE).ceil() as u32)
+        (min, ((f64::from(pods) * SPARE).ceil() as u32).max(site.now.max))
     } else {
         (pods, pods)
     };
     let target = if site.hpa.is_some() { (choice.target * 100.0).round() as u32 } else { 0 };
     let (memory, memory_limit) = memory(site, need);
-    Sizing { cpu, cpu_limit: limit(site, usable, cpu), memory, memory_limit, min, max, target }
+    Sizing {
+        cpu,
+        cpu_limit: limit(site, if choice.free { usable } else { 0.0 }, cpu),
+        memory,
+        memory_limit,
+        min,
+        max,
+        target,
+    }
 }
 
 /// A workload that has to do with its one pod.

@@ -9,7 +9,7 @@ use super::probe::{self, Need};
 use super::propose::{self, Choice, Room};
 use super::score::Score;
 use super::settings::Settings;
-use super::site::{Site, sites};
+use super::site::{Site, Sizing, sites};
 use super::{Guard, Task, window};
 use crate::change::ChangeSet;
 use crate::judge::{Outcome, Verdict, judge};
@@ -26,6 +26,8 @@ const BATCH: usize = 4;
 const FINALISTS: usize = 4;
 /// The best are tried on this many further seeds before the finals.
 const SECOND_LOOK: u32 = 3;
+/// Costs this close are the same.
+const SAME_COST: f64 = 0.002;
 /// So many get the second look.
 const SECOND: usize = 8;
 
@@ -87,6 +89,7 @@ pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let mut race = Race { task, sites: &sites, needs: &needs, tried: Vec::new(), runs: 0 };
     race.propose(&say);
     race.look_again();
+    race.simplify();
     let mut whole = 0;
     let before = final_of(task, &sites, Settings::now(&sites), &mut whole);
     let before = before.expect("the user's own settings make a scenario");
@@ -162,7 +165,7 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
     /// Tries what arithmetic proposes, then what the search makes of it; the best
     /// first in the end.
     fn propose(&mut self, say: &(impl Fn(&str) + Sync)) {
-        let room = Room::of(self.task.scenario);
+        let room = Room::of(self.task.scenario, self.sites);
         let guards = Settings { sizes: Vec::new(), guards: Guard::ALL.to_vec() };
         let of = |choices: &[Choice]| propose::settings(self.sites, self.needs, choices, room, 1.0, &guards);
         let alike = |choice: Choice| vec![choice; self.sites.len()];
@@ -207,6 +210,39 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
         self.tried = front;
     }
 
+    /// Takes back, one after the other, what the best changes without need: of two
+    /// settings as good as each other, the one with fewer changes is better.
+    fn simplify(&mut self) {
+        let Some(mut best) = self.tried.first().cloned() else { return };
+        for site in 0..self.sites.len() {
+            let now = self.sites[site].now;
+            let back: [fn(&mut Sizing, Sizing); 5] = [
+                |size, now| size.cpu_limit = now.cpu_limit,
+                |size, now| (size.cpu, size.target) = (now.cpu, now.target),
+                |size, now| size.target = now.target,
+                |size, now| size.min = now.min,
+                |size, now| (size.memory, size.memory_limit) = (now.memory, now.memory_limit),
+            ];
+            for take_back in back {
+                let mut settings = best.settings.clone();
+                take_back(&mut settings.sizes[site], now);
+                let limits_hold =
+                    settings.sizes[site].cpu_limit.is_none_or(|limit| limit >= settings.sizes[site].cpu);
+                if settings == best.settings || !limits_hold {
+                    continue;
+                }
+                let score = self.scores(std::slice::from_ref(&settings), 1..1 + SECOND_LOOK).remove(0);
+                let Some(score) = score else { continue };
+                let ((violation, cost), (before, cost_before)) = (score.rank(), best.score.rank());
+                if violation <= before && cost <= cost_before * (1.0 + SAME_COST) {
+                    best = Tried { settings, score };
+                }
+            }
+        }
+        self.tried.insert(0, best);
+        self.tried.dedup_by(|a, b| a.settings == b.settings);
+    }
+
     /// Every candidate on the hardest minutes, all under the same requests.
     fn scores(&mut self, settings: &[Settings], which: std::ops::Range<u32>) -> Vec<Option<Score>> {
         self.runs += settings.len() * which.len();
@@ -227,12 +263,15 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
 
 /// A tree-structured Parzen estimator for every parameter of every site.
 struct Model {
-    parameters: Vec<[TpeOptimizer; 4]>,
+    parameters: Vec<[TpeOptimizer; 5]>,
     chance: Pcg64,
 }
 
-/// Load, target, floor and width: least and most.
-const RANGES: [(f64, f64); 4] = [(0.25, 0.9), (0.4, 0.95), (0.25, 1.0), (0.5, 3.0)];
+/// Load, target, floor, width, and whether limits go: least and most.
+const RANGES: [(f64, f64); 5] = [(0.25, 0.9), (0.4, 0.95), (0.25, 1.0), (0.5, 3.0), (0.0, 1.0)];
+
+/// From here on, limits go.
+const FREE: f64 = 0.5;
 
 impl Model {
     fn new(sites: usize, seed: u64) -> Self {
@@ -248,14 +287,14 @@ impl Model {
     /// functions in the estimator make no difference.
     fn ask(&mut self) -> Vec<Choice> {
         let chance = &mut self.chance;
-        let mut one = |parameters: &mut [TpeOptimizer; 4]| {
-            let mut values = [0.0; 4];
+        let mut one = |parameters: &mut [TpeOptimizer; 5]| {
+            let mut values = [0.0; 5];
             for ((value, parameter), (low, high)) in values.iter_mut().zip(parameters).zip(RANGES) {
                 let asked = parameter.ask(chance).unwrap_or(f64::midpoint(low, high));
                 *value = (asked * 100.0).round() / 100.0;
             }
-            let [load, target, floor, width] = values;
-            Choice { load, target, floor, width }
+            let [load, target, floor, width, free] = values;
+            Choice { load, target, floor, width, free: free >= FREE }
         };
         self.parameters.iter_mut().map(&mut one).collect()
     }
@@ -265,7 +304,8 @@ impl Model {
         // Whatever keeps all objectives comes before whatever doesn't.
         let value = if violation > 0.0 { 1e6 * (1.0 + violation) } else { cost };
         for (parameters, choice) in self.parameters.iter_mut().zip(choices) {
-            let values = [choice.load, choice.target, choice.floor, choice.width];
+            let free = if choice.free { 0.75 } else { 0.25 };
+            let values = [choice.load, choice.target, choice.floor, choice.width, free];
             for ((parameter, value_of), (low, high)) in parameters.iter_mut().zip(values).zip(RANGES) {
                 let inside = value_of.clamp(low, high - 1e-9);
                 parameter.tell(inside, value).expect("inside its range, and a number");

@@ -27,6 +27,7 @@ pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario 
     let share = shape.at(from) / peak.max(f64::MIN_POSITIVE);
     *shape = shifted(shape, from);
     cut.warm_up = WARM_UP;
+    cut.demand.ramp_in = WARM_UP / 3;
     let until = (top + TAIL).min(end);
     cut.horizon = until.since_or_zero(from + WARM_UP).max(TAIL);
     in_stride(&mut cut, sites, needs, share);
