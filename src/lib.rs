@@ -13,6 +13,7 @@
 //! | [`k8s`] | Kubernetes' rules as pure functions |
 //! | [`source`] | the user's files, and where a field stands in them |
 //! | [`change`] | what is to be changed of the user's objects |
+//! | [`emit`] | from changes to the files to be written |
 //! | [`scenario`] | a run's whole input |
 //! | [`input`] | files in, one scenario or every problem out |
 //! | [`service`] | one pod at work |
@@ -30,6 +31,7 @@ pub mod capacity;
 pub mod change;
 pub mod cli;
 pub mod compare;
+pub mod emit;
 pub mod input;
 pub mod judge;
 pub mod k8s;

@@ -11,7 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["units"],
     &["sim", "k8s", "source", "service"],
     &["scenario", "observe", "change"],
-    &["world", "input", "judge"],
+    &["world", "input", "judge", "emit"],
     &["run"],
     &["capacity", "compare", "tune"],
     &["output"],

@@ -1,0 +1,7 @@
+//! From changes to files: what is written says what it should, and nothing else
+//! of the user's texts is touched.
+
+mod patches;
+mod random;
+mod real;
+mod support;
