@@ -265,12 +265,10 @@ pub struct TuneArgs {
 /// In which form changed manifests are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Form {
-    /// An overlay of patches on your files.
+    /// A component of patches, to be listed in your own kustomization.
     Kustomize,
     /// Your files with only the changed bytes replaced.
     Patch,
-    /// Values for a chart, with only the changed keys.
-    Helm,
     /// All objects, written anew.
     Plain,
 }

@@ -204,7 +204,7 @@ fn keep(folder: &Path, done: &Done) -> Result<(), FolderError> {
     folder::replace(folder, &output::files(&done.scenario, &done.runs, &done.verdict))
 }
 
-fn refused(error: &FolderError, screen: Screen) -> Exit {
+pub(super) fn refused(error: &FolderError, screen: Screen) -> Exit {
     screen.error(&error.to_string());
     match error {
         FolderError::Foreign { .. } | FolderError::NoName(_) => Exit::Usage,
@@ -213,7 +213,7 @@ fn refused(error: &FolderError, screen: Screen) -> Exit {
 }
 
 /// `outputs/NAME`, with nothing in the name that a path could stumble over.
-fn usual_folder(scenario: &Scenario) -> PathBuf {
+pub(super) fn usual_folder(scenario: &Scenario) -> PathBuf {
     let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' };
     let name: String = scenario.name.chars().map(plain).collect();
     let name = name.trim_start_matches('.');

@@ -1,18 +1,20 @@
 //! `plan tune`.
 
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::Exit;
-use super::args::{Format, TuneArgs};
-use super::commands::{load_files, request};
+use super::args::{Form, Format, TuneArgs};
+use super::commands::{load_files, refused, request, usual_folder};
 use super::screen::{self, Screen};
 use crate::change::{ChangeSet, apply};
-use crate::input::{self, Request};
+use crate::emit::{self, Base, Emission, Fault, Layout, Originals};
+use crate::input::{self, Loaded, Request};
 use crate::judge::Outcome;
-use crate::output;
 use crate::output::tune::Tuned;
+use crate::output::{self, File, folder};
 use crate::scenario::Scenario;
 use crate::tune::certify::promised;
 use crate::tune::{self, Object, Task, reasons, trial};
@@ -24,6 +26,10 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         Ok(loaded) => loaded,
         Err(exit) => return exit,
     };
+    let target = (!args.no_out).then(|| args.out.clone().unwrap_or_else(|| tuned_folder(&loaded.scenario)));
+    if let Some(Err(error)) = target.as_deref().map(folder::check) {
+        return refused(&error, screen);
+    }
     let objects: Vec<Object> =
         loaded.written().into_iter().map(|(name, value)| Object { name, value }).collect();
     let task = Task {
@@ -40,27 +46,36 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     let say = |text: &str| progress(screen, text);
     let found = tune::search(&task, say);
     let Some(best) = found.finalists.first() else {
-        screen.error("no candidate was accepted by Kubernetes' own rules (quotas, limit ranges)");
+        screen.error("Kubernetes' own rules (quotas, limit ranges) refuse every candidate");
         return Exit::Missed;
     };
     let (settings, tested) = trial::guards(&task, &found.sites, best, promised(&loaded.scenario), say);
     let reasons = reasons::reasons(&found, best, &tested);
     let changes = settings.changes(&found.sites, &objects, &reasons);
-    let Some(scenario) = assemble(&request, &objects, &changes) else {
-        screen.error("the tuned objects do not read");
-        return Exit::Bug;
+    let written = match write(args.form, &request, &loaded, &objects, &changes) {
+        Ok(written) => written,
+        Err(text) => {
+            screen.error(&text);
+            return Exit::Outside;
+        }
     };
-    let certificate = tune::certify(&scenario, args.seed, say);
+    let certificate = tune::certify(&written.scenario, args.seed, say);
+    let names = written.emission.files.iter().map(|one| one.path.clone()).collect();
     let tuned = Tuned {
-        scenario: &scenario,
+        scenario: &written.scenario,
         objects: &objects,
         found: &found,
         changes: &changes,
         tested: &tested,
         certificate: &certificate,
         seed: args.seed,
-        folder: None,
+        read_back: written.read_back,
+        left_out: written.emission.left_out.iter().map(ToString::to_string).collect(),
+        folder: target.as_ref().map(|target| (target.display().to_string(), names)),
     };
+    if let Some(Err(error)) = target.as_deref().map(|target| keep(target, &tuned, &written.emission)) {
+        return refused(&error, screen);
+    }
     let text = match args.output {
         Format::Table => output::tune::page(&tuned, screen::width()),
         Format::Json => output::explain::json(&output::tune::document(&tuned)),
@@ -86,7 +101,25 @@ fn progress(screen: Screen, text: &str) {
     }
 }
 
-/// The scenario of changed objects; `None` where they are refused.
+/// `outputs/NAME-tuned`
+fn tuned_folder(scenario: &Scenario) -> PathBuf {
+    let plain = usual_folder(scenario);
+    let name = plain.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    plain.with_file_name(format!("{name}-tuned"))
+}
+
+/// Keeps the manifests and what is to be said of them.
+fn keep(target: &Path, tuned: &Tuned<'_>, emission: &Emission) -> Result<(), folder::FolderError> {
+    let mut files: Vec<File> =
+        emission.files.iter().map(|one| (one.path.clone(), one.text.clone().into_bytes())).collect();
+    let document = output::explain::json(&output::tune::document(tuned));
+    files.push(("tuning.json".to_owned(), document.into_bytes()));
+    let page = anstream::adapter::strip_str(&output::tune::page(tuned, 100)).to_string();
+    files.push(("tuning.txt".to_owned(), page.into_bytes()));
+    folder::replace(target, &files)
+}
+
+/// The list of all objects with their changes; `None` where they are refused.
 fn assemble(request: &Request, objects: &[Object], changes: &ChangeSet) -> Option<Scenario> {
     let edited = objects.iter().map(|object| {
         let mut value = object.value.clone();
@@ -98,7 +131,164 @@ fn assemble(request: &Request, objects: &[Object], changes: &ChangeSet) -> Optio
     let added = changes.added.iter().map(|one| one.object.clone());
     let all: Vec<Value> = edited.chain(added).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": all});
-    let texts = vec![("candidate".to_owned(), list.to_string())];
+    from_texts(request, vec![("candidate".to_owned(), list.to_string())]).ok()
+}
+
+/// The scenario of manifests in memory.
+fn from_texts(request: &Request, texts: Vec<(String, String)>) -> Result<Scenario, String> {
     let request = Request { texts: Some(texts), ..request.clone() };
-    input::load(&request).ok().map(|loaded| loaded.scenario)
+    input::load(&request).map(|loaded| loaded.scenario).map_err(|failure| failure.render(false))
+}
+
+/// What was written, and what it says when it is read back.
+struct Written {
+    emission: Emission,
+    scenario: Scenario,
+    /// What was read back, in words.
+    read_back: &'static str,
+}
+
+/// Writes a form in memory, and reads it back.
+fn write(
+    form: Form,
+    request: &Request,
+    loaded: &Loaded,
+    objects: &[Object],
+    changes: &ChangeSet,
+) -> Result<Written, String> {
+    let originals = Originals { texts: relative(loaded.texts()) };
+    let said = |faults: Vec<Fault>| {
+        let all: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        format!("the changes can't be written in this form: {}", all.join("; "))
+    };
+    let patched = emit::patch(&originals, changes).map_err(said);
+    let whole = |patched: &Emission| -> Vec<(String, String)> {
+        let kept =
+            originals.texts.iter().filter(|(path, _)| patched.files.iter().all(|one| one.path != *path));
+        let new = patched.files.iter().map(|one| (one.path.clone(), one.text.clone()));
+        kept.cloned().chain(new).collect()
+    };
+    let (emission, texts, read_back) = match form {
+        Form::Patch => {
+            let patched = patched?;
+            let texts = whole(&patched);
+            (patched, texts, "the patched files")
+        }
+        Form::Plain => {
+            let plain = emit::plain(&originals, changes).map_err(said)?;
+            let texts = plain.files.iter().map(|one| (one.path.clone(), one.text.clone())).collect();
+            (plain, texts, "the written files")
+        }
+        Form::Kustomize => {
+            let base = Base { resources: Vec::new(), layout: Layout::Component };
+            let component = emit::kustomize(&originals, changes, &base).map_err(said)?;
+            match built(&originals, &component)? {
+                Some(text) => {
+                    (component, vec![("kustomize".to_owned(), text)], "what kustomize builds of them")
+                }
+                None => (component, whole(&patched?), "your files patched alike, as no kustomize is at hand"),
+            }
+        }
+    };
+    let scenario = from_texts(request, texts)?;
+    agree(request, objects, changes, &scenario)?;
+    Ok(Written { emission, scenario, read_back })
+}
+
+/// What was read back must be what was searched.
+fn agree(request: &Request, objects: &[Object], changes: &ChangeSet, read: &Scenario) -> Result<(), String> {
+    let searched = assemble(request, objects, changes).ok_or("the tuned objects do not read")?;
+    let by_name = |scenario: &Scenario| {
+        let mut all = scenario.workloads.clone();
+        all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        let of = |index: usize| scenario.workloads[index].name.clone();
+        let mut scaled: Vec<_> = scenario
+            .autoscalers
+            .iter()
+            .map(|one| (one.name.clone(), of(one.workload), one.spec.clone()))
+            .collect();
+        scaled.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut budgets = scenario.budgets.clone();
+        budgets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
+        let templates: Vec<_> =
+            all.into_iter().map(|one| (one.name, one.kind, one.replicas, one.template)).collect();
+        (templates, scaled, budgets)
+    };
+    if by_name(&searched) == by_name(read) {
+        return Ok(());
+    }
+    Err("what was written reads as something else than what was searched; nothing is kept".to_owned())
+}
+
+/// What kustomize builds of the user's files with a component; `None` where
+/// there is no kustomize.
+fn built(originals: &Originals, component: &Emission) -> Result<Option<String>, String> {
+    let failed = |error: std::io::Error| format!("a folder for kustomize can't be made: {error}");
+    let home = tempfile::tempdir().map_err(failed)?;
+    let put = |path: &Path, text: &str| -> std::io::Result<()> {
+        if let Some(parent) = path.parent() {
+            std::fs::create_dir_all(parent)?;
+        }
+        std::fs::write(path, text)
+    };
+    let mut resources = Vec::new();
+    for (path, text) in &originals.texts {
+        put(&home.path().join("base").join(path), text).map_err(failed)?;
+        resources.push(format!("base/{path}"));
+    }
+    for one in &component.files {
+        put(&home.path().join("tuned").join(&one.path), &one.text).map_err(failed)?;
+    }
+    let whole = json!({
+        "apiVersion": "kustomize.config.k8s.io/v1beta1",
+        "kind": "Kustomization",
+        "resources": resources,
+        "components": ["tuned"],
+    });
+    put(&home.path().join("kustomization.yaml"), &whole.to_string()).map_err(failed)?;
+    match input::manifest::texts(&[home.path().to_owned()]) {
+        Ok(texts) => Ok(texts.into_iter().next().map(|(_, text)| text)),
+        Err(input::manifest::Failure::NoKustomize(_)) => Ok(None),
+        Err(failure) => Err(failure.to_string()),
+    }
+}
+
+/// Paths below the folder that all texts have in common.
+fn relative(texts: Vec<(String, String)>) -> Vec<(String, String)> {
+    let tame = |name: &str| {
+        let name = name.strip_prefix("./").unwrap_or(name);
+        let odd = name.starts_with('<') || name.contains(' ');
+        if odd { "manifests.yaml".to_owned() } else { name.to_owned() }
+    };
+    let named: Vec<(String, String)> = texts.into_iter().map(|(name, text)| (tame(&name), text)).collect();
+    let folder = |path: &str| path.rfind('/').map_or(0, |at| at + 1);
+    let Some((first, _)) = named.first() else { return named };
+    let mut common = first[..folder(first)].to_owned();
+    for (path, _) in &named {
+        while !path.starts_with(&common) {
+            let shorter = folder(common.trim_end_matches('/'));
+            common.truncate(shorter);
+        }
+    }
+    named.into_iter().map(|(path, text)| (path[common.len()..].to_owned(), text)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_lose_the_folder_that_all_have() {
+        let of = |names: &[&str]| -> Vec<String> {
+            let texts = names.iter().map(|name| ((*name).to_owned(), String::new())).collect();
+            relative(texts).into_iter().map(|(name, _)| name).collect()
+        };
+        assert_eq!(of(&["k8s/a/x.yaml", "k8s/b/y.yaml"]), ["a/x.yaml", "b/y.yaml"]);
+        assert_eq!(of(&["/home/me/x.yaml"]), ["x.yaml"]);
+        assert_eq!(of(&["./x.yaml", "b/y.yaml"]), ["x.yaml", "b/y.yaml"]);
+        assert_eq!(of(&["k8s/a.yaml", "k8s-new/b.yaml"]), ["k8s/a.yaml", "k8s-new/b.yaml"]);
+        assert_eq!(of(&["<stdin>"]), ["manifests.yaml"]);
+        assert_eq!(of(&["kubectl kustomize shop"]), ["manifests.yaml"]);
+        assert_eq!(of(&[]), [""; 0]);
+    }
 }

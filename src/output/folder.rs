@@ -171,9 +171,7 @@ fn refuse_foreign(target: &Path) -> Result<(), FolderError> {
     let listed = fs::read_to_string(target.join(CONTENTS)).unwrap_or_default();
     let ours: BTreeSet<&str> = listed.lines().chain([CONTENTS]).collect();
     let mut names: Vec<String> = Vec::new();
-    for entry in fs::read_dir(target).map_err(system)? {
-        names.push(entry.map_err(system)?.file_name().to_string_lossy().into_owned());
-    }
+    list(target, "", &mut names).map_err(system)?;
     names.sort();
     match names.into_iter().find(|name| !ours.contains(name.as_str())) {
         Some(what) => Err(FolderError::Foreign { folder: target.to_owned(), what }),
@@ -181,11 +179,30 @@ fn refuse_foreign(target: &Path) -> Result<(), FolderError> {
     }
 }
 
+/// The files below a folder, by their paths from there with `/`.
+fn list(folder: &Path, prefix: &str, into: &mut Vec<String>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let name = format!("{prefix}{}", entry.file_name().to_string_lossy());
+        // Links are files to us, wherever they lead.
+        if entry.file_type()?.is_dir() {
+            list(&entry.path(), &format!("{name}/"), into)?;
+        } else {
+            into.push(name);
+        }
+    }
+    Ok(())
+}
+
 /// Writes all files and the list of them, and waits for the disk.
 fn fill(folder: &Path, files: &[File], watch: Watch<'_>) -> io::Result<()> {
     watch(StepDone::Prepared)?;
     for (name, bytes) in files {
-        write(&folder.join(name), bytes)?;
+        let path = folder.join(name);
+        if let Some(parent) = path.parent().filter(|parent| *parent != folder) {
+            fs::create_dir_all(parent)?;
+        }
+        write(&path, bytes)?;
         watch(StepDone::Wrote)?;
     }
     let mut names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
@@ -281,6 +298,14 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let target = home.path().join("results");
         replace(&target, &files("old")).unwrap();
+        let mut nested = files("old");
+        nested.push(("below/d.txt".to_owned(), b"old".to_vec()));
+        replace(&target, &nested).unwrap();
+        assert_eq!(fs::read_to_string(target.join("below/d.txt")).unwrap(), "old");
+        fs::write(target.join("below/mine.txt"), "mine").unwrap();
+        let error = replace(&target, &files("new")).unwrap_err();
+        assert!(error.to_string().contains("holds below/mine.txt"), "{error}");
+        fs::remove_file(target.join("below/mine.txt")).unwrap();
         fs::write(target.join("notes.txt"), "mine").unwrap();
         let error = replace(&target, &files("new")).unwrap_err();
         assert!(error.to_string().contains("holds notes.txt"), "{error}");

@@ -31,6 +31,10 @@ pub struct Tuned<'a> {
     pub certificate: &'a Certificate,
     /// `--seed`.
     pub seed: u64,
+    /// What the proof was simulated from, in words.
+    pub read_back: &'static str,
+    /// What the form has no place for.
+    pub left_out: Vec<String>,
     /// Where the manifests are, and which files were written.
     pub folder: Option<(String, Vec<String>)>,
 }
@@ -223,8 +227,8 @@ fn proof(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let replications = plural(certificate.runs.len() as u64, "replication", "replications");
     let text = format!(
-        "Proof: the written manifests, read back, {replications} with seed {:016x}, which the search did not use.",
-        certificate.seed
+        "Proof: {}, read back and simulated in {replications} with seed {:016x}, which the search did not use.",
+        tuned.read_back, certificate.seed
     );
     lines.extend(wrapped("", &text, width));
     lines.push(String::new());
@@ -335,6 +339,9 @@ fn last(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     );
     let mut lines = vec![String::new()];
     lines.extend(wrapped("", &text, width));
+    for one in &tuned.left_out {
+        lines.extend(wrapped("not written: ", one, width));
+    }
     if let Some((folder, _)) = &tuned.folder {
         lines.push(format!("Written: {folder}"));
     }
@@ -363,6 +370,8 @@ pub struct Document {
     relaxed: Vec<RelaxedData>,
     candidates: usize,
     files: Vec<String>,
+    /// What the form has no place for.
+    left_out: Vec<String>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -480,6 +489,7 @@ pub fn document(tuned: &Tuned<'_>) -> Document {
         relaxed: relaxed.collect(),
         candidates: tuned.found.tried,
         files: tuned.folder.as_ref().map_or(Vec::new(), |(_, files)| files.clone()),
+        left_out: tuned.left_out.clone(),
     }
 }
 

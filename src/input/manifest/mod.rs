@@ -43,6 +43,11 @@ pub fn read(paths: &[PathBuf], sources: &mut Sources) -> Result<(ManifestSet, Ve
     Ok((set, problems))
 }
 
+/// The texts behind paths, a kustomization built, with their names.
+pub fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
+    files::collect(paths).map(|(texts, _)| texts)
+}
+
 /// Reads manifests from memory: names, as messages show them, and texts.
 pub fn read_texts(texts: Vec<(String, String)>, sources: &mut Sources) -> (ManifestSet, Vec<Problem>) {
     let mut problems = Vec::new();
