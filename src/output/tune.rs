@@ -227,7 +227,7 @@ fn proof(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     let replications = plural(certificate.runs.len() as u64, "replication", "replications");
     let text = format!(
-        "Proof: {}, read back and simulated in {replications} with seed {:016x}, which the search did not use.",
+        "Proof: {}, read back and simulated in {replications} with seed {}, which the search did not use.",
         tuned.read_back, certificate.seed
     );
     lines.extend(wrapped("", &text, width));
@@ -411,7 +411,7 @@ struct CostData {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CertificateData {
-    seed: String,
+    seed: u64,
     replications: usize,
     fingerprint: String,
     objectives: Vec<ProvedData>,
@@ -553,7 +553,7 @@ fn certificate_data(tuned: &Tuned<'_>) -> CertificateData {
         because: one.judged.because.clone(),
     });
     CertificateData {
-        seed: format!("{:016x}", certificate.seed),
+        seed: certificate.seed,
         replications: certificate.runs.len(),
         fingerprint: super::verdict::fingerprint(&certificate.runs),
         objectives: proved.collect(),
