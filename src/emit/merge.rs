@@ -36,7 +36,11 @@ impl Merger<'_> {
         for key in before.keys().chain(after.keys().filter(|key| !before.contains_key(*key))) {
             path.push(Step::Key(key.clone()));
             if let Some(value) = self.value(key, before.get(key), after.get(key), path) {
-                pairs.push(Pair::because(key, value, because_of(self.reasons, path)));
+                // A mapping that goes as a whole goes for the reason of what was in it.
+                let below = |(steps, _): &&(Vec<Step>, &'_ Edit)| steps.starts_with(path);
+                let inner = self.reasons.iter().find(below).filter(|_| value == Doc::Scalar(Value::Null));
+                let reason = because_of(self.reasons, path).or(inner.map(|(_, edit)| edit.because.as_str()));
+                pairs.push(Pair::because(key, value, reason));
             }
             path.pop();
         }
@@ -115,42 +119,26 @@ impl Merger<'_> {
 
     /// A value in full, with the reasons of what is in it.
     fn whole(&self, value: &Value, path: &mut Vec<Step>) -> Doc {
-        match value {
-            Value::Object(entries) if !entries.is_empty() => {
-                let pair = |(key, value): (&String, &Value)| {
-                    path.push(Step::Key(key.clone()));
-                    let pair = Pair::because(key, self.whole(value, path), because_of(self.reasons, path));
-                    path.pop();
-                    pair
-                };
-                Doc::Map(entries.iter().map(pair).collect())
-            }
-            Value::Array(items) if !items.is_empty() => {
-                let item = |(index, item): (usize, &Value)| {
-                    path.push(Step::Index(index));
-                    let item = self.whole(item, path);
-                    path.pop();
-                    item
-                };
-                Doc::List(items.iter().enumerate().map(item).collect())
-            }
-            scalar => Doc::Scalar(scalar.clone()),
-        }
+        Doc::explained(value, path, &|path| because_of(self.reasons, path))
     }
 }
 
 /// What a list of Kubernetes' own types is merged by; `None` for atomic ones.
 fn merge_key(list: &str) -> Option<&'static str> {
     Some(match list {
-        "containers" | "initContainers" | "ephemeralContainers" | "volumes" | "env" | "imagePullSecrets" => {
-            "name"
-        }
+        "containers"
+        | "initContainers"
+        | "ephemeralContainers"
+        | "volumes"
+        | "env"
+        | "imagePullSecrets"
+        | "resourceClaims"
+        | "secrets" => "name",
         "volumeMounts" => "mountPath",
         "volumeDevices" => "devicePath",
         "hostAliases" => "ip",
         "ports" => "containerPort",
         "topologySpreadConstraints" => "topologyKey",
-        "resourceClaims" | "secrets" => "name",
         "conditions" => "type",
         "ownerReferences" => "uid",
         _ => return None,

@@ -202,6 +202,6 @@ fn additions(originals: &Originals, added: &[Added], emission: &mut Emission) ->
 
 /// A new object as a document, with its reason above it.
 pub(super) fn added_text(added: &Added) -> String {
-    let reason: String = comment(&added.because).iter().map(|line| format!("# {line}\n")).collect();
-    format!("{reason}{}", Doc::of(&added.object).text())
+    let reason: Vec<String> = comment(&added.because).iter().map(|line| format!("# {line}\n")).collect();
+    format!("{}{}", reason.concat(), Doc::of(&added.object).text())
 }

@@ -165,8 +165,12 @@ impl<'a> Splicer<'a> {
             return;
         }
         let at = line_end(self.text, end);
-        let new: String = lines.iter().map(|line| format!("{}{line}", self.newline)).collect();
-        self.splices.push((at..at, new));
+        self.splices.push((at..at, self.below(lines)));
+    }
+
+    /// Lines that come below another.
+    fn below(&self, lines: &[String]) -> String {
+        lines.iter().flat_map(|line| [self.newline, line]).collect()
     }
 
     /// A list of lines.
@@ -229,7 +233,7 @@ impl<'a> Splicer<'a> {
             return Err(complex(first));
         }
         let at = above(self.text, first).ok_or_else(|| complex(first))?;
-        self.splices.push((at..at, lines.iter().map(|line| format!("{}{line}", self.newline)).collect()));
+        self.splices.push((at..at, self.below(&lines)));
         Ok(())
     }
 
@@ -249,7 +253,7 @@ impl<'a> Splicer<'a> {
         let head = if slot.is_item { "-" } else { "k:" };
         Doc::of(after).lines(head, slot.indent, self.style, &mut lines);
         let first = lines.first().and_then(|line| line.get(slot.indent + head.len()..)).unwrap_or_default();
-        let rest: String = lines.iter().skip(1).map(|line| format!("{}{line}", self.newline)).collect();
+        let rest = self.below(lines.get(1..).unwrap_or_default());
         let end = content_end(text, node).max(slot.head);
         if matches!(shape, Form::Block | Form::Literal) {
             // A comment behind the key stays where it is.

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::scalar::{self, Around};
+use crate::source::Step;
 
 /// What is to be written.
 #[derive(Clone, Debug, PartialEq)]
@@ -55,6 +56,35 @@ impl Doc {
         }
     }
 
+    /// A value with the reasons of what is in it, each by its path.
+    pub(super) fn explained<'a>(
+        value: &Value,
+        path: &mut Vec<Step>,
+        reason: &impl Fn(&[Step]) -> Option<&'a str>,
+    ) -> Self {
+        match value {
+            Value::Object(entries) if !entries.is_empty() => {
+                let mut pairs = Vec::new();
+                for (key, value) in entries {
+                    path.push(Step::Key(key.clone()));
+                    pairs.push(Pair::because(key, Self::explained(value, path, reason), reason(path)));
+                    path.pop();
+                }
+                Self::Map(pairs)
+            }
+            Value::Array(items) if !items.is_empty() => {
+                let mut list = Vec::new();
+                for (index, item) in items.iter().enumerate() {
+                    path.push(Step::Index(index));
+                    list.push(Self::explained(item, path, reason));
+                    path.pop();
+                }
+                Self::List(list)
+            }
+            scalar => Self::Scalar(scalar.clone()),
+        }
+    }
+
     /// The whole as a text.
     pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
@@ -67,7 +97,8 @@ impl Doc {
             Self::Raw(text) => lines.push(text.clone()),
             Self::Expanded(values) => lines.push(format!("{{{{ toYaml {values} }}}}")),
         }
-        lines.iter().map(|line| format!("{line}\n")).collect()
+        lines.push(String::new());
+        lines.join("\n")
     }
 
     /// The lines of this value behind `head` (`key:` or `-`), which stands

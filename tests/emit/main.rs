@@ -1,6 +1,8 @@
 //! From changes to files: what is written says what it should, and nothing else
 //! of the user's texts is touched.
 
+mod charts;
+mod overlays;
 mod patches;
 mod random;
 mod real;

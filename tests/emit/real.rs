@@ -23,7 +23,7 @@ fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
 }
 
 /// The files of the public applications and of the embedded one, one at a time.
-fn corpus() -> Vec<Originals> {
+pub fn corpus() -> Vec<Originals> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut found = Vec::new();
     files_below(&root.join("tests/data/manifests"), &mut found);
@@ -58,7 +58,7 @@ fn planned(object: &Value) -> Vec<(String, Option<Value>)> {
     edits
 }
 
-fn plan(originals: &Originals) -> ChangeSet {
+pub fn plan(originals: &Originals) -> ChangeSet {
     let mut set = ChangeSet::default();
     let all = originals.texts.iter().flat_map(|(_, text)| objects(text));
     for (object, value) in all.collect::<std::collections::BTreeMap<ObjectName, Value>>() {
