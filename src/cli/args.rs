@@ -269,6 +269,10 @@ pub enum Form {
     Kustomize,
     /// Your files with only the changed bytes replaced.
     Patch,
+    /// Values for your chart, with only the changed keys, by `helm create`'s names.
+    Helm,
+    /// A whole chart of all objects, with what was tuned as its values.
+    Chart,
     /// All objects, written anew.
     Plain,
 }

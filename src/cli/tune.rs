@@ -10,7 +10,7 @@ use super::args::{Form, Format, TuneArgs};
 use super::commands::{load_files, refused, request, usual_folder};
 use super::screen::{self, Screen};
 use crate::change::{ChangeSet, apply};
-use crate::emit::{self, Base, Emission, Fault, Layout, Originals};
+use crate::emit::{self, Base, ChartName, Emission, Fault, Layout, Originals};
 use crate::input::{self, Loaded, Request};
 use crate::judge::Outcome;
 use crate::output::tune::Tuned;
@@ -179,6 +179,15 @@ fn write(
             let texts = plain.files.iter().map(|one| (one.path.clone(), one.text.clone())).collect();
             (plain, texts, "the written files")
         }
+        Form::Helm => {
+            let values = emit::helm_values(&originals, changes).map_err(said)?;
+            (values, whole(&patched?), "your files patched alike, as values say nothing without their chart")
+        }
+        Form::Chart => {
+            let name = ChartName { name: chart_name(&loaded.scenario), version: "0.1.0".to_owned() };
+            let chart = emit::helm_chart(&originals, changes, &name).map_err(said)?;
+            (chart, whole(&patched?), "your files patched alike, as no helm is at hand")
+        }
         Form::Kustomize => {
             let base = Base { resources: Vec::new(), layout: Layout::Component };
             let component = emit::kustomize(&originals, changes, &base).map_err(said)?;
@@ -193,6 +202,14 @@ fn write(
     let scenario = from_texts(request, texts)?;
     agree(request, objects, changes, &scenario)?;
     Ok(Written { emission, scenario, read_back })
+}
+
+/// The scenario's name as charts may be called.
+fn chart_name(scenario: &Scenario) -> String {
+    let tame = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let name: String = scenario.name.chars().map(tame).collect();
+    let name = name.trim_matches('-');
+    if name.is_empty() { "tuned".to_owned() } else { name.to_owned() }
 }
 
 /// What was read back must be what was searched.
