@@ -151,8 +151,8 @@ fn is_replaced(list: &str) -> bool {
     matches!(list, "ports" | "topologySpreadConstraints")
 }
 
-/// Whether a type's lists have merge keys.
+/// Whether a type's lists have merge keys: those of the groups that hold pods.
 pub(super) fn is_built_in(api_version: &str) -> bool {
     let group = api_version.split_once('/').map_or("", |(group, _)| group);
-    !group.contains('.') || group.ends_with(".k8s.io") && group != "metrics.k8s.io"
+    matches!(group, "" | "apps" | "batch" | "extensions")
 }

@@ -317,12 +317,12 @@ fn name_of(item: &Value) -> Option<String> {
 fn indents(text: &str, documents: &[Node]) -> Indents {
     let (mut step, mut list) = (None, None);
     for document in documents {
-        look(text, document, 0, &mut step, &mut list);
+        look(text, document, &mut step, &mut list);
     }
     Indents { step: step.unwrap_or(Indents::KUBECTL.step), list: list.unwrap_or(Indents::KUBECTL.list) }
 }
 
-fn look(text: &str, node: &Node, indent: usize, step: &mut Option<usize>, list: &mut Option<usize>) {
+fn look(text: &str, node: &Node, step: &mut Option<usize>, list: &mut Option<usize>) {
     if step.is_some() && list.is_some() || form(text, node) != Form::Block {
         return;
     }
@@ -340,7 +340,7 @@ fn look(text: &str, node: &Node, indent: usize, step: &mut Option<usize>, list: 
                 *step = step.or(inner.filter(|inner| *inner > 0));
             }
         }
-        look(text, value, indent, step, list);
+        look(text, value, step, list);
     }
-    node.items().iter().for_each(|item| look(text, item, indent, step, list));
+    node.items().iter().for_each(|item| look(text, item, step, list));
 }

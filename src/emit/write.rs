@@ -89,10 +89,7 @@ impl Doc {
     pub(super) fn text(&self) -> String {
         let mut lines = Vec::new();
         match self {
-            Self::Map(pairs) => pairs.iter().for_each(|pair| pair.lines(0, Indents::KUBECTL, &mut lines)),
-            Self::List(items) => {
-                items.iter().for_each(|item| item.lines("-", 0, Indents::KUBECTL, &mut lines))
-            }
+            Self::Map(_) | Self::List(_) => self.inner(0, Indents::KUBECTL, &mut lines),
             Self::Scalar(value) => lines.push(scalar::inline(value, Around::Block)),
             Self::Raw(text) => lines.push(text.clone()),
             Self::Expanded(values) => lines.push(format!("{{{{ toYaml {values} }}}}")),

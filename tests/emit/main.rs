@@ -2,6 +2,7 @@
 //! of the user's texts is touched.
 
 mod charts;
+mod export;
 mod overlays;
 mod patches;
 mod random;

@@ -88,8 +88,7 @@ fn planned() -> ChangeSet {
             Some(json!([{"type": "Pods", "value": 1, "periodSeconds": 60}])),
         ),
     ];
-    let mut custom = name("example.com/v1", "Web", "web");
-    custom.namespace = "other".to_owned();
+    let custom = ObjectName { namespace: "other".to_owned(), ..name("example.com/v1", "Web", "web") };
     let budget = json!({
         "apiVersion": "policy/v1", "kind": "PodDisruptionBudget", "metadata": {"name": "web"},
         "spec": {"maxUnavailable": 1, "selector": {"matchLabels": {"app": "web"}}},

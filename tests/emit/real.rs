@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::support::{emitted, expected, objects};
 
-fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn files_below(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> =
         fs::read_dir(folder).expect("it is there").flatten().map(|one| one.path()).collect();
     entries.sort();
@@ -42,7 +42,10 @@ fn planned(object: &Value) -> Vec<(String, Option<Value>)> {
     if object["kind"] == "HorizontalPodAutoscaler" {
         edits.push(("spec.minReplicas".to_owned(), Some(json!(3))));
         edits.push(("spec.maxReplicas".to_owned(), Some(json!(33))));
-        edits.push(("spec.behavior.scaleDown.stabilizationWindowSeconds".to_owned(), Some(json!(120))));
+        if object["apiVersion"] != "autoscaling/v1" {
+            let window = "spec.behavior.scaleDown.stabilizationWindowSeconds";
+            edits.push((window.to_owned(), Some(json!(120))));
+        }
     }
     let containers = spec["template"]["spec"]["containers"].as_array();
     for index in 0..containers.map_or(0, Vec::len) {
