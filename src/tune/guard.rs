@@ -219,3 +219,83 @@ pub(super) fn added(
     });
     Some(Added { object: budget, because })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::change::{ObjectName, apply};
+
+    fn object(value: Value) -> Object {
+        let text = |path: &str| at(&value, path).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let name = ObjectName {
+            api_version: text("apiVersion"),
+            kind: text("kind"),
+            namespace: "default".to_owned(),
+            name: text("metadata.name"),
+        };
+        Object { name, value }
+    }
+
+    fn web() -> Object {
+        object(json!({
+            "apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+            "spec": {
+                "selector": {"matchLabels": {"app": "web"}},
+                "template": {"spec": {"containers": [
+                    {"name": "web", "readinessProbe": {"periodSeconds": 1, "initialDelaySeconds": 20}},
+                ]}},
+            },
+        }))
+    }
+
+    const SIZE: Sizing =
+        Sizing { cpu: 100, cpu_limit: None, memory: 64, memory_limit: None, min: 2, max: 4, target: 70 };
+
+    fn site() -> Site {
+        Site {
+            workload: 0,
+            object: 0,
+            container: 0,
+            hpa: None,
+            scales: true,
+            asked: true,
+            threads: None,
+            now: SIZE,
+        }
+    }
+
+    /// The object with a guard, and the paths that it changes.
+    fn guarded(guard: Guard, object: &Object) -> (Value, Vec<String>) {
+        let mut found = Vec::new();
+        edits(guard, &site(), &SIZE, object, "why", &mut found);
+        let mut value = object.value.clone();
+        apply(&mut value, &found);
+        (value, found.into_iter().map(|edit| edit.path).collect())
+    }
+
+    #[test]
+    fn guards_set_what_is_missing_and_nothing_twice() {
+        for guard in Guard::ALL {
+            let (value, paths) = guarded(guard, &web());
+            let nothing = matches!(guard, Guard::Budget | Guard::Liveness);
+            assert_eq!(paths.is_empty(), nothing, "{guard:?}: {paths:?}");
+            let (_, again) = guarded(guard, &object(value));
+            assert_eq!(again, [""; 0], "{guard:?} twice");
+        }
+        let (value, paths) = guarded(Guard::Readiness, &web());
+        // The period is shorter already.
+        assert_eq!(paths, ["spec.template.spec.containers[0].readinessProbe.initialDelaySeconds"]);
+        let container = &value["spec"]["template"]["spec"]["containers"][0];
+        assert_eq!(container["readinessProbe"], json!({"periodSeconds": 1, "initialDelaySeconds": 2}));
+    }
+
+    #[test]
+    fn a_budget_is_added_where_none_guards_the_pods() {
+        let added_to = |objects: &[Object]| added(Guard::Budget, &site(), &SIZE, objects, "why".to_owned());
+        let budget = added_to(&[web()]).expect("nothing guards them");
+        assert_eq!(budget.object["spec"]["maxUnavailable"], 1);
+        assert_eq!(budget.object["spec"]["selector"], json!({"matchLabels": {"app": "web"}}));
+        let there = object(budget.object);
+        assert_eq!(added_to(&[web(), there]), None);
+    }
+}

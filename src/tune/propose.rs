@@ -171,3 +171,70 @@ fn memory(site: &Site, need: Need) -> (u64, Option<u64>) {
     let limit = now.memory_limit.map(|limit| if limit < 2 * request { 2 * request } else { limit });
     (request, limit)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tune::site::HpaSite;
+
+    const NOW: Sizing = Sizing {
+        cpu: 250,
+        cpu_limit: Some(500),
+        memory: 256,
+        memory_limit: Some(512),
+        min: 2,
+        max: 10,
+        target: 70,
+    };
+
+    fn site(scales: bool, threads: Option<u32>) -> Site {
+        let target = "spec.metrics[0].resource.target.averageUtilization".to_owned();
+        let hpa = scales.then_some(HpaSite { object: 1, autoscaler: 0, target, memory: false });
+        Site { workload: 0, object: 0, container: 0, hpa, scales, asked: true, threads, now: NOW }
+    }
+
+    const CHOICE: Choice = Choice { load: 0.5, target: 0.5, floor: 0.5, width: 2.0, free: true };
+    const ROOM: Room = Room { cores: 3.92, least_pods: 0, others: 0 };
+
+    #[test]
+    fn sizes_follow_from_needs() {
+        // Need in cores, threads, pods at the peak, request of each.
+        for (cores, threads, pods, cpu) in
+            [(7.0, Some(1), 14, 1000), (7.0, Some(4), 7, 2000), (7.0, None, 7, 2000), (0.1, Some(1), 2, 100)]
+        {
+            let size = scaled(&site(true, threads), Need { cores, memory: 60 }, CHOICE, ROOM);
+            assert_eq!((size.cpu, size.target), (cpu, 50), "{cores} cores on {threads:?} threads");
+            assert_eq!(size.min, (pods as f64 / 2.0).ceil().max(2.0) as u32, "{cores} on {threads:?}");
+            assert_eq!(size.max, ((pods as f64 * SPARE).ceil() as u32).max(10), "{cores} on {threads:?}");
+            // 500m would hold back a pod that is meant to use a core or two.
+            assert_eq!(size.cpu_limit, None);
+            assert_eq!((size.memory, size.memory_limit), (256, Some(512)));
+        }
+    }
+
+    #[test]
+    fn a_single_pod_gets_a_request_and_keeps_what_fits() {
+        let one = site(false, None);
+        assert_eq!(single(&one, Need { cores: 0.1, memory: 60 }, ROOM), NOW);
+        let busy = single(&one, Need { cores: 0.7, memory: 300 }, ROOM);
+        assert_eq!((busy.cpu, busy.cpu_limit), (1000, None));
+        assert_eq!((busy.memory, busy.memory_limit), (480, Some(960)));
+    }
+
+    #[test]
+    fn requests_never_outgrow_a_node_and_are_round() {
+        for (cores, milli) in [(0.001, 10), (0.123, 130), (0.601, 650), (3.91, 3900), (50.0, 3900)] {
+            assert_eq!(request(cores, ROOM), milli, "{cores}");
+        }
+    }
+
+    #[test]
+    fn pods_are_added_until_the_policy_has_its_least() {
+        let sites = [site(true, Some(1)), site(true, Some(1)), site(false, None)];
+        let needs = [Need { cores: 0.1, memory: 60 }; 3];
+        let guards = Settings { sizes: Vec::new(), guards: Vec::new() };
+        let room = Room { least_pods: 15, others: 5, ..ROOM };
+        let settings = settings(&sites, &needs, &[CHOICE; 3], room, 1.0, &guards);
+        assert_eq!(settings.sizes.iter().map(|size| size.min).collect::<Vec<_>>(), [5, 5, 2]);
+    }
+}
