@@ -104,6 +104,38 @@ fn capacity_encloses_the_border() {
 }
 
 #[test]
+fn the_document_s_promises_are_measured_on_both_sides() {
+    let table = json("compare compose kubernetes --users 500 --duration 10m --replications 3 -o json", 0);
+    assert_eq!((&table["kind"], &table["users"]), (&"Promises".into(), &serde_json::json!([500, 500])));
+    let row = |name: &str| {
+        let rows = table["rows"].as_array().unwrap();
+        rows.iter().find(|one| one["name"] == name).cloned().unwrap_or_else(|| panic!("{name}: {table}"))
+    };
+    for (name, before, after) in [("services", 0, 8), ("HPAs", 0, 3), ("volumes", 0, 2), ("ingresses", 0, 1)]
+    {
+        let row = row(name);
+        assert_eq!(row["verdict"], "met", "{row}");
+        assert_eq!(row["after"]["value"].as_f64(), Some(f64::from(after)), "{row}");
+        assert!(row["before"]["value"].as_f64() >= Some(f64::from(before)), "{row}");
+    }
+    assert_eq!(
+        (&row("scaling")["before"]["text"], &row("scaling")["verdict"]),
+        (&"manual".into(), &"met".into())
+    );
+    // A small load is carried; that says nothing of a hundred thousand users.
+    assert_eq!(
+        (&row("users carried")["after"]["value"], &row("users carried")["verdict"]),
+        (&500.into(), &"unsure".into())
+    );
+    let hang = row("recovery, pod-hang");
+    assert!(hang["before"]["value"].as_f64() > hang["after"]["value"].as_f64(), "a probe finds it: {hang}");
+    let nodes = row("nodes");
+    assert_eq!((&nodes["before"]["high"], &nodes["after"]["low"]), (&1.into(), &3.into()), "{nodes}");
+    let missed = table["missed"].to_string();
+    assert!(missed.contains("pods at least"), "{missed}");
+}
+
+#[test]
 fn both_sides_of_a_comparison_meet_the_same_requests() {
     let arguments =
         "compare kubernetes kubernetes --users 200 --duration 5m --replications 2 --no-drills -o json";

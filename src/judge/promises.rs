@@ -1,7 +1,7 @@
 //! A policy's objectives on drills, judged.
 
 use crate::judge::drill::{Summary, Year, is_about};
-use crate::judge::{Estimate, Judged, Outcome, compare};
+use crate::judge::{Estimate, Judged, Outcome, binding, compare};
 use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE};
 use crate::k8s::placement::TaintEffect;
 use crate::observe::{MomentKind, Observations};
@@ -91,6 +91,8 @@ fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judge
             ));
         }
         judged.because.extend(bound(scenario, objective, held));
+        let first = held.exercise.drills.first();
+        judged.because.extend(first.and_then(|drill| binding::of(scenario, &drill.what)));
         judged.because.push(chain(held.run));
     }
     judged
