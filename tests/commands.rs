@@ -163,3 +163,43 @@ fn both_sides_of_a_comparison_meet_the_same_requests() {
         "{other}"
     );
 }
+
+#[test]
+fn a_policy_says_how_often_drills_come_which_count_and_what_must_fit() {
+    let home = tempfile::tempdir().unwrap();
+    let policy = home.path().join("policy.yaml");
+    let text = "apiVersion: plan/v1alpha1\nkind: Policy\nname: own\nobjectives:\n\
+        - {name: room, indicator: pendingPodSeconds, scope: {drill: node-failure}, atMost: 0s}\n\
+        drills:\n  node-loss: {perYear: 7, basis: measured, source: tickets}\n  zone-outage: {counts: false}\n";
+    std::fs::write(&policy, text).unwrap();
+    let out = home.path().join("out");
+    let document = json(
+        &format!(
+            "drill node-failure --users 300 --replications 2 -o json --policy {} --out {}",
+            policy.display(),
+            out.display()
+        ),
+        0,
+    );
+    assert_eq!(document["drills"][0]["perYear"], 7, "{document}");
+    let room = &document["objectives"][0];
+    // Two nodes hold everything at this load: no pod waits for a third.
+    assert_eq!(
+        (&room["indicator"], &room["verdict"]),
+        (&"pendingPodSeconds".into(), &"met".into()),
+        "{room}"
+    );
+    for name in ["verdict.json", "drills.txt", "node-failure.svg", "node-failure.png", "contents.txt"] {
+        assert!(out.join(name).exists(), "{name}");
+    }
+    let page = std::fs::read_to_string(out.join("drills.txt")).unwrap();
+    assert!(page.contains("node-failure") && !page.contains('\u{1b}'), "{page}");
+    let list = plan(&format!("drill --list --policy {}", policy.display()));
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(list.contains("node-failure") && !list.contains("zone-outage"), "{list}");
+    std::fs::write(&policy, text.replace("zone-outage", "zone-outrage")).unwrap();
+    let output = plan(&format!("drill --list --policy {}", policy.display()));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("no drill `zone-outrage`") && err.contains("policy.yaml:7"), "{err}");
+}

@@ -204,7 +204,7 @@ fn keep(folder: &Path, done: &Done) -> Result<(), FolderError> {
     folder::replace(folder, &output::files(&done.scenario, &done.runs, &done.verdict))
 }
 
-fn refused(error: &FolderError, screen: Screen) -> Exit {
+pub(super) fn refused(error: &FolderError, screen: Screen) -> Exit {
     screen.error(&error.to_string());
     match error {
         FolderError::Foreign { .. } | FolderError::NoName(_) => Exit::Usage,

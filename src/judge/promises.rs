@@ -73,6 +73,7 @@ fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judge
         Indicator::UsersRecovered => summary.users_recovered,
         Indicator::CapacityRestored => summary.capacity_restored,
         Indicator::FailedRequests => Some(summary.lost),
+        Indicator::PendingPodSeconds => Some(summary.pending_seconds),
         _ => return not_judged("this indicator is not measured on a drill"),
     };
     let mut judged = weigh(objective, measured, Vec::new());

@@ -3,10 +3,11 @@
 use serde::Serialize;
 
 use super::text::{Paint, Side, columns, painted, wrapped};
-use super::{Number, table, verdict};
+use super::{File, Number, chart, raster, table, verdict};
 use crate::judge::drill::{Summary, Year};
 use crate::judge::promises::Promise;
 use crate::judge::{Estimate, Judged, Outcome};
+use crate::observe::Observations;
 use crate::scenario::catalogue::Exercise;
 use crate::scenario::{Objective, Scenario};
 use crate::units::figures::{amount, count, percent, plural, seconds};
@@ -76,6 +77,26 @@ fn heading(drilled: &Drilled<'_>, width: usize) -> Vec<String> {
         drilled.target,
     );
     wrapped("", &text, width)
+}
+
+/// All files of a drill's results folder: the document, the page without colours, and
+/// a chart of the first replication of each drill that struck.
+pub fn files(drilled: &Drilled<'_>, runs: &[(&Exercise, &Observations)]) -> Vec<File> {
+    /// The page in a file is this wide.
+    const WIDTH: usize = 100;
+    let page = anstream::adapter::strip_str(&page(drilled, WIDTH)).to_string();
+    let mut files = vec![
+        ("verdict.json".to_owned(), super::explain::json(&document(drilled)).into_bytes()),
+        ("drills.txt".to_owned(), page.into_bytes()),
+    ];
+    for (exercise, run) in runs {
+        let Some(svg) = chart::drill(drilled.scenario, exercise, run, drilled.replications as usize) else {
+            continue;
+        };
+        files.push((format!("{}.png", exercise.name), raster::png(&svg)));
+        files.push((format!("{}.svg", exercise.name), svg.into_bytes()));
+    }
+    files
 }
 
 /// A mean with its interval, where the mean alone would promise too much.
