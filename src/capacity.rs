@@ -63,8 +63,8 @@ pub fn load_of(scenario: &Scenario) -> (f64, bool) {
     }
 }
 
-/// The scenario under another load, with only the objectives that break by load.
-fn under(scenario: &Scenario, load: f64, kept: &[usize]) -> Scenario {
+/// The scenario under another load.
+pub fn with_load(scenario: &Scenario, load: f64) -> Scenario {
     let factor = load / load_of(scenario).0;
     let mut other = scenario.clone();
     match &mut other.demand.population {
@@ -74,6 +74,12 @@ fn under(scenario: &Scenario, load: f64, kept: &[usize]) -> Scenario {
             *users = users.map(|users| users * factor);
         }
     }
+    other
+}
+
+/// The scenario under another load, with only the objectives that break by load.
+fn under(scenario: &Scenario, load: f64, kept: &[usize]) -> Scenario {
+    let mut other = with_load(scenario, load);
     other.goals.objectives = kept.iter().map(|one| scenario.goals.objectives[*one].clone()).collect();
     other
 }
@@ -127,6 +133,27 @@ pub fn search(
         let one = try_load(scenario, load, &found.objectives, base, replications);
         tried(&one);
         next = found.learn(one, start);
+    }
+    found.tried.sort_by(|a, b| a.load.total_cmp(&b.load));
+    found
+}
+
+/// The same search from a small load upwards and no further than `most`, on top of
+/// what is known already: small loads are simulated quickly.
+pub fn search_from_below(
+    scenario: &Scenario,
+    known: Capacity,
+    (start, most): (f64, f64),
+    base: u64,
+    replications: Replications,
+) -> Capacity {
+    let mut found = known;
+    let mut next = Some(found.carries.map_or(start, |carries| carries * 2.0).min(most));
+    while let Some(load) = next.filter(|_| found.tried.len() < MOST) {
+        let one = try_load(scenario, load, &found.objectives, base, replications);
+        next = found.learn(one, start).map(|load| load.min(most));
+        let tried = |load: &f64| found.tried.iter().any(|one| one.load.total_cmp(load).is_eq());
+        next = next.filter(|load| !tried(load));
     }
     found.tried.sort_by(|a, b| a.load.total_cmp(&b.load));
     found

@@ -23,6 +23,7 @@
 //! | [`run`] | replications side by side, until the verdict is sure |
 //! | [`capacity`] | how many users it carries: a search over runs |
 //! | [`compare`] | two configurations under the same requests |
+//! | [`promised`] | a document's table of promises, before and after, measured |
 //! | [`tune`] | settings that keep the policy at the least cost |
 //! | [`output`] | the verdict as data, pages, charts, and their folder |
 //! | [`cli`] | the commands |
@@ -37,6 +38,7 @@ pub mod judge;
 pub mod k8s;
 pub mod observe;
 pub mod output;
+pub mod promised;
 pub mod run;
 pub mod scenario;
 pub mod service;

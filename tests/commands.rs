@@ -104,6 +104,38 @@ fn capacity_encloses_the_border() {
 }
 
 #[test]
+fn the_document_s_promises_are_measured_on_both_sides() {
+    let table = json("compare compose kubernetes --users 500 --duration 10m --replications 3 -o json", 0);
+    assert_eq!((&table["kind"], &table["users"]), (&"Promises".into(), &serde_json::json!([500, 500])));
+    let row = |name: &str| {
+        let rows = table["rows"].as_array().unwrap();
+        rows.iter().find(|one| one["name"] == name).cloned().unwrap_or_else(|| panic!("{name}: {table}"))
+    };
+    for (name, before, after) in [("services", 0, 8), ("HPAs", 0, 3), ("volumes", 0, 2), ("ingresses", 0, 1)]
+    {
+        let row = row(name);
+        assert_eq!(row["verdict"], "met", "{row}");
+        assert_eq!(row["after"]["value"].as_f64(), Some(f64::from(after)), "{row}");
+        assert!(row["before"]["value"].as_f64() >= Some(f64::from(before)), "{row}");
+    }
+    assert_eq!(
+        (&row("scaling")["before"]["text"], &row("scaling")["verdict"]),
+        (&"manual".into(), &"met".into())
+    );
+    // A small load is carried; that says nothing of a hundred thousand users.
+    assert_eq!(
+        (&row("users carried")["after"]["value"], &row("users carried")["verdict"]),
+        (&500.into(), &"unsure".into())
+    );
+    let hang = row("recovery, pod-hang");
+    assert!(hang["before"]["value"].as_f64() > hang["after"]["value"].as_f64(), "a probe finds it: {hang}");
+    let nodes = row("nodes");
+    assert_eq!((&nodes["before"]["high"], &nodes["after"]["low"]), (&1.into(), &3.into()), "{nodes}");
+    let missed = table["missed"].to_string();
+    assert!(missed.contains("pods at least"), "{missed}");
+}
+
+#[test]
 fn both_sides_of_a_comparison_meet_the_same_requests() {
     let arguments =
         "compare kubernetes kubernetes --users 200 --duration 5m --replications 2 --no-drills -o json";
@@ -130,4 +162,44 @@ fn both_sides_of_a_comparison_meet_the_same_requests() {
         back("a").is_none_or(|time| time > 290.0) && back("b").is_some_and(|time| time < 100.0),
         "{other}"
     );
+}
+
+#[test]
+fn a_policy_says_how_often_drills_come_which_count_and_what_must_fit() {
+    let home = tempfile::tempdir().unwrap();
+    let policy = home.path().join("policy.yaml");
+    let text = "apiVersion: plan/v1alpha1\nkind: Policy\nname: own\nobjectives:\n\
+        - {name: room, indicator: pendingPodSeconds, scope: {drill: node-failure}, atMost: 0s}\n\
+        drills:\n  node-loss: {perYear: 7, basis: measured, source: tickets}\n  zone-outage: {counts: false}\n";
+    std::fs::write(&policy, text).unwrap();
+    let out = home.path().join("out");
+    let document = json(
+        &format!(
+            "drill node-failure --users 300 --replications 2 -o json --policy {} --out {}",
+            policy.display(),
+            out.display()
+        ),
+        0,
+    );
+    assert_eq!(document["drills"][0]["perYear"], 7, "{document}");
+    let room = &document["objectives"][0];
+    // Two nodes hold everything at this load: no pod waits for a third.
+    assert_eq!(
+        (&room["indicator"], &room["verdict"]),
+        (&"pendingPodSeconds".into(), &"met".into()),
+        "{room}"
+    );
+    for name in ["verdict.json", "drills.txt", "node-failure.svg", "node-failure.png", "contents.txt"] {
+        assert!(out.join(name).exists(), "{name}");
+    }
+    let page = std::fs::read_to_string(out.join("drills.txt")).unwrap();
+    assert!(page.contains("node-failure") && !page.contains('\u{1b}'), "{page}");
+    let list = plan(&format!("drill --list --policy {}", policy.display()));
+    let list = String::from_utf8_lossy(&list.stdout).into_owned();
+    assert!(list.contains("node-failure") && !list.contains("zone-outage"), "{list}");
+    std::fs::write(&policy, text.replace("zone-outage", "zone-outrage")).unwrap();
+    let output = plan(&format!("drill --list --policy {}", policy.display()));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("no drill `zone-outrage`") && err.contains("policy.yaml:7"), "{err}");
 }

@@ -14,6 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["world", "input", "judge", "emit"],
     &["run"],
     &["capacity", "compare", "tune"],
+    &["promised"],
     &["output"],
     &["cli"],
     &["main"],

@@ -160,6 +160,9 @@ pub struct DrillArgs {
     /// How often each drill is held.
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub replications: u32,
+    /// Write verdict, table and a chart of each drill to this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,

@@ -4,13 +4,16 @@ use std::path::Path;
 
 use super::Exit;
 use super::args::{CompareArgs, Format};
-use super::commands::{load_request, request};
+use super::commands::{load_files, load_request, request};
 use super::screen::{self, Screen};
 use crate::capacity::load_of;
 use crate::compare::{drills, simulate};
 use crate::input::Request;
+use crate::input::promises::of_the_default_application;
 use crate::output;
 use crate::output::compare::Compared;
+use crate::output::promised::Shown;
+use crate::promised::{How, Side, measure};
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{busiest, exercises, usual_name};
 use crate::units::figures::{amount, count};
@@ -22,6 +25,9 @@ const SERVED: f64 = 0.999;
 
 /// `plan compare`
 pub(super) fn compare(args: &CompareArgs, screen: Screen) -> Exit {
+    if is_the_documents(args) {
+        return promised(args, screen);
+    }
     let sides = side(args, &args.a, screen).and_then(|a| Ok((a, side(args, &args.b, screen)?)));
     let (a, b) = match sides {
         Ok(sides) => sides,
@@ -55,6 +61,42 @@ pub(super) fn compare(args: &CompareArgs, screen: Screen) -> Exit {
     if screen.print(&text) { Exit::Met } else { Exit::Outside }
 }
 
+/// Whether it is the default application's before and after, as its document has
+/// them, and not a choice of drills on them.
+fn is_the_documents(args: &CompareArgs) -> bool {
+    let own = |name: &str, wanted: &str| name == wanted && !Path::new(name).exists();
+    own(&args.a, "compose") && own(&args.b, "kubernetes") && args.drills.is_empty()
+}
+
+/// The document's own table, with what both sides do.
+fn promised(args: &CompareArgs, screen: Screen) -> Exit {
+    let read = |name: &str| load_files(&asked_for(args, name), screen);
+    let (before, after) = match read(&args.a).and_then(|a| Ok((a, read(&args.b)?))) {
+        Ok(sides) => sides,
+        Err(exit) => return exit,
+    };
+    let how = How { base: args.seed, replications: args.replications, drills: !args.no_drills };
+    let table = measure(
+        &of_the_default_application(),
+        Side { scenario: &before.scenario, objects: &before.manifests.counts },
+        Side { scenario: &after.scenario, objects: &after.manifests.counts },
+        how,
+    );
+    let shown = Shown {
+        names: [&args.a, &args.b],
+        table: &table,
+        after: &after.scenario,
+        seed: args.seed,
+        replications: args.replications,
+    };
+    let text = match args.output {
+        Format::Table => output::promised::page(&shown, screen::width()),
+        Format::Json => output::explain::json(&output::promised::document(&shown)),
+        Format::Yaml => output::explain::yaml(&output::promised::document(&shown)),
+    };
+    if screen.print(&text) { Exit::Met } else { Exit::Outside }
+}
+
 /// Whether a side has a drill of this name.
 fn is_known(side: &Scenario, name: &str) -> bool {
     busiest(side).is_some_and(|target| exercises(side, target).iter().any(|one| one.name == name))
@@ -62,11 +104,14 @@ fn is_known(side: &Scenario, name: &str) -> bool {
 
 /// One side: a name of the default application's, or manifests.
 fn side(args: &CompareArgs, name: &str, screen: Screen) -> Result<Scenario, Exit> {
+    load_request(&asked_for(args, name), screen)
+}
+
+fn asked_for(args: &CompareArgs, name: &str) -> Request {
     let shared = request(&args.input);
-    let request = match name {
+    match name {
         "kubernetes" if !Path::new(name).exists() => shared,
         "compose" if !Path::new(name).exists() => Request { compose: true, profile: None, ..shared },
         path => Request { manifests: vec![path.into()], ..shared },
-    };
-    load_request(&request, screen)
+    }
 }

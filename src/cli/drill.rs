@@ -2,13 +2,13 @@
 
 use super::Exit;
 use super::args::{DrillArgs, Format};
-use super::commands::load;
+use super::commands::{load, refused};
 use super::screen::{self, Screen};
 use crate::judge::drill::{Summary, summary, year};
 use crate::judge::promises::{self, Exercised};
 use crate::judge::{Outcome, estimate};
-use crate::output;
 use crate::output::drill::Drilled;
+use crate::output::{self, folder};
 use crate::run::{self, Held};
 use crate::scenario::catalogue::{self, Exercise};
 use crate::scenario::{Indicator, Scenario};
@@ -35,6 +35,10 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
         let rows = exercises.iter().map(|one| format!("{:24} {}\n", one.name, one.about));
         return if screen.print(&rows.collect::<String>()) { Exit::Met } else { Exit::Outside };
     }
+    // Better said now than after all drills.
+    if let Some(Err(error)) = args.out.as_deref().map(folder::check) {
+        return refused(&error, screen);
+    }
     let goal = goal(&scenario);
     let finished = |name: &str| screen.log(&format!("held: {name}"));
     let (plain, held) = run::drill(&scenario, &exercises, goal, args.seed, args.replications, finished);
@@ -46,6 +50,12 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
     };
     if !screen.print(&text) {
         return Exit::Outside;
+    }
+    if let Some(folder) = &args.out {
+        let runs: Vec<_> = held.iter().map(|one| (&one.exercise, &one.runs[0])).collect();
+        if let Err(error) = folder::replace(folder, &output::drill::files(&drilled, &runs)) {
+            return refused(&error, screen);
+        }
     }
     match drilled.outcome() {
         _ if args.exit_zero => Exit::Met,

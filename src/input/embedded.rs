@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use crate::source::{self, Sources};
 
 /// Path from the project's root, and text. Sorted by path.
-const FILES: [(&str, &str); 39] = [
+const FILES: [(&str, &str); 40] = [
     ("models/my-saas-chat/cluster.yaml", include_str!("../../models/my-saas-chat/cluster.yaml")),
     ("models/my-saas-chat/compose.yaml", include_str!("../../models/my-saas-chat/compose.yaml")),
     (
@@ -115,6 +115,7 @@ const FILES: [(&str, &str); 39] = [
     ),
     ("models/my-saas-chat/model.yaml", include_str!("../../models/my-saas-chat/model.yaml")),
     ("models/my-saas-chat/policy.yaml", include_str!("../../models/my-saas-chat/policy.yaml")),
+    ("models/my-saas-chat/promises.yaml", include_str!("../../models/my-saas-chat/promises.yaml")),
     ("models/priors.yaml", include_str!("../../models/priors.yaml")),
     ("traffic/busy-hour.yaml", include_str!("../../traffic/busy-hour.yaml")),
     ("traffic/flash-crowd.yaml", include_str!("../../traffic/flash-crowd.yaml")),

@@ -14,6 +14,7 @@ pub mod modulation;
 pub mod policy;
 pub mod priors;
 pub mod problem;
+pub mod promises;
 pub mod request;
 pub mod rules;
 pub mod scalar;

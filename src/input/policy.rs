@@ -1,12 +1,17 @@
 //! `kind: Policy`: what must hold.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 
 use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings, suggest};
 use crate::input::scalar::{self, Fault, Scalar};
-use crate::scenario::{Comparison, Goals, Indicator, Objective, Scope};
+use crate::input::uncertain::BasisName;
+use crate::scenario::catalogue;
+use crate::scenario::{Basis, Comparison, DrillRule, Goals, Indicator, Objective, Scope};
 use crate::units::SimDuration;
+use crate::units::figures::amount;
 
 /// A policy file.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -24,6 +29,19 @@ pub struct PolicyFile {
     pub currency: Option<String>,
     /// What must hold.
     pub objectives: Vec<ObjectiveFile>,
+    /// How often which failure comes, and which of them count.
+    #[serde(default)]
+    pub drills: BTreeMap<String, DrillFile>,
+}
+
+/// What a policy says of one drill.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct DrillFile {
+    per_year: Option<Scalar>,
+    basis: Option<BasisName>,
+    source: Option<String>,
+    counts: Option<bool>,
 }
 
 /// One objective.
@@ -114,11 +132,40 @@ impl PolicyFile {
         }
         Goals {
             notes: Vec::new(),
+            drills: self.drills(into),
             name: self.name.clone().unwrap_or_else(|| "policy".to_owned()),
             objectives,
             confidence,
             currency: self.currency.clone().unwrap_or_else(|| "USD".to_owned()),
         }
+    }
+}
+
+impl PolicyFile {
+    /// What it says of drills. A rate that nobody measured is an assumption.
+    fn drills(&self, into: &mut Findings) -> Vec<DrillRule> {
+        let mut rules: Vec<DrillRule> = Vec::new();
+        for (written, file) in &self.drills {
+            let at = At::root().key("drills").key(written);
+            let name = catalogue::usual_name(written);
+            if !catalogue::is_a_name(name) {
+                let help = suggest(written, catalogue::NAMES);
+                into.wrong(&at, format!("there is no drill `{written}`"), help);
+                continue;
+            }
+            if rules.iter().any(|rule| rule.name == name) {
+                into.wrong(&at, format!("`{name}` is here twice, under two names"), "keep one of them");
+            }
+            let rate = file.per_year.as_ref();
+            let per_year = rate.and_then(|text| into.take(&at.key("perYear"), scalar::number(text)));
+            if let Some(per_year) = per_year {
+                let basis = file.basis.map_or(Basis::Assumed, Into::into);
+                let source = file.source.as_deref().unwrap_or("the policy gives no source");
+                into.assume(&format!("{name}, times a year"), amount(per_year), None, basis, source);
+            }
+            rules.push(DrillRule { name: name.to_owned(), per_year, counts: file.counts.unwrap_or(true) });
+        }
+        rules
     }
 }
 
@@ -279,6 +326,7 @@ pub fn default_goals() -> Goals {
     };
     Goals {
         notes: Vec::new(),
+        drills: Vec::new(),
         name: "default".to_owned(),
         objectives: vec![objective],
         confidence: 0.95,

@@ -38,6 +38,9 @@ pub struct Cost {
     pub worst: f64,
     /// The longest wait for an answer after the strike.
     pub slowest: SimDuration,
+    /// Seconds that pods waited for a node that had room for them, summed, beyond
+    /// those without the drill.
+    pub pending_seconds: f64,
     /// The share that still fails, from a minute after the trigger has gone to
     /// the end, where that is a fifth or more: a state that outlives what
     /// brought it about (Bronson et al. 2021, "metastable failures").
@@ -55,6 +58,8 @@ pub struct Summary {
     pub lost: Estimate,
     /// Seconds of the whole traffic.
     pub lost_seconds: Estimate,
+    /// Seconds that pods waited for a node with room, summed.
+    pub pending_seconds: Estimate,
     /// The worst share of failures within ten seconds, of all replications.
     pub worst: f64,
     /// The longest wait for an answer of all replications.
@@ -98,8 +103,16 @@ pub fn cost(with: &Observations, without: &Observations, goal: f64) -> Option<Co
         lost_seconds: lost.max(0.0) / rate.max(1e-9),
         worst: windows.iter().map(|window| window.share).fold(0.0, f64::max),
         slowest: rows.iter().map(|row| row.slowest).max().unwrap_or(SimDuration::ZERO),
+        pending_seconds: (with.cluster.pending_pod_seconds - pending_until(without, with.end)).max(0.0),
         metastable: strike.ended.and_then(|ended| still_failing(rows, plain, ended)),
     })
+}
+
+/// What pods waited for a node in a run, scaled to the time until `end`: the run
+/// without a drill is longer than some with one.
+fn pending_until(run: &Observations, end: SimTime) -> f64 {
+    let (all, part) = (run.end.since_or_zero(run.start), end.since_or_zero(run.start));
+    run.cluster.pending_pod_seconds * (part.as_secs_f64() / all.as_secs_f64().max(1e-9)).min(1.0)
 }
 
 /// The share of requests that still fails from a minute after `ended` on, beyond
@@ -190,6 +203,7 @@ pub fn summary(costs: &[Cost], confidence: f64) -> Summary {
         capacity_restored: over(&|cost| cost.capacity_restored),
         lost: sure(&|cost| cost.lost),
         lost_seconds: sure(&|cost| cost.lost_seconds),
+        pending_seconds: sure(&|cost| cost.pending_seconds),
         worst: costs.iter().map(|cost| cost.worst).fold(0.0, f64::max),
         slowest: costs.iter().map(|cost| cost.slowest).max().unwrap_or(SimDuration::ZERO),
         metastable: {

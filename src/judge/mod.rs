@@ -6,6 +6,7 @@
 //! told in [`estimate`].
 
 mod because;
+mod binding;
 pub mod drill;
 pub mod estimate;
 mod finding;

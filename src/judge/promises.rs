@@ -1,7 +1,7 @@
 //! A policy's objectives on drills, judged.
 
 use crate::judge::drill::{Summary, Year, is_about};
-use crate::judge::{Estimate, Judged, Outcome, compare};
+use crate::judge::{Estimate, Judged, Outcome, binding, compare};
 use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE};
 use crate::k8s::placement::TaintEffect;
 use crate::observe::{MomentKind, Observations};
@@ -73,6 +73,7 @@ fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judge
         Indicator::UsersRecovered => summary.users_recovered,
         Indicator::CapacityRestored => summary.capacity_restored,
         Indicator::FailedRequests => Some(summary.lost),
+        Indicator::PendingPodSeconds => Some(summary.pending_seconds),
         _ => return not_judged("this indicator is not measured on a drill"),
     };
     let mut judged = weigh(objective, measured, Vec::new());
@@ -91,6 +92,8 @@ fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judge
             ));
         }
         judged.because.extend(bound(scenario, objective, held));
+        let first = held.exercise.drills.first();
+        judged.because.extend(first.and_then(|drill| binding::of(scenario, &drill.what)));
         judged.because.push(chain(held.run));
     }
     judged

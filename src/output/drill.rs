@@ -3,12 +3,13 @@
 use serde::Serialize;
 
 use super::text::{Paint, Side, columns, painted, wrapped};
-use super::{Number, table, verdict};
+use super::{File, Number, chart, raster, table, verdict};
 use crate::judge::drill::{Summary, Year};
 use crate::judge::promises::Promise;
-use crate::judge::{Estimate, Outcome};
-use crate::scenario::Scenario;
+use crate::judge::{Estimate, Judged, Outcome};
+use crate::observe::Observations;
 use crate::scenario::catalogue::Exercise;
+use crate::scenario::{Objective, Scenario};
 use crate::units::figures::{amount, count, percent, plural, seconds};
 
 /// All that `plan drill` found out.
@@ -76,6 +77,26 @@ fn heading(drilled: &Drilled<'_>, width: usize) -> Vec<String> {
         drilled.target,
     );
     wrapped("", &text, width)
+}
+
+/// All files of a drill's results folder: the document, the page without colours, and
+/// a chart of the first replication of each drill that struck.
+pub fn files(drilled: &Drilled<'_>, runs: &[(&Exercise, &Observations)]) -> Vec<File> {
+    /// The page in a file is this wide.
+    const WIDTH: usize = 100;
+    let page = anstream::adapter::strip_str(&page(drilled, WIDTH)).to_string();
+    let mut files = vec![
+        ("verdict.json".to_owned(), super::explain::json(&document(drilled)).into_bytes()),
+        ("drills.txt".to_owned(), page.into_bytes()),
+    ];
+    for (exercise, run) in runs {
+        let Some(svg) = chart::drill(drilled.scenario, exercise, run, drilled.replications as usize) else {
+            continue;
+        };
+        files.push((format!("{}.png", exercise.name), raster::png(&svg)));
+        files.push((format!("{}.svg", exercise.name), svg.into_bytes()));
+    }
+    files
 }
 
 /// A mean with its interval, where the mean alone would promise too much.
@@ -158,34 +179,38 @@ fn year(drilled: &Drilled<'_>, width: usize) -> Vec<String> {
 }
 
 fn promises(drilled: &Drilled<'_>, width: usize) -> Vec<String> {
-    let mut lines = Vec::new();
-    let currency = &drilled.scenario.goals.currency;
-    for promise in &drilled.promises {
-        let (word, paint) = match promise.judged.outcome {
-            Outcome::Missed => ("missed", Paint::Bad),
-            Outcome::Unsure => ("unsure", Paint::Doubtful),
-            Outcome::Met | Outcome::NotJudged => continue,
-        };
+    let told = |promise: &Promise| {
         let objective = &drilled.scenario.goals.objectives[promise.objective];
         let on = promise.exercise.map_or(String::new(), |one| format!(" on {}", drilled.held[one].0.name));
-        let of = |value| table::figure(objective.indicator, value, currency);
-        let measured = promise.judged.measured.map_or(String::new(), |one| {
-            let interval =
-                one.interval.map_or(String::new(), |(low, high)| format!(" [{}, {}]", of(low), of(high)));
-            format!(": {}{interval}", of(one.value))
-        });
-        let text = format!(
-            "{}{on} is {word}{measured}, asked {} {}",
-            objective.name,
-            objective.comparison,
-            of(objective.goal)
-        );
-        lines.push(String::new());
-        lines.extend(wrapped("", &text, width).iter().map(|line| painted(paint, line)));
-        for because in &promise.judged.because {
-            lines.extend(wrapped("  - ", because, width));
-        }
-    }
+        told(objective, &on, &promise.judged, &drilled.scenario.goals.currency, width)
+    };
+    drilled.promises.iter().flat_map(told).collect()
+}
+
+/// An objective that is missed or unsure, and why; nothing of the others.
+pub(super) fn told(
+    objective: &Objective,
+    on: &str,
+    judged: &Judged,
+    currency: &str,
+    width: usize,
+) -> Vec<String> {
+    let (word, paint) = match judged.outcome {
+        Outcome::Missed => ("missed", Paint::Bad),
+        Outcome::Unsure => ("unsure", Paint::Doubtful),
+        Outcome::Met | Outcome::NotJudged => return Vec::new(),
+    };
+    let of = |value| table::figure(objective.indicator, value, currency);
+    let measured = judged.measured.map_or(String::new(), |one| {
+        let interval =
+            one.interval.map_or(String::new(), |(low, high)| format!(" [{}, {}]", of(low), of(high)));
+        format!(": {}{interval}", of(one.value))
+    });
+    let goal = of(objective.goal);
+    let text = format!("{}{on} is {word}{measured}, asked {} {goal}", objective.name, objective.comparison);
+    let mut lines = vec![String::new()];
+    lines.extend(wrapped("", &text, width).iter().map(|line| painted(paint, line)));
+    lines.extend(judged.because.iter().flat_map(|because| wrapped("  - ", because, width)));
     lines
 }
 

@@ -12,6 +12,7 @@ pub mod drill;
 pub mod explain;
 pub mod folder;
 mod number;
+pub mod promised;
 pub mod raster;
 pub mod table;
 mod text;

@@ -1,7 +1,8 @@
 //! The drills that every application is put through when nobody says which.
 
 use crate::scenario::{
-    Drill, Failure, Kind, NodePool, Population, Release, ReleaseFault, Scenario, Shape, Share, Step, Target,
+    Autoscaler, Drill, Failure, Kind, NodePool, Population, Release, ReleaseFault, Scenario, Shape, Share,
+    Step, Target,
 };
 use crate::units::{Bytes, SimDuration, SimTime};
 
@@ -45,6 +46,38 @@ const SYNONYMS: [(&str, &str); 12] = [
     ("pod-network-partition", "network-partition"),
     ("pod-memory-hog", "memory-leak"),
     ("deploy", "rollout"),
+];
+
+/// The names of all drills but those on external services.
+pub const NAMES: [&str; 28] = [
+    "pod-kill",
+    "pod-kill-forced",
+    "container-kill",
+    "oom-kill",
+    "crash-loop",
+    "pod-hang",
+    "memory-leak",
+    "scale-down",
+    "node-failure",
+    "node-not-ready",
+    "node-drain",
+    "zone-outage",
+    "network-delay",
+    "network-loss",
+    "network-partition",
+    "dependency-slow",
+    "dependency-kill",
+    "load-spike",
+    "metrics-outage",
+    "registry-outage",
+    "control-plane-outage",
+    "rollout",
+    "rollout-under-spike",
+    "rollout-image-missing",
+    "rollout-crashing",
+    "rollout-never-ready",
+    "rollout-slow",
+    "cold-start",
 ];
 
 /// The catalogue's name for a drill that others call otherwise.
@@ -112,6 +145,15 @@ pub fn exercises(scenario: &Scenario, target: usize) -> Vec<Exercise> {
     all.extend(on_the_platform(target));
     if matches!(scenario.workloads[target].kind, Kind::Deployment { .. } | Kind::StatefulSet { .. }) {
         all.extend(rollouts(target));
+    }
+    all.extend(cold_start(scenario));
+    for rule in &scenario.goals.drills {
+        if !rule.counts {
+            all.retain(|one| one.name != rule.name);
+        }
+        if let Some(per_year) = rule.per_year {
+            all.iter_mut().filter(|one| one.name == rule.name).for_each(|one| one.per_year = per_year);
+        }
     }
     all
 }
@@ -318,6 +360,22 @@ fn on_the_platform(workload: usize) -> Vec<Exercise> {
     ]
 }
 
+/// Every HPA at its minimum when the peak is there already.
+fn cold_start(scenario: &Scenario) -> Option<Exercise> {
+    let to_minimum = |hpa: &Autoscaler| {
+        let replicas = hpa.spec.min_replicas.max(1);
+        (None, Failure::Scale { workload: hpa.workload, replicas })
+    };
+    let all: Vec<_> = scenario.autoscalers.iter().map(to_minimum).collect();
+    let about = "the peak finds every HPA at its minimum";
+    (!all.is_empty()).then(|| exercise("cold-start", about, 4.0, LONG, all))
+}
+
+/// Whether there is a drill of this name for some application.
+pub fn is_a_name(name: &str) -> bool {
+    name.starts_with("outage-of-") || NAMES.contains(&name)
+}
+
 /// Updates, good and bad. A bad one is undone after two minutes.
 fn rollouts(workload: usize) -> Vec<Exercise> {
     let one = |name: &str, about: &str, per_year: f64, fault: ReleaseFault, work: f64| {
@@ -326,8 +384,15 @@ fn rollouts(workload: usize) -> Vec<Exercise> {
         let what = Failure::Rollout { workload, release, undone: broken };
         exercise(name, about, per_year, LONG, vec![(broken.then_some(OUTAGE), what)])
     };
+    let good = Release { new_image: true, ..Release::default() };
+    let under_spike = vec![
+        (None, Failure::Rollout { workload, release: good, undone: false }),
+        (Some(OUTAGE), Failure::Load { factor: 2.0, rise: SimDuration::from_secs(30) }),
+    ];
+    let about = "the load doubles while a new version is rolled out: the HPA acts in the middle of it";
     vec![
         one("rollout", "a new version is rolled out", 100.0, ReleaseFault::None, 1.0),
+        exercise("rollout-under-spike", about, 5.0, LONG, under_spike),
         one(
             "rollout-image-missing",
             "an update whose image can't be pulled, undone",
@@ -351,4 +416,28 @@ fn rollouts(workload: usize) -> Vec<Exercise> {
         ),
         one("rollout-slow", "an update that needs twice the CPU, undone", 3.0, ReleaseFault::None, 2.0),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Request, load};
+    use crate::scenario::DrillRule;
+
+    #[test]
+    fn names_are_those_of_the_drills_and_a_policy_has_its_way() {
+        let mut scenario = load(&Request::default()).expect("the embedded application reads").scenario;
+        let target = busiest(&scenario).expect("users ask somebody");
+        let all = exercises(&scenario, target);
+        assert!(all.iter().all(|one| is_a_name(&one.name)), "every drill can be named in a policy");
+        for name in NAMES {
+            assert!(all.iter().any(|one| one.name == name), "there is a drill {name}");
+            assert_eq!(usual_name(name), name, "no synonym is a name");
+        }
+        let rule = |name: &str, per_year, counts| DrillRule { name: name.to_owned(), per_year, counts };
+        scenario.goals.drills = vec![rule("rollout", Some(7.0), true), rule("pod-kill", None, false)];
+        let other = exercises(&scenario, target);
+        assert_eq!(other.len() + 1, all.len());
+        assert!(other.iter().any(|one| one.name == "rollout" && one.per_year.total_cmp(&7.0).is_eq()));
+    }
 }

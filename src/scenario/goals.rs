@@ -13,9 +13,22 @@ pub struct Goals {
     pub confidence: f64,
     /// The currency of costs, such as `USD`.
     pub currency: String,
+    /// How often drills come, and which count, where the policy says so.
+    pub drills: Vec<DrillRule>,
     /// Where these are not what the policy says, for the report: a sentence each
     /// without its full stop.
     pub notes: Vec<String>,
+}
+
+/// What the policy says of one drill.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DrillRule {
+    /// The catalogue's name.
+    pub name: String,
+    /// How often a year; `None` for the catalogue's guess.
+    pub per_year: Option<f64>,
+    /// Whether it is held and counts in the year.
+    pub counts: bool,
 }
 
 /// One line of the policy.

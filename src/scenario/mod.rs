@@ -14,7 +14,7 @@ pub mod workload;
 pub use cluster::{Cluster, NodePool, ProvisionedBy};
 pub use demand::{Demand, Interpolation, Journey, Population, RateState, Shape, Visit};
 pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
-pub use goals::{Comparison, Goals, Indicator, Objective, Scope};
+pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
     Operation, PodTemplate, Retry, StartUp, Step, Target, Workload,

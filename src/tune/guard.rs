@@ -66,8 +66,7 @@ impl Guard {
             Self::Budget => &["node-drain"],
             Self::Spread => &["zone-outage", "node-failure"],
             Self::Tolerate => &["node-failure"],
-            Self::Readiness => &["pod-hang"],
-            Self::Liveness => &["pod-hang"],
+            Self::Readiness | Self::Liveness => &["pod-hang"],
         }
     }
 

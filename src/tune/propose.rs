@@ -204,8 +204,8 @@ mod tests {
         {
             let size = scaled(&site(true, threads), Need { cores, memory: 60 }, CHOICE, ROOM);
             assert_eq!((size.cpu, size.target), (cpu, 50), "{cores} cores on {threads:?} threads");
-            assert_eq!(size.min, (pods as f64 / 2.0).ceil().max(2.0) as u32, "{cores} on {threads:?}");
-            assert_eq!(size.max, ((pods as f64 * SPARE).ceil() as u32).max(10), "{cores} on {threads:?}");
+            assert_eq!(size.min, (f64::from(pods) / 2.0).ceil().max(2.0) as u32, "{cores} on {threads:?}");
+            assert_eq!(size.max, ((f64::from(pods) * SPARE).ceil() as u32).max(10), "{cores} on {threads:?}");
             // 500m would hold back a pod that is meant to use a core or two.
             assert_eq!(size.cpu_limit, None);
             assert_eq!((size.memory, size.memory_limit), (256, Some(512)));

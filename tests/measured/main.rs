@@ -4,9 +4,12 @@
 //! and what a run gives. A row that misses says by how much and why, and fails when
 //! that changes.
 
+mod breaking;
 mod fastapi;
 mod php_apache;
 mod quota;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::path::Path;
 

@@ -4,13 +4,10 @@ use kubeplan::scenario::{Scenario, Step};
 
 use crate::{hold, row};
 
-#[path = "../support/mod.rs"]
-mod support;
-
+use crate::support::{always, scenario, workload};
 use kubeplan::sim::random::Seed;
 use kubeplan::units::MilliCpu;
 use kubeplan::world::simulate;
-use support::{always, scenario, workload};
 
 /// One pod under a limit, alone with a request now and then.
 fn limited(limit: u64, threads: u32, work: f64) -> Scenario {

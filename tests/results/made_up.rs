@@ -64,6 +64,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
         demand: demand(),
         goals: Goals {
             notes: Vec::new(),
+            drills: Vec::new(),
             name: "chat-slo".to_owned(),
             objectives,
             confidence: 0.95,

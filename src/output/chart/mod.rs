@@ -5,6 +5,7 @@
 //! the moments that matter numbered and told below.
 
 mod canvas;
+mod drill;
 mod frame;
 mod marks;
 mod panel;
@@ -14,6 +15,7 @@ use crate::observe::Observations;
 use crate::scenario::{Indicator, Scenario, Scope};
 use crate::units::figures::{amount, count, seconds};
 use canvas::colour;
+pub use drill::drill;
 use frame::{Frame, draw};
 use panel::{Line, Panel, Style};
 
@@ -44,7 +46,6 @@ impl About<'_> {
     fn load(&self) -> String {
         let series = &self.run.series;
         let step = series.step.as_secs_f64();
-        let per_second = |counts: &[u64]| counts.iter().map(|&n| n as f64 / step).collect::<Vec<_>>();
         let panels = vec![
             Panel::new(
                 "Users",
@@ -54,12 +55,12 @@ impl About<'_> {
             Panel::new(
                 "Requests of users",
                 "requests/s",
-                vec![Line::new("arrived", colour::BLUE, Style::Solid, &per_second(&series.arrived))],
+                vec![Line::new("arrived", colour::BLUE, Style::Solid, &per_second(&series.arrived, step))],
             ),
             Panel::new(
                 "Failed requests of users",
                 "failed/s",
-                vec![Line::new("failed", colour::VERMILLION, Style::Area, &per_second(&series.failed))],
+                vec![Line::new("failed", colour::VERMILLION, Style::Area, &per_second(&series.failed, step))],
             ),
         ];
         self.chart("load and failures", panels, 1, Vec::new())
@@ -225,6 +226,11 @@ fn cut(panels: &mut Vec<Panel>) -> Vec<String> {
     let rest = panels.len().saturating_sub(MOST_WORKLOADS);
     panels.truncate(MOST_WORKLOADS);
     if rest > 0 { vec![format!("{rest} more workloads are in timeseries.csv")] } else { Vec::new() }
+}
+
+/// Counts of steps so many seconds long, as rates.
+fn per_second(counts: &[u64], step: f64) -> Vec<f64> {
+    counts.iter().map(|&number| number as f64 / step).collect()
 }
 
 fn floats(counts: &[u32]) -> Vec<f64> {

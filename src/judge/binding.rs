@@ -1,0 +1,107 @@
+//! Which setting of a workload decides how long its users feel a drill.
+
+use crate::k8s::probe::Probe;
+use crate::k8s::rollout::Strategy;
+use crate::scenario::{Container, Failure, Kind, Scenario, Workload};
+use crate::units::figures::seconds;
+
+/// The settings that bind what users feel of a failure, with what would mend it.
+pub(super) fn of(scenario: &Scenario, failure: &Failure) -> Option<String> {
+    match failure {
+        Failure::Hang { workload, .. } => hang(&scenario.workloads[*workload]),
+        Failure::PodDelete { workload, force: false, .. } => leaving(&scenario.workloads[*workload]),
+        Failure::Rollout { workload, .. } => rollout(&scenario.workloads[*workload]),
+        _ => None,
+    }
+}
+
+/// From a hang to the restart: by the liveness probe alone.
+fn hang(workload: &Workload) -> Option<String> {
+    let name = &workload.name;
+    let first = workload.template.containers.first()?;
+    let out = |probe: &Probe| {
+        let failures = f64::from(probe.failure_threshold);
+        failures * probe.period.as_secs_f64() + probe.timeout.as_secs_f64()
+    };
+    let Some(liveness) = &first.liveness else {
+        return Some(format!(
+            "what binds: {name} has no livenessProbe, so nothing but a person finds a process that hangs; \
+             with periodSeconds 5, failureThreshold 3 it would be restarted within some 20 s"
+        ));
+    };
+    let readiness = match &first.readiness {
+        None => "without a readinessProbe it is sent requests until then".to_owned(),
+        Some(probe) => {
+            format!("its readinessProbe takes it out of the Service within {}", seconds(out(probe)))
+        }
+    };
+    Some(format!(
+        "what binds: {name}'s livenessProbe (periodSeconds {}, failureThreshold {}, timeoutSeconds {}) finds a \
+         hang within {}; {readiness}. Shorter periods and thresholds are what mends it",
+        liveness.period.as_secs_f64(),
+        liveness.failure_threshold,
+        liveness.timeout.as_secs_f64(),
+        seconds(out(liveness)),
+    ))
+}
+
+/// How a pod that is told to end parts from its requests.
+fn leaving(workload: &Workload) -> Option<String> {
+    let first: &Container = workload.template.containers.first()?;
+    if workload.replicas < 2 {
+        return Some(format!(
+            "what binds: {} has one replica, so nobody answers until another is ready",
+            workload.name
+        ));
+    }
+    if first.pre_stop.is_some() {
+        return None;
+    }
+    let drops = if workload.behaviour.drains { "" } else { " and drops the requests that it works on" };
+    Some(format!(
+        "what binds: {} has no preStop hook: it ends while it is still being sent requests{drops}; \
+         preStop: {{sleep: {{seconds: 5}}}} lets the endpoint leave first",
+        workload.name
+    ))
+}
+
+fn rollout(workload: &Workload) -> Option<String> {
+    if let Kind::Deployment { strategy: Strategy::Recreate, .. } = workload.kind {
+        return Some(format!(
+            "what binds: strategy Recreate of {}: all old pods end before the first new one starts; \
+             RollingUpdate with maxUnavailable 0 keeps them",
+            workload.name
+        ));
+    }
+    leaving(workload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{Request, load};
+    use crate::scenario::{Release, Share};
+
+    #[test]
+    fn what_binds_follows_from_the_manifests() {
+        let mut scenario = load(&Request::default()).expect("the embedded application reads").scenario;
+        let workload =
+            scenario.workloads.iter().position(|one| one.name == "chat-service").expect("it is there");
+        let hang = Failure::Hang { workload, pods: Share::Count(1) };
+        let update = Failure::Rollout { workload, release: Release::default(), undone: false };
+        let words = |scenario: &Scenario, what: &Failure| of(scenario, what).unwrap_or_default();
+        assert!(
+            words(&scenario, &hang).contains("livenessProbe (periodSeconds"),
+            "{}",
+            words(&scenario, &hang)
+        );
+        assert!(words(&scenario, &update).contains("no preStop hook"), "{}", words(&scenario, &update));
+        scenario.workloads[workload].template.containers[0].liveness = None;
+        assert!(words(&scenario, &hang).contains("has no livenessProbe"));
+        if let Kind::Deployment { strategy, .. } = &mut scenario.workloads[workload].kind {
+            *strategy = Strategy::Recreate;
+        }
+        assert!(words(&scenario, &update).contains("strategy Recreate"));
+        assert_eq!(of(&scenario, &Failure::Metrics), None);
+    }
+}
