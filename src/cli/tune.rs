@@ -76,15 +76,20 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     if let Some(Err(error)) = target.as_deref().map(|target| keep(target, &tuned, &written.emission)) {
         return refused(&error, screen);
     }
+    shown(args, &tuned, screen)
+}
+
+/// Prints the answer; its exit code.
+fn shown(args: &TuneArgs, tuned: &Tuned<'_>, screen: Screen) -> Exit {
     let text = match args.output {
-        Format::Table => output::tune::page(&tuned, screen::width()),
-        Format::Json => output::explain::json(&output::tune::document(&tuned)),
-        Format::Yaml => output::explain::yaml(&output::tune::document(&tuned)),
+        Format::Table => output::tune::page(tuned, screen::width()),
+        Format::Json => output::explain::json(&output::tune::document(tuned)),
+        Format::Yaml => output::explain::yaml(&output::tune::document(tuned)),
     };
     if !screen.print(&text) {
         return Exit::Outside;
     }
-    match certificate.outcome() {
+    match tuned.certificate.outcome() {
         _ if args.exit_zero => Exit::Met,
         Outcome::Met | Outcome::NotJudged => Exit::Met,
         Outcome::Missed => Exit::Missed,
