@@ -201,5 +201,5 @@ fn a_policy_says_how_often_drills_come_which_count_and_what_must_fit() {
     let output = plan(&format!("drill --list --policy {}", policy.display()));
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{err}");
-    assert!(err.contains("no drill `zone-outrage`") && err.contains("policy.yaml:7"), "{err}");
+    assert!(err.contains("no drill `zone-outrage`") && err.contains("policy.yaml:8:3"), "{err}");
 }
