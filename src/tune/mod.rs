@@ -2,12 +2,12 @@
 //!
 //! 1. [`probe`]: one short run with pods in plenty tells what every workload
 //!    needs at the peak.
-//! 2. [`search`]: proposals by arithmetic and by a model-based search are tried
+//! 2. [`mod@search`]: proposals by arithmetic and by a model-based search are tried
 //!    on the hardest minutes under the same requests; the best go through the
 //!    whole scenario.
 //! 3. [`trial`]: what guards pods against updates and failures is kept where
 //!    leaving it out loses requests.
-//! 4. [`certify`]: the settings are written, read back, and simulated with seeds
+//! 4. [`mod@certify`]: the settings are written, read back, and simulated with seeds
 //!    and loads that the search has not seen, and through every drill.
 //!
 //! Everything is a function of the input and the seed. A candidate becomes a
