@@ -9,10 +9,7 @@ use crate::observe::{Observations, Traffic};
 use crate::run::{self, Held, Replications};
 use crate::scenario::catalogue::{Exercise, busiest, exercises};
 use crate::scenario::{Comparison, Indicator, Objective, Scenario, Scope};
-use crate::units::SimDuration;
 
-/// Whether a load is carried is seen within this time.
-const LOOK: SimDuration = SimDuration::from_secs(600);
 /// Replications of each load that is tried.
 const TRIES: u32 = 3;
 /// The success ratio where the policy promises none.
@@ -41,8 +38,10 @@ pub struct How {
 /// What was measured.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Seen {
-    /// A mean over replications, or a border between two loads.
+    /// A mean over replications.
     Estimate(Estimate),
+    /// The largest load that is carried, and the smallest that is known not to be.
+    Border(f64, f64),
     /// At least this; more was not tried.
     AtLeast(f64),
     /// The smallest and the largest over the observed time.
@@ -116,6 +115,9 @@ fn outcome(row: &Row, seen: Seen) -> Outcome {
     let bounds = bounds.into_iter().filter_map(|(comparison, goal)| Some((comparison, goal?)));
     let sure = |holds: bool| if holds { Outcome::Met } else { Outcome::Missed };
     let of = |(comparison, goal): (Comparison, f64)| match seen {
+        Seen::Border(_, breaks) if comparison == Comparison::AtLeast && breaks <= goal => Outcome::Missed,
+        Seen::Border(carries, _) if comparison == Comparison::AtLeast && carries >= goal => Outcome::Met,
+        Seen::Border(..) => Outcome::Unsure,
         Seen::Estimate(one) => crate::judge::compare(comparison, &one, goal),
         Seen::AtLeast(least) if comparison == Comparison::AtLeast && least >= goal => Outcome::Met,
         Seen::AtLeast(_) => Outcome::Unsure,
@@ -197,10 +199,7 @@ impl<'a> Found<'a> {
 
     fn users(&self) -> Seen {
         match (self.carried.carries, self.carried.breaks) {
-            (low, Some(high)) => {
-                let low = low.unwrap_or(0.0);
-                Seen::Estimate(Estimate { value: low, interval: Some((low, high)) })
-            }
+            (low, Some(high)) => Seen::Border(low.unwrap_or(0.0), high),
             (Some(low), None) => Seen::AtLeast(low),
             // So few requests that nothing is sure.
             (None, None) => Seen::Nothing,
@@ -279,10 +278,10 @@ fn carried(
     (load, runs): (f64, &[Observations]),
 ) -> Capacity {
     let asks = |one: &&Objective| one.indicator == Indicator::Availability && one.scope == Scope::All;
-    let mut quick = scenario.clone();
-    quick.goals.objectives = scenario.goals.objectives.iter().filter(asks).cloned().collect();
-    let known = judge(&quick, runs).outcome;
-    let objectives: Vec<usize> = (0..quick.goals.objectives.len()).collect();
+    let mut only = scenario.clone();
+    only.goals.objectives = scenario.goals.objectives.iter().filter(asks).cloned().collect();
+    let known = judge(&only, runs).outcome;
+    let objectives: Vec<usize> = (0..only.goals.objectives.len()).collect();
     let mut found =
         Capacity { tried: Vec::new(), carries: None, breaks: None, objectives, users: load_of(scenario).1 };
     match known {
@@ -293,8 +292,7 @@ fn carried(
     if found.carries.is_some_and(|carries| carries >= most) {
         return found;
     }
-    quick.horizon = quick.horizon.min(LOOK);
-    search_from_below(&quick, found, (start, most), base, Replications::Fixed(TRIES))
+    search_from_below(&only, found, (start, most), base, Replications::Fixed(TRIES))
 }
 
 /// The share of a run's requests that were answered.
@@ -333,6 +331,10 @@ mod tests {
             (None, Some(30.0), estimate(20.0, 10.0, 29.0), Outcome::Met),
             (None, Some(30.0), estimate(20.0, 10.0, 31.0), Outcome::Unsure),
             (None, Some(30.0), Seen::NotInTime, Outcome::Missed),
+            (Some(9.0), None, Seen::Border(9.0, 9.5), Outcome::Met),
+            (Some(9.0), None, Seen::Border(8.0, 9.5), Outcome::Unsure),
+            // What breaks at nine does not carry nine.
+            (Some(9.0), None, Seen::Border(8.0, 9.0), Outcome::Missed),
             (Some(9.0), None, Seen::AtLeast(9.0), Outcome::Met),
             (Some(9.0), None, Seen::AtLeast(8.0), Outcome::Unsure),
             (Some(3.0), Some(3.0), Seen::Number(3.0), Outcome::Met),

@@ -67,7 +67,6 @@ fn value(figure: Figure, value: f64) -> String {
 fn with_interval(figure: Figure, mean: f64, (low, high): (f64, f64)) -> String {
     let half = (high - low) / 2.0;
     match figure {
-        Figure::UsersCarried => format!("{} to {}", count(low), count(high)),
         Figure::Availability | Figure::AvailabilityPerYear => {
             format!("{} ± {}", percent(mean), amount(half * 100.0))
         }
@@ -82,6 +81,7 @@ fn seen(figure: Figure, seen: Seen) -> String {
             Some((low, high)) if of(low) != of(high) => with_interval(figure, one.value, (low, high)),
             _ => of(one.value),
         },
+        Seen::Border(carries, breaks) => format!("{} to {}", of(carries), of(breaks)),
         Seen::AtLeast(least) => format!("{} or more", of(least)),
         Seen::Range(low, high) if of(low) == of(high) => of(low),
         Seen::Range(low, high) => format!("{} to {}", of(low), of(high)),
@@ -232,6 +232,7 @@ struct MissedData {
 fn seen_data(figure: Figure, of: Seen) -> SeenData {
     let (value, ends) = match of {
         Seen::Estimate(one) => (Some(one.value), one.interval),
+        Seen::Border(carries, breaks) => (Some(carries), Some((carries, breaks))),
         Seen::AtLeast(least) => (Some(least), None),
         Seen::Range(low, high) => (None, Some((low, high))),
         Seen::Number(number) => (Some(number), None),
