@@ -8,6 +8,8 @@ use crate::scenario::{Population, Scenario};
 
 /// The border is known when it is within this factor.
 const CLOSE: f64 = 1.05;
+/// Close enough where the border is one figure of many.
+const NEAR: f64 = 1.25;
 /// At most so many loads are tried.
 const MOST: usize = 16;
 /// Loads beyond this many times the scenario's, or below its inverse, are not tried.
@@ -153,7 +155,8 @@ pub fn search_from_below(
         let one = try_load(scenario, load, &found.objectives, base, replications);
         next = found.learn(one, start).map(|load| load.min(most));
         let tried = |load: &f64| found.tried.iter().any(|one| one.load.total_cmp(load).is_eq());
-        next = next.filter(|load| !tried(load));
+        let near = found.carries.zip(found.breaks).is_some_and(|(low, high)| high / low <= NEAR);
+        next = next.filter(|load| !near && !tried(load));
     }
     found.tried.sort_by(|a, b| a.load.total_cmp(&b.load));
     found

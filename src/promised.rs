@@ -117,10 +117,9 @@ fn outcome(row: &Row, seen: Seen) -> Outcome {
     let of = |(comparison, goal): (Comparison, f64)| match seen {
         Seen::Border(_, breaks) if comparison == Comparison::AtLeast && breaks <= goal => Outcome::Missed,
         Seen::Border(carries, _) if comparison == Comparison::AtLeast && carries >= goal => Outcome::Met,
-        Seen::Border(..) => Outcome::Unsure,
         Seen::Estimate(one) => crate::judge::compare(comparison, &one, goal),
         Seen::AtLeast(least) if comparison == Comparison::AtLeast && least >= goal => Outcome::Met,
-        Seen::AtLeast(_) => Outcome::Unsure,
+        Seen::AtLeast(_) | Seen::Border(..) => Outcome::Unsure,
         Seen::Range(low, high) => sure(comparison.holds(low, goal) && comparison.holds(high, goal)),
         Seen::Number(number) => sure(comparison.holds(number, goal)),
         Seen::NotInTime => Outcome::Missed,
