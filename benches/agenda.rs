@@ -12,12 +12,12 @@ fn hold(c: &mut Criterion) {
             let mut stream = Seed { base: 1, replication: 0 }.stream("hold");
             let mut agenda = Agenda::new(engine, &[]);
             for event in 0..pending {
-                agenda.after(delays.at(stream.bits()), event);
+                agenda.after_active(delays.at(stream.bits()), event);
             }
             group.bench_function(BenchmarkId::new(name, pending), |b| {
                 b.iter(|| {
                     let (_, event) = agenda.hand_out(|_| true).expect("as many are put in as are taken out");
-                    agenda.after(delays.at(stream.bits()), event);
+                    agenda.after_active(delays.at(stream.bits()), event);
                 });
             });
         }

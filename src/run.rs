@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use crate::judge::drill::{Cost, cost};
 use crate::judge::{Outcome, Verdict, judge, more_needed};
 use crate::observe::Observations;
-use crate::scenario::Scenario;
+use crate::scenario::{Fidelity, Scenario};
 use crate::scenario::catalogue::{self, Exercise};
 use crate::sim::random::Seed;
 use crate::world;
@@ -71,7 +71,8 @@ pub fn drill(
     replications: u32,
     finished: impl Fn(&str) + Sync,
 ) -> (Vec<Observations>, Vec<Held>) {
-    let at_peak = catalogue::at_peak(scenario);
+    // What a drill costs is seen second by second.
+    let at_peak = Scenario { fidelity: Fidelity::Full, ..catalogue::at_peak(scenario) };
     let plain = replicate(&catalogue::nothing(&at_peak), base, 0..replications, |_| ());
     finished("without any failure");
     let hold = |exercise: &Exercise| {

@@ -12,7 +12,7 @@ use crate::input::sizing;
 use crate::input::traffic::{Asked, Traffic, TrafficFile};
 use crate::k8s::version::Version;
 use crate::scenario::{
-    Autoscaler, Behaviour, Cluster, External, Goals, Indicator, Kind, Limits, Scenario, Workload,
+    Autoscaler, Behaviour, Cluster, External, Goals, Indicator, Kind, Fidelity, Limits, Scenario, Workload,
 };
 use crate::units::SimDuration;
 use crate::units::figures::{count, plural};
@@ -79,6 +79,7 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
         goals: goals?,
         assumptions: assumed.assumptions,
         not_simulated: set.not_simulated.iter().map(|(kind, count)| format!("{count} {kind}")).collect(),
+        fidelity: Fidelity::Full,
         limits: Limits::default(),
     })
 }

@@ -24,13 +24,20 @@ impl Histogram {
     /// Counts one duration.
     #[inline]
     pub fn record(&mut self, duration: SimDuration) {
+        self.record_times(duration, 1);
+    }
+
+    /// Counts one duration as so many.
+    #[inline]
+    pub fn record_times(&mut self, duration: SimDuration, times: u32) {
+        let times = u64::from(times);
         if self.counts.is_empty() {
             self.counts = vec![0; BUCKETS];
         }
         let nanos = duration.as_nanos();
-        self.counts[bucket(nanos)] += 1;
-        self.count += 1;
-        self.sum += u128::from(nanos);
+        self.counts[bucket(nanos)] += times;
+        self.count += times;
+        self.sum += u128::from(nanos) * u128::from(times);
         self.max = self.max.max(nanos);
     }
 

@@ -12,7 +12,7 @@ pub mod watch;
 pub use histogram::Histogram;
 pub use level::Level;
 pub use pooled::{Pooled, PooledWorkload, Span};
-pub use recorder::{ClusterRow, Recorder, WorkloadRow};
+pub use recorder::{ClusterRow, Recorder, Trouble, WorkloadRow};
 pub use series::{Series, WorkloadSeries};
 pub use watch::{RolloutSeen, Strike, Watch, WatchRow};
 
@@ -35,6 +35,9 @@ pub struct Observations {
     pub end: SimTime,
     /// Why the run ended before its horizon, if it did.
     pub stopped: Option<Stop>,
+    /// Share of the observed time whose requests were simulated one by one; they
+    /// stand for those of the rest. 1.0 for a run in full.
+    pub simulated: f64,
     /// All user requests of the whole run, warm-up included: nothing is lost.
     pub balance: Balance,
     /// What users asked, by journey (in the scenario's order).
@@ -309,6 +312,7 @@ impl Observations {
             start: SimTime::ZERO,
             end: SimTime::ZERO,
             stopped: None,
+            simulated: 1.0,
             balance: Balance::default(),
             journeys: Vec::new(),
             workloads: Vec::new(),

@@ -14,8 +14,15 @@ const DECISIONS: usize = 100_000;
 /// Takes facts down. Counts and distributions begin with [`Recorder::begin`].
 #[derive(Clone, Debug)]
 pub struct Recorder {
-    /// End of the warm-up: what was sent earlier isn't counted.
+    /// End of the warm-up.
     start: SimTime,
+    /// The same by the clock of requests: what was sent earlier isn't counted.
+    counts_from: SimTime,
+    /// How many moments the present one stands for: above 1 in a slice of time
+    /// that is simulated for more than itself.
+    weight: u32,
+    /// What has gone wrong since the last look at it.
+    trouble: Trouble,
     /// User requests since the very start.
     pub balance: Balance,
     /// By journey.
@@ -47,6 +54,17 @@ pub struct Recorder {
 struct Watched {
     before: Balance,
     slowest: SimDuration,
+}
+
+/// What has gone wrong with calls between workloads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trouble {
+    /// Calls that were refused, cut off or found nobody.
+    pub refused: u64,
+    /// Calls that were given up.
+    pub timeouts: u64,
+    /// User requests asked.
+    pub asked: u64,
 }
 
 /// What happened within the present step of the series.
@@ -107,6 +125,9 @@ impl Recorder {
     pub fn new(journeys: usize, workloads: usize, externals: usize, step: SimDuration) -> Self {
         Self {
             start: SimTime::NEVER,
+            counts_from: SimTime::NEVER,
+            weight: 1,
+            trouble: Trouble::default(),
             balance: Balance::default(),
             journeys: vec![Traffic::default(); journeys],
             workloads: vec![WorkloadSeen::default(); workloads],
@@ -126,9 +147,10 @@ impl Recorder {
         }
     }
 
-    /// The warm-up is over: observation begins.
-    pub fn begin(&mut self, now: SimTime) {
-        self.start = now;
+    /// The warm-up is over: observation begins. `active` is the same moment by the
+    /// clock of requests.
+    pub fn begin(&mut self, now: SimTime, active: SimTime) {
+        (self.start, self.counts_from) = (now, active);
         for seen in &mut self.workloads {
             *seen = WorkloadSeen { ready: seen.ready, desired: seen.desired, ..WorkloadSeen::default() };
             seen.ready.restart(now);
@@ -157,35 +179,71 @@ impl Recorder {
         self.start
     }
 
+    /// The same by the clock of requests.
+    pub fn counts_from(&self) -> SimTime {
+        self.counts_from
+    }
+
+    /// How many moments the present one stands for; so many requests is a request
+    /// that is sent now.
+    #[inline]
+    pub fn weight(&self) -> u32 {
+        self.weight
+    }
+
+    /// The present moment stands for so many from now on.
+    pub fn weigh(&mut self, weight: u32) {
+        self.weight = weight;
+    }
+
+    /// What has gone wrong since this was last asked.
+    pub fn take_trouble(&mut self) -> Trouble {
+        std::mem::take(&mut self.trouble)
+    }
+
+    /// How many failures a request of this weight is that fails now. One that was
+    /// asked while time was skipped and fails after that stands for itself alone:
+    /// the others, asked at other moments, did not meet what it met.
+    fn failures(&self, weight: u32) -> (u64, u64) {
+        let failures = weight.min(self.weight);
+        (u64::from(failures), u64::from(weight - failures))
+    }
+
     /// A user asks.
     pub fn request_arrived(&mut self, journey: usize, asked: SimTime) {
-        self.balance.arrived += 1;
-        self.balance.in_flight += 1;
-        self.step.arrived += 1;
-        if asked >= self.start {
-            self.journeys[journey].arrived += 1;
+        let times = u64::from(self.weight);
+        self.trouble.asked += 1;
+        self.balance.arrived += times;
+        self.balance.in_flight += times;
+        self.step.arrived += times;
+        if asked >= self.counts_from {
+            self.journeys[journey].arrived += times;
         }
     }
 
     /// A user was answered.
-    pub fn request_answered(&mut self, journey: usize, asked: SimTime, latency: SimDuration) {
-        self.balance.answered += 1;
-        self.balance.in_flight -= 1;
-        self.step.latency.record(latency);
+    pub fn request_answered(&mut self, journey: usize, asked: SimTime, weight: u32, latency: SimDuration) {
+        let times = u64::from(weight);
+        self.balance.answered += times;
+        self.balance.in_flight -= times;
+        self.step.latency.record_times(latency, weight);
         self.watched.slowest = self.watched.slowest.max(latency);
-        if asked >= self.start {
-            self.journeys[journey].answered += 1;
-            self.journeys[journey].latency.record(latency);
+        if asked >= self.counts_from {
+            self.journeys[journey].answered += times;
+            self.journeys[journey].latency.record_times(latency, weight);
         }
     }
 
     /// A user's request failed for good.
-    pub fn request_failed(&mut self, journey: usize, asked: SimTime, cause: Cause) {
-        self.balance.failed += 1;
-        self.balance.in_flight -= 1;
-        self.step.failed += 1;
-        if asked >= self.start {
-            self.journeys[journey].failures[cause as usize] += 1;
+    pub fn request_failed(&mut self, journey: usize, asked: SimTime, weight: u32, cause: Cause) {
+        let (failed, answered) = self.failures(weight);
+        self.balance.failed += failed;
+        self.balance.answered += answered;
+        self.balance.in_flight -= failed + answered;
+        self.step.failed += failed;
+        if asked >= self.counts_from {
+            self.journeys[journey].failures[cause as usize] += failed;
+            self.journeys[journey].answered += answered;
         }
     }
 
@@ -193,46 +251,61 @@ impl Recorder {
     pub fn call_served(
         &mut self,
         workload: usize,
-        sent: SimTime,
+        (sent, weight): (SimTime, u32),
         latency: SimDuration,
         wait: SimDuration,
         wanted: bool,
     ) {
-        if sent >= self.start {
+        if sent >= self.counts_from {
             let seen = &mut self.workloads[workload];
-            seen.traffic.arrived += u64::from(wanted);
-            seen.traffic.answered += u64::from(wanted);
-            seen.traffic.latency.record(latency);
-            seen.wait.record(wait);
+            let times = if wanted { u64::from(weight) } else { 0 };
+            seen.traffic.arrived += times;
+            seen.traffic.answered += times;
+            seen.traffic.latency.record_times(latency, weight);
+            seen.wait.record_times(wait, weight);
         }
     }
 
     /// A call to a workload failed for its caller.
-    pub fn call_failed(&mut self, workload: usize, sent: SimTime, cause: Cause) {
-        self.step.failed_calls[workload] += 1;
-        if sent >= self.start {
-            self.workloads[workload].traffic.arrived += 1;
-            self.workloads[workload].traffic.failures[cause as usize] += 1;
+    pub fn call_failed(&mut self, workload: usize, (sent, weight): (SimTime, u32), cause: Cause) {
+        match cause {
+            Cause::Timeout => self.trouble.timeouts += 1,
+            Cause::Dependency | Cause::ExternalError | Cause::ExternalQuota => {}
+            Cause::QueueFull
+            | Cause::NoEndpoint
+            | Cause::ConnectionRefused
+            | Cause::PodEnded
+            | Cause::OutOfMemory => self.trouble.refused += 1,
+        }
+        let (failed, answered) = self.failures(weight);
+        self.step.failed_calls[workload] += failed;
+        if sent >= self.counts_from {
+            let traffic = &mut self.workloads[workload].traffic;
+            traffic.arrived += failed + answered;
+            traffic.answered += answered;
+            traffic.failures[cause as usize] += failed;
         }
     }
 
     /// An external service was called.
     pub fn external_called(&mut self, external: usize, sent: SimTime) {
-        self.externals[external].arrived += u64::from(sent >= self.start);
+        if sent >= self.counts_from {
+            self.externals[external].arrived += u64::from(self.weight);
+        }
     }
 
     /// An external service answers after `latency`.
     pub fn external_answered(&mut self, external: usize, sent: SimTime, latency: SimDuration) {
-        if sent >= self.start {
-            self.externals[external].answered += 1;
-            self.externals[external].latency.record(latency);
+        if sent >= self.counts_from {
+            self.externals[external].answered += u64::from(self.weight);
+            self.externals[external].latency.record_times(latency, self.weight);
         }
     }
 
     /// An external service failed.
     pub fn external_failed(&mut self, external: usize, sent: SimTime, cause: Cause) {
-        if sent >= self.start {
-            self.externals[external].failures[cause as usize] += 1;
+        if sent >= self.counts_from {
+            self.externals[external].failures[cause as usize] += u64::from(self.weight);
         }
     }
 

@@ -8,12 +8,14 @@ pub mod catalogue;
 pub mod cluster;
 pub mod demand;
 pub mod drill;
+pub mod fidelity;
 pub mod goals;
 pub mod workload;
 
 pub use cluster::{Cluster, NodePool, ProvisionedBy};
 pub use demand::{Demand, Interpolation, Journey, Population, RateState, Shape, Visit};
 pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
+pub use fidelity::{ErrorBound, Fidelity};
 pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
@@ -54,6 +56,8 @@ pub struct Scenario {
     pub assumptions: Vec<Assumption>,
     /// Kinds and fields that were read but have no effect, for the report.
     pub not_simulated: Vec<String>,
+    /// How much of its time has its requests simulated one by one.
+    pub fidelity: Fidelity,
     /// A bound on what input can blow up: the run stops there, as an observation.
     pub limits: Limits,
 }

@@ -5,7 +5,13 @@
 //! its delay: a queue, because such events come due in the order in which they
 //! were put in.
 //!
-//! [`Engine::Reference`] keeps everything in one binary heap instead. It is slow
+//! There are two clocks. Most of what happens may *pause*: its clock, the active
+//! one, stands still while time is skipped, and everything that waits on it waits
+//! as long again. What happens all the same goes by the agenda's own clock and
+//! waits in a heap: there is little of it. As long as nothing is skipped both
+//! clocks show the same, and the order is that of one queue.
+//!
+//! [`Engine::Reference`] keeps everything in binary heaps instead. It is slow
 //! and obviously right; a test drives whole runs with both and compares them.
 
 use std::cmp::Reverse;
@@ -20,14 +26,33 @@ pub enum Engine {
     /// A timing wheel, and queues for constant delays.
     #[default]
     Wheel,
-    /// One binary heap for everything.
+    /// A binary heap for each clock.
     Reference,
 }
 
-/// Pending events and the clock.
+/// What the clocks show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Clocks {
+    /// The time.
+    pub now: SimTime,
+    /// The time without all that was skipped.
+    pub active: SimTime,
+    /// How long the present pause has lasted; zero outside one.
+    pub paused: SimDuration,
+}
+
+/// Pending events and the clocks.
 #[derive(Clone, Debug)]
 pub struct Agenda<E> {
     now: SimTime,
+    active: SimTime,
+    /// What all pauses that are over took.
+    skipped: u64,
+    paused: bool,
+    /// What happens during a pause, too.
+    unpaused: BinaryHeap<Reverse<Entry<E>>>,
+    /// The first of it, as the active clock will show it.
+    unpaused_first: Key,
     /// How many events were ever put in: the tie-break.
     put_in: u64,
     pending: usize,
@@ -111,7 +136,18 @@ impl<E: Copy> Agenda<E> {
             Engine::Wheel => Store::Wheel(Wheel::default(), Lanes::new(delays.len())),
             Engine::Reference => Store::Heap(BinaryHeap::new()),
         };
-        Self { now: SimTime::ZERO, put_in: 0, pending: 0, store, delays: delays.to_vec() }
+        Self {
+            now: SimTime::ZERO,
+            active: SimTime::ZERO,
+            skipped: 0,
+            paused: false,
+            unpaused: BinaryHeap::new(),
+            unpaused_first: Key::NEVER,
+            put_in: 0,
+            pending: 0,
+            store,
+            delays: delays.to_vec(),
+        }
     }
 
     /// The time of the event handed out last.
@@ -119,18 +155,63 @@ impl<E: Copy> Agenda<E> {
         self.now
     }
 
+    /// The same without all that was skipped.
+    #[inline]
+    pub fn active(&self) -> SimTime {
+        self.active
+    }
+
+    /// Both clocks.
+    pub fn clocks(&self) -> Clocks {
+        let paused = self.now.since(self.active).as_nanos() - self.skipped;
+        Clocks { now: self.now, active: self.active, paused: SimDuration::from_nanos(paused) }
+    }
+
+    /// Whether the active clock stands still.
+    pub fn is_paused(&self) -> bool {
+        self.paused
+    }
+
+    /// The active clock stands still from now on.
+    pub fn pause(&mut self) {
+        self.paused = true;
+    }
+
+    /// The active clock goes on.
+    pub fn resume(&mut self) {
+        self.paused = false;
+        self.skipped = self.now.since(self.active).as_nanos();
+        self.see_first();
+    }
+
     /// How many events are pending.
     pub fn pending(&self) -> usize {
         self.pending
     }
 
-    /// Puts an event in for `time`.
+    /// Puts an event in for `time`; it comes during a pause, too.
+    ///
+    /// # Panics
+    /// When `time` lies in the past.
+    pub fn at(&mut self, time: SimTime, event: E) {
+        assert!(time >= self.now, "an event for {time} was put in at {}", self.now);
+        let entry = self.entry(time, event);
+        self.unpaused.push(Reverse(entry));
+        self.see_first();
+    }
+
+    /// Puts an event in for `delay` from now; it comes during a pause, too.
+    pub fn after(&mut self, delay: SimDuration, event: E) {
+        self.at(self.now + delay, event);
+    }
+
+    /// Puts an event in for when the active clock shows `time`.
     ///
     /// # Panics
     /// When `time` lies in the past.
     #[inline]
-    pub fn at(&mut self, time: SimTime, event: E) {
-        assert!(time >= self.now, "an event for {time} was put in at {}", self.now);
+    pub fn at_active(&mut self, time: SimTime, event: E) {
+        assert!(time >= self.active, "an event for {time} was put in at {}", self.active);
         let entry = self.entry(time, event);
         match &mut self.store {
             Store::Wheel(wheel, _) => wheel.put(entry),
@@ -138,20 +219,38 @@ impl<E: Copy> Agenda<E> {
         }
     }
 
-    /// Puts an event in for `delay` from now.
+    /// Puts an event in for `delay` from now by the active clock.
     #[inline]
-    pub fn after(&mut self, delay: SimDuration, event: E) {
-        self.at(self.now + delay, event);
+    pub fn after_active(&mut self, delay: SimDuration, event: E) {
+        self.at_active(self.active + delay, event);
     }
 
-    /// Puts an event in for a lane's delay from now.
+    /// Puts an event in for a lane's delay from now by the active clock.
     #[inline]
     pub fn in_lane(&mut self, lane: u16, event: E) {
-        let entry = self.entry(self.now + self.delays[lane as usize], event);
+        let entry = self.entry(self.active + self.delays[lane as usize], event);
         match &mut self.store {
             Store::Wheel(_, lanes) => lanes.put(lane as usize, entry),
             Store::Heap(heap) => heap.push(Reverse(entry)),
         }
+    }
+
+    /// Notes when the first event comes that no pause holds up.
+    fn see_first(&mut self) {
+        let first = self.unpaused.peek();
+        self.unpaused_first = first.map_or(Key::NEVER, |Reverse(entry)| entry.key.earlier(self.skipped));
+    }
+
+    /// Takes the first event that no pause holds up.
+    fn take_unpaused(&mut self) -> Option<E> {
+        let Reverse(entry) = self.unpaused.pop()?;
+        self.see_first();
+        self.pending -= 1;
+        self.now = SimTime::from_nanos(entry.key.time());
+        if !self.paused {
+            self.active = SimTime::from_nanos(entry.key.time() - self.skipped);
+        }
+        Some(entry.event)
     }
 
     #[inline]
@@ -168,26 +267,41 @@ impl<E: Copy> Agenda<E> {
     #[inline]
     pub fn hand_out(&mut self, wanted: impl Fn(&E) -> bool) -> Option<(SimTime, E)> {
         loop {
+            let unpaused = self.unpaused_first;
             let (time, event, left) = match &mut self.store {
+                _ if self.paused => (0, None, 0),
                 Store::Wheel(wheel, lanes) => {
                     let (_, head) = lanes.first;
-                    match wheel.first(head.time()) {
-                        Some(key) if key < head => (key.time(), wheel.take().filter(&wanted), 1),
-                        None if head == Key::NEVER => return None,
+                    let soonest = head.min(unpaused);
+                    match wheel.first(soonest.time()) {
+                        Some(key) if key < soonest => (key.time(), wheel.take().filter(&wanted), 1),
+                        _ if unpaused <= head => (0, None, 0),
                         _ => {
                             let (event, left) = lanes.take(&wanted);
                             (head.time(), event, left)
                         }
                     }
                 }
-                Store::Heap(heap) => {
-                    let Reverse(entry) = heap.pop()?;
-                    (entry.key.time(), Some(entry.event).filter(&wanted), 1)
-                }
+                Store::Heap(heap) => match heap.peek() {
+                    Some(Reverse(entry)) if entry.key < unpaused => {
+                        let entry = *entry;
+                        heap.pop();
+                        (entry.key.time(), Some(entry.event).filter(&wanted), 1)
+                    }
+                    _ => (0, None, 0),
+                },
             };
+            if left == 0 {
+                let event = self.take_unpaused()?;
+                if wanted(&event) {
+                    return Some((self.now, event));
+                }
+                continue;
+            }
             self.pending -= left;
             if let Some(event) = event {
-                self.now = SimTime::from_nanos(time);
+                self.active = SimTime::from_nanos(time);
+                self.now = SimTime::from_nanos(time + self.skipped);
                 return Some((self.now, event));
             }
         }
@@ -224,6 +338,14 @@ mod tests {
                 // Fill first, then hold the number, then drain.
                 let growing = step < 5_000 || (step < 20_000 && stream.bits().is_multiple_of(2));
                 let bits = stream.bits();
+                for agenda in &mut both {
+                    // A pause of twenty steps in every five hundred.
+                    match step % 500 {
+                        100 => agenda.pause(),
+                        120 => agenda.resume(),
+                        _ => {}
+                    }
+                }
                 let wanted = |event: &u64| event % 7 != 3 || *event + 100 > order;
                 if !growing {
                     let [wheel, heap] = both.each_mut().map(|agenda| agenda.hand_out(wanted));
@@ -236,7 +358,10 @@ mod tests {
                 } else {
                     let later = SimDuration::from_nanos(delay(bits / 3));
                     for agenda in &mut both {
-                        agenda.after(later, order);
+                        match bits % 7 {
+                            0 => agenda.after(later, order),
+                            _ => agenda.after_active(later, order),
+                        }
                     }
                     order += 1;
                 }
@@ -245,6 +370,28 @@ mod tests {
                 std::iter::from_fn(|| agenda.hand_out(|_| true)).filter(|(_, event)| event % 7 != 3).count()
             });
             assert_eq!((wheel, both[0].pending(), both[1].pending()), (heap, 0, 0));
+        }
+    }
+
+    #[test]
+    fn a_pause_holds_up_what_can_wait_and_nothing_else() {
+        for engine in [Engine::Wheel, Engine::Reference] {
+            let mut agenda = Agenda::new(engine, &[SimDuration::from_secs(3)]);
+            agenda.after_active(SimDuration::from_secs(2), 'a');
+            agenda.in_lane(0, 'b');
+            agenda.after(SimDuration::from_secs(1), 'c');
+            agenda.after(SimDuration::from_secs(12), 'd');
+            let next = |agenda: &mut Agenda<char>| {
+                let (time, event) = agenda.hand_out(|_| true).expect("there are four events");
+                (time.as_secs_f64(), agenda.active().as_secs_f64(), event)
+            };
+            assert_eq!(next(&mut agenda), (1.0, 1.0, 'c'));
+            agenda.pause();
+            assert_eq!(next(&mut agenda), (12.0, 1.0, 'd'));
+            assert_eq!(agenda.clocks().paused, SimDuration::from_secs(11));
+            agenda.resume();
+            assert_eq!(next(&mut agenda), (13.0, 2.0, 'a'));
+            assert_eq!(next(&mut agenda), (14.0, 3.0, 'b'));
         }
     }
 

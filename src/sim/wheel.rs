@@ -31,6 +31,11 @@ impl Key {
         Self((u128::from(time) << 64) | u128::from(order))
     }
 
+    /// The same place in the order so many nanoseconds earlier.
+    pub fn earlier(self, nanos: u64) -> Self {
+        Self(self.0 - (u128::from(nanos) << 64))
+    }
+
     /// The time in nanoseconds.
     pub fn time(self) -> u64 {
         (self.0 >> 64) as u64

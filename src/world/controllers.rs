@@ -8,7 +8,7 @@ use crate::sim::random::draw;
 use crate::units::{MilliCpu, SimTime};
 use crate::world::context::Context;
 use crate::world::ids::PodId;
-use crate::world::state::{ContainerState, NodeLife, Pod, Reported, State};
+use crate::world::state::{ContainerState, NodeLife, Pod, Reported, Skipped, State};
 use crate::world::{deployments, kubelet, scheduler, workloads};
 
 /// A controller looks at its pods.
@@ -185,7 +185,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         deleting: false,
         terminated: false,
         ending: false,
-        station: Station::new(now, None, None, MilliCpu(1), 0),
+        station: Station::new(cx.agenda.active(), None, None, MilliCpu(1), 0),
         cpu_wanted: 0,
         work_due: SimTime::NEVER,
         work_stamp: 0,
@@ -199,6 +199,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         sample: None,
         window: crate::k8s::metrics::ContainerWindow::default(),
         reported: Reported::default(),
+        skipped: Skipped::default(),
         unschedulable_since: None,
         nominated: None,
         set,

@@ -8,7 +8,7 @@ use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{NetworkFault, NodeLife, State, Struck, Surge};
-use crate::world::{deployments, drain, kubelet, nodes, workloads};
+use crate::world::{deployments, drain, kubelet, nodes, slices, workloads};
 
 /// A leak grows so often.
 const LEAK_STEP: SimDuration = SimDuration::from_secs(1);
@@ -31,6 +31,7 @@ pub fn begin(state: &mut State, cx: &mut Context) {
         let after = drill.from + SimDuration::from_secs_f64(width * share);
         let at = SimTime::ZERO + state.scenario.warm_up + after;
         cx.agenda.at(at, Event::DrillStruck(number as u16));
+        slices::around_drill(state, at, drill.lasts);
         if let Failure::Load { factor, rise } = drill.what {
             let until = drill.lasts.map_or(SimTime::NEVER, |lasts| at + lasts);
             state.broken.load.push(Surge { from: at, until, rise, factor });

@@ -119,6 +119,10 @@ pub enum Event {
     /// Something that a drill does again and again is due.
     DrillWentOn(u16),
 
+    // Fidelity.
+    /// A look at whether time may be skipped; the number recognises a stale event.
+    PaceLooked(u32),
+
     // Observation.
     /// The warm-up is over.
     WarmUpEnded,
@@ -147,6 +151,68 @@ impl Event {
                 | Self::TaintsHandedOut(_)
                 | Self::TolerationEnded(_)
         )
+    }
+
+    /// Whether something moves with it that requests feel: pods, endpoints, nodes,
+    /// failures. Time is never skipped over it.
+    pub fn stirs(self) -> bool {
+        match self {
+            Self::PodBound(_)
+            | Self::StartUpEnded(_)
+            | Self::ProbeAnswered(_, _, false)
+            | Self::MemoryExceeded(_)
+            | Self::ContainerStarted(_)
+            | Self::StartUpWaited(..)
+            | Self::StatusReported(_)
+            | Self::Terminated(_)
+            | Self::ShutDownEnded(_)
+            | Self::PodRemoved(_)
+            | Self::BackoffOver(_)
+            | Self::SliceWritten(_)
+            | Self::ProxySynced(..)
+            | Self::WorkloadSynced(_)
+            | Self::ReplicaSetsSynced(_)
+            | Self::NodeEmptied(_)
+            | Self::NodeReady(_)
+            | Self::TaintsHandedOut(_)
+            | Self::TolerationEnded(_)
+            | Self::DrainWentOn(_)
+            | Self::PodPreempted(_)
+            | Self::PullRetried(_)
+            | Self::DrillStruck(_)
+            | Self::DrillEnded(_)
+            | Self::DrillWentOn(_)
+            | Self::WarmUpEnded => true,
+            // What requests do of themselves, and loops that mostly find nothing.
+            Self::UserThought(_)
+            | Self::JourneyDue
+            | Self::PopulationChanged
+            | Self::RequestAnswered(_)
+            | Self::RequestFailed(..)
+            | Self::CallArrived(_)
+            | Self::WorkEnded(..)
+            | Self::WaitEnded(_)
+            | Self::AnswerArrived(_)
+            | Self::BackoffEnded(_)
+            | Self::DeadlineCame(_)
+            | Self::CpuShared(_)
+            | Self::ProbeAnswered(..)
+            | Self::PodDrained(_)
+            | Self::ProbeTicked(..)
+            | Self::ProbeTimedOut(_)
+            | Self::GraceEnded(_)
+            | Self::SchedulerRan
+            | Self::NodeSampled(_)
+            | Self::MetricsScraped
+            | Self::HpaSynced(_)
+            | Self::NodeAutoscalerRan
+            | Self::KarpenterBatched
+            | Self::NodesMonitored
+            | Self::PaceLooked(_)
+            | Self::StepEnded
+            | Self::WatchStepEnded
+            | Self::Ended => false,
+        }
     }
 
     /// The event as a number for the fingerprint: its kind and whom it is about.
@@ -198,6 +264,7 @@ impl Event {
             Self::DrillEnded(drill) => (66, u32::from(drill)),
             Self::DrillWentOn(drill) => (67, u32::from(drill)),
             Self::WatchStepEnded => (68, 0),
+            Self::PaceLooked(stamp) => (71, stamp),
             Self::PodPreempted(uid) => (70, uid),
             Self::DrainWentOn(node) => (69, node),
             Self::CpuShared(node) => (70, node),

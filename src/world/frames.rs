@@ -27,7 +27,9 @@ pub struct Frame {
     pub outstanding: u32,
     /// Everything random about it follows from this.
     pub key: u64,
-    /// When this attempt was sent.
+    /// How many requests it stands for.
+    pub weight: u32,
+    /// When this attempt was sent, by the clock of requests like all its times.
     pub sent: SimTime,
     /// When it reached the pod.
     pub arrived: SimTime,

@@ -142,7 +142,7 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     let limit = state.workloads[workload as usize].cpu_limit;
     let size = node.map(|node| state.cpu_of(node)).unwrap_or_default();
     let phase = draw(cx.seed.key("quota periods"), u64::from(uid));
-    let station = Station::new(now, behaviour.threads, limit, size, phase);
+    let station = Station::new(cx.agenda.active(), behaviour.threads, limit, size, phase);
     let Some(pod) = state.pod_mut(id) else { return };
     pod.station = station;
     pod.run += 1;
@@ -152,6 +152,7 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     pod.hangs = false;
     pod.leaked = 0;
     pod.reported = super::state::Reported::default();
+    pod.skipped = super::state::Skipped::default();
     pod.work_due = SimTime::NEVER;
     pod.work_stamp = pod.work_stamp.wrapping_add(1);
 }
@@ -167,7 +168,7 @@ pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u32)
         listening(state, cx, id);
         return;
     }
-    pod.station.add(cx.agenda.now(), START_UP, work);
+    pod.station.add(cx.agenda.active(), START_UP, work);
     sharing::watch(state, cx, id);
 }
 
@@ -231,7 +232,9 @@ fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: Sim
         cx.agenda.after(timeout, Event::ProbeAnswered(id, kind as u8, false));
         return;
     }
-    if pod.station.is_empty() && pod.queue.is_empty() && pod.in_progress == 0 {
+    // While time is skipped every pod is well: it would not be skipped otherwise.
+    let at_rest = pod.station.is_empty() && pod.queue.is_empty() && pod.in_progress == 0;
+    if at_rest || cx.agenda.is_paused() {
         probe_answered(state, cx, id, kind as u8, true);
         return;
     }
@@ -248,13 +251,14 @@ fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: Sim
         step: state.program.operations[operation as usize].first_step,
         outstanding: 0,
         key: 0,
-        sent: cx.now(),
-        arrived: cx.now(),
-        begun: cx.now(),
+        weight: 1,
+        sent: cx.agenda.active(),
+        arrived: cx.agenda.active(),
+        begun: cx.agenda.active(),
     };
     let (index, generation) = state.frames.insert(frame);
     let frame = FrameId { index, generation };
-    cx.agenda.after(timeout, Event::ProbeTimedOut(frame));
+    cx.agenda.after_active(timeout, Event::ProbeTimedOut(frame));
     requests::admit(state, cx, frame, id);
     sharing::watch(state, cx, id);
 }
@@ -587,15 +591,15 @@ pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
 
 /// Adds a pod's CPU since the last report to its workload's.
 pub fn report_use(state: &mut State, cx: &mut Context, id: PodId) {
-    let now = cx.now();
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
     let workload = pod.workload as usize;
-    let used = pod.cpu_used(&state.scenario.workloads[workload].behaviour, now);
+    let used = pod.cpu_used(&state.scenario.workloads[workload].behaviour, cx.agenda.clocks());
     let (periods, throttled) = pod.station.periods();
     let gone = &mut state.workloads[workload].gone;
     gone.used += used.saturating_sub(pod.reported.used);
-    gone.periods += periods.saturating_sub(pod.reported.periods);
-    gone.throttled += throttled.saturating_sub(pod.reported.throttled);
+    let weight = u64::from(cx.seen.weight());
+    gone.periods += periods.saturating_sub(pod.reported.periods) * weight;
+    gone.throttled += throttled.saturating_sub(pod.reported.throttled) * weight;
     pod.reported = super::state::Reported { used, periods, throttled };
 }
 

@@ -8,7 +8,7 @@ use crate::world::state::{ContainerState, NodeLife, State};
 
 /// A kubelet samples the containers of its node.
 pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
-    let now = cx.now();
+    let (now, clocks) = (cx.now(), cx.agenda.clocks());
     if matches!(state.nodes[node as usize].life, NodeLife::Gone | NodeLife::Dead) {
         return;
     }
@@ -19,7 +19,7 @@ pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
         let behaviour = &state.scenario.workloads[workload as usize].behaviour;
         let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
         let ContainerState::Running(started) = pod.container else { continue };
-        let cpu_core_nanos = pod.cpu_used(behaviour, now).as_nanos();
+        let cpu_core_nanos = pod.cpu_used(behaviour, clocks).as_nanos();
         let working_set = pod.memory(behaviour, users);
         pod.sample = Some(ContainerSample { started, time: now, cpu_core_nanos, working_set });
     }

@@ -22,12 +22,14 @@ pub mod metrics;
 pub mod node_autoscaler;
 pub mod node_lifecycle;
 pub mod nodes;
+pub mod pace;
 pub mod population;
 pub mod program;
 pub mod reports;
 pub mod requests;
 pub mod scheduler;
 pub mod sharing;
+pub mod slices;
 pub mod start;
 pub mod state;
 pub mod users;
@@ -63,6 +65,9 @@ pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observa
         while let Some(event) = next {
             events += 1;
             fingerprint.fold(event.code());
+            if state.pace.may_skip && event.stirs() {
+                slices::stirred(&mut state, &mut cx);
+            }
             if state.broken.control_plane > time && event.needs_control_plane() {
                 cx.agenda.at(state.broken.control_plane, event);
             } else {
@@ -148,6 +153,8 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::DrillStruck(drill) => drills::struck(state, cx, drill),
         Event::DrillEnded(drill) => drills::ended(state, cx, drill),
         Event::DrillWentOn(drill) => drills::went_on(state, cx, drill),
+
+        Event::PaceLooked(stamp) => slices::looked(state, cx, stamp),
 
         Event::WatchStepEnded => reports::watch_step_ended(state, cx),
         Event::WarmUpEnded => reports::warm_up_ended(state, cx),

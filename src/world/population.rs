@@ -87,8 +87,12 @@ pub struct User {
     pub visit: u32,
     /// How often the visit is still to be made.
     pub left: u32,
-    /// When the present request was first sent.
+    /// How many requests the present one stands for.
+    pub weight: u32,
+    /// When the present request was first sent, by the clock of requests.
     pub asked: SimTime,
+    /// The end of a think time is on the agenda.
+    pub thinking: bool,
     /// Whether the user is there at all.
     pub present: bool,
 }
@@ -142,5 +146,5 @@ impl Users {
 
 /// A user who isn't there yet.
 pub fn newcomer(key: u64) -> User {
-    User { key, count: 0, journey: 0, visit: 0, left: 0, asked: SimTime::ZERO, present: false }
+    User { key, count: 0, journey: 0, visit: 0, left: 0, weight: 1, asked: SimTime::ZERO, thinking: false, present: false }
 }

@@ -16,7 +16,7 @@ pub fn warm_up_ended(state: &mut State, cx: &mut Context) {
         let since = collect_use(state, cx, workload);
         state.workloads[workload].gone.used += since.used;
     }
-    cx.seen.begin(cx.agenda.now());
+    cx.seen.begin(cx.agenda.now(), cx.agenda.active());
 }
 
 /// A step of the series is over.
@@ -106,6 +106,8 @@ pub fn conclude(
     autoscaler::settle(state, &mut cx);
     let now = cx.now();
     let seen = cx.seen;
+    let observed = now.since_or_zero(seen.start()).as_secs_f64();
+    let simulated = cx.agenda.active().since_or_zero(seen.counts_from()).as_secs_f64();
     let Balance { arrived, answered, failed, in_flight } = seen.balance;
     assert_eq!(arrived, answered + failed + in_flight, "every request is somewhere");
     let mut workloads = seen.workloads;
@@ -121,6 +123,7 @@ pub fn conclude(
         start: crate::units::SimTime::ZERO + state.scenario.warm_up,
         end: now,
         stopped,
+        simulated: if observed > 0.0 { simulated / observed } else { 1.0 },
         balance: seen.balance,
         journeys: seen.journeys,
         workloads,

@@ -3,6 +3,9 @@
 //! A *frame* is one attempt of one call. Its caller is a user, another frame or
 //! a probe. A caller that gives up detaches the frame; the callee works on, as
 //! servers do.
+//!
+//! All times here are those of the agenda's active clock: while time is skipped
+//! (`world::slices`) requests stand still where they are.
 
 use crate::observe::Cause;
 use crate::service::Job;
@@ -57,7 +60,8 @@ pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, atte
         step: 0,
         outstanding: 0,
         key,
-        sent: cx.now(),
+        weight: cx.seen.weight(),
+        sent: cx.agenda.active(),
         arrived: SimTime::ZERO,
         begun: SimTime::ZERO,
     };
@@ -67,9 +71,9 @@ pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, atte
 
 /// Sets a frame on its way: arms its timeout and routes it.
 fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
-    let now = cx.now();
+    let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
-    (frame.phase, frame.sent) = (Phase::Travelling, now);
+    (frame.phase, frame.sent, frame.weight) = (Phase::Travelling, now, cx.seen.weight());
     let code = state.program.calls[frame.call as usize];
     if let Some(lane) = code.lane {
         cx.agenda.in_lane(lane, Event::DeadlineCame(id));
@@ -99,11 +103,11 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
         }
         let (copy, travel) = (*frame, state.program.lanes[travel as usize]);
         match hindered(state, &copy, code.workload) {
-            Some(late) => cx.agenda.after(travel + late, Event::CallArrived(id)),
+            Some(late) => cx.agenda.after_active(travel + late, Event::CallArrived(id)),
             None => lose(state, id),
         }
     } else {
-        cx.seen.call_failed(code.workload as usize, frame.sent, Cause::NoEndpoint);
+        cx.seen.call_failed(code.workload as usize, (frame.sent, frame.weight), Cause::NoEndpoint);
         answer(frame, Some(Cause::NoEndpoint));
         cx.agenda.in_lane(travel, Event::AnswerArrived(id));
     }
@@ -114,11 +118,11 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let spec = &state.scenario.externals[external];
     cx.seen.external_called(external, frame.sent);
-    if !state.externals[external].admits(spec.quota_per_second, cx.agenda.now()) {
+    if !state.externals[external].admits(spec.quota_per_second, cx.agenda.active()) {
         cx.seen.external_failed(external, frame.sent, Cause::ExternalQuota);
         let there_and_back = state.scenario.cluster.network_latency * 2;
         answer(frame, Some(Cause::ExternalQuota));
-        cx.agenda.after(there_and_back, Event::AnswerArrived(id));
+        cx.agenda.after_active(there_and_back, Event::AnswerArrived(id));
         return;
     }
     let sampler = &state.program.samplers[state.program.external_latency[external] as usize];
@@ -131,7 +135,7 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
         cx.seen.external_answered(external, frame.sent, latency);
     }
     answer(frame, failed.then_some(Cause::ExternalError));
-    cx.agenda.after(latency, Event::AnswerArrived(id));
+    cx.agenda.after_active(latency, Event::AnswerArrived(id));
 }
 
 /// The answer sets out.
@@ -143,7 +147,7 @@ fn answer(frame: &mut Frame, failed: Option<Cause>) {
 /// A call reached the pod it was sent to.
 pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
-    frame.arrived = cx.agenda.now();
+    frame.arrived = cx.agenda.active();
     let pod_id = frame.pod;
     let pod = state.pods.get(pod_id.index, pod_id.generation);
     let swallowed = pod.is_some_and(|pod| pod.hangs || state.node_is_dead(pod.node));
@@ -201,7 +205,7 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
         connect(state, cx, id, operation);
         return;
     }
-    cx.seen.call_failed(workload, frame.sent, Cause::ConnectionRefused);
+    cx.seen.call_failed(workload, (frame.sent, frame.weight), Cause::ConnectionRefused);
     let travel = state.program.travel[usize::from(from_outside)];
     if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
         answer(frame, Some(Cause::ConnectionRefused));
@@ -228,7 +232,7 @@ pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
 
 /// A frame gets its place and starts on its first step.
 fn begin(state: &mut State, cx: &mut Context, id: FrameId) {
-    let now = cx.now();
+    let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.begun = now;
     frame.phase = Phase::Computing;
@@ -260,7 +264,7 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
                 if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
                     let as_usual = (pod.slower - 1.0).abs() < f64::EPSILON;
                     let work = if as_usual { work } else { work.scale(pod.slower) };
-                    pod.station.add(cx.agenda.now(), Job(id.index), work);
+                    pod.station.add(cx.agenda.active(), Job(id.index), work);
                 }
                 return;
             }
@@ -268,7 +272,7 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
                 let wait =
                     state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Waiting;
-                cx.agenda.after(wait, Event::WaitEnded(id));
+                cx.agenda.after_active(wait, Event::WaitEnded(id));
                 return;
             }
             StepCode::Calls(first, end) => {
@@ -319,7 +323,7 @@ pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId, stamp: u32
     }
     pod.work_due = SimTime::NEVER;
     while let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation)
-        && let Some(job) = pod.station.take_ended(cx.agenda.now())
+        && let Some(job) = pod.station.take_ended(cx.agenda.active())
     {
         if job == START_UP {
             cx.raise(Event::StartUpEnded(pod_id));
@@ -346,11 +350,11 @@ pub fn wait_ended(state: &mut State, cx: &mut Context, id: FrameId) {
 /// The last step is over: the answer leaves.
 fn finish(state: &mut State, cx: &mut Context, id: FrameId, workload: usize) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
-    let now = cx.now();
+    let now = cx.agenda.active();
     if !matches!(frame.caller, Caller::Probe(_)) {
         let wanted = frame.caller != Caller::Nobody;
         let (latency, wait) = (now.since(frame.arrived), frame.begun.since(frame.arrived));
-        cx.seen.call_served(workload, frame.sent, latency, wait, wanted);
+        cx.seen.call_served(workload, (frame.sent, frame.weight), latency, wait, wanted);
     }
     let leak = state.scenario.workloads[workload].behaviour.memory.leak.0;
     if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
@@ -366,7 +370,7 @@ pub fn fail(state: &mut State, cx: &mut Context, id: FrameId, cause: Cause) {
     let workload =
         state.program.operations[state.program.operation_of(frame.call) as usize].workload as usize;
     if matches!(frame.caller, Caller::User(_) | Caller::Frame(_)) {
-        cx.seen.call_failed(workload, frame.sent, cause);
+        cx.seen.call_failed(workload, (frame.sent, frame.weight), cause);
     }
     if frame.phase.holds_place()
         && let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation)
@@ -444,7 +448,7 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
         let again =
             Frame { caller, attempt, connections: 0, failed: None, key, phase: Phase::BackingOff, ..*frame };
         let (index, generation) = state.frames.insert(again);
-        cx.agenda.after(backoff.scale(kept), Event::BackoffEnded(FrameId { index, generation }));
+        cx.agenda.after_active(backoff.scale(kept), Event::BackoffEnded(FrameId { index, generation }));
         return;
     }
     match caller {
@@ -492,7 +496,7 @@ pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
     let operation = state.program.calls[copy.call as usize].target;
     if let TargetCode::Operation(operation) = operation {
         let workload = state.program.operations[operation as usize].workload as usize;
-        cx.seen.call_failed(workload, copy.sent, Cause::Timeout);
+        cx.seen.call_failed(workload, (copy.sent, copy.weight), Cause::Timeout);
     }
     forget_if_orphan(state, id);
     attempt_failed(state, cx, caller, &copy, Cause::Timeout);
@@ -539,7 +543,7 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
         .map(|(index, generation, _)| FrameId { index, generation })
         .collect();
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
-        pod.station.clear(cx.agenda.now());
+        pod.station.clear(cx.agenda.active());
         pod.queue.clear();
         sharing::note(pod, &mut state.cpus, cx);
     }

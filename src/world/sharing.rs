@@ -41,7 +41,7 @@ pub fn watch_pod(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context, id: PodI
     {
         pod.work_due = end;
         pod.work_stamp = pod.work_stamp.wrapping_add(1);
-        cx.agenda.at(end, Event::WorkEnded(id, pod.work_stamp));
+        cx.agenda.at_active(end, Event::WorkEnded(id, pod.work_stamp));
     }
 }
 
@@ -58,14 +58,14 @@ pub fn note(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context) {
     pod.cpu_wanted = wants;
     if cpu.wanted > cpu.cores && !cpu.due {
         cpu.due = true;
-        let at = cx.now().max(cpu.shared + TICK);
-        cx.agenda.at(at, Event::CpuShared(node));
+        let at = cx.agenda.active().max(cpu.shared + TICK);
+        cx.agenda.at_active(at, Event::CpuShared(node));
     }
 }
 
 /// A node's cores are shared out among its pods.
 pub fn cpu_shared(state: &mut State, cx: &mut Context, node: u32) {
-    let now = cx.now();
+    let now = cx.agenda.active();
     let cores = state.cpus[node as usize].cores;
     let mut rivals = std::mem::take(&mut state.rivals);
     rivals.clear();
@@ -92,6 +92,6 @@ pub fn cpu_shared(state: &mut State, cx: &mut Context, node: u32) {
     cpu.shared = now;
     cpu.due = cpu.wanted > cpu.cores;
     if cpu.due {
-        cx.agenda.after(TICK, Event::CpuShared(node));
+        cx.agenda.after_active(TICK, Event::CpuShared(node));
     }
 }

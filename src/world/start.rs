@@ -15,6 +15,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::world::context::{Context, Times};
 use crate::world::event::Event;
 use crate::world::ids::{Arena, PodId};
+use crate::world::pace::Pace;
 use crate::world::population::Users;
 use crate::world::program::Program;
 use crate::world::state::{
@@ -22,11 +23,13 @@ use crate::world::state::{
     Reported, RevisionSpec, Scheduler, State, WorkloadState,
 };
 use crate::world::{
-    controllers, drills, endpoints, kubelet, node_autoscaler, nodes, scheduler, users, workloads,
+    controllers, drills, endpoints, kubelet, node_autoscaler, nodes, scheduler, slices, users, workloads,
 };
 
 /// Rows of a series: enough for a chart, whatever the run's length.
 const SERIES_ROWS: u64 = 720;
+/// A row of a sliced run is at least this long.
+const SLICED_STEP: SimDuration = SimDuration::from_secs(30);
 /// Rows are whole multiples of this.
 const SERIES_UNIT: SimDuration = SimDuration::from_secs(5);
 
@@ -51,6 +54,7 @@ pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Con
     first_events(&mut state, &mut cx);
     drills::begin(&mut state, &mut cx);
     users::begin(&mut state, &mut cx);
+    slices::begin(&mut state, &mut cx);
     (state, cx)
 }
 
@@ -58,7 +62,9 @@ pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Con
 fn series_step(scenario: &Scenario) -> SimDuration {
     let whole = (scenario.warm_up + scenario.horizon).as_nanos();
     let units = (whole / SERIES_ROWS).div_ceil(SERIES_UNIT.as_nanos()).max(1);
-    SERIES_UNIT * units
+    let step = SERIES_UNIT * units;
+    // A row holds several slices, or it would show their beat.
+    if scenario.is_sliced() { step.max(SLICED_STEP) } else { step }
 }
 
 fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
@@ -92,6 +98,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         node_autoscaler: NodeAutoscaler::default(),
         pods_created: 0,
         node_controller: NodeController::default(),
+        pace: Pace::new(scenario.is_sliced()),
         broken: Broken { externals: vec![None; scenario.externals.len()], ..Broken::default() },
     }
 }

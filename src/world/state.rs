@@ -15,10 +15,12 @@ use crate::k8s::token_bucket::TokenBucket;
 use crate::k8s::version::{ControllerSettings, Rules};
 use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
 use crate::service::Station;
+use crate::sim::agenda::Clocks;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
 use crate::world::cores::{NodeCpu, Rival};
 use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
+use crate::world::pace::Pace;
 use crate::world::population::Users;
 use crate::world::program::Program;
 
@@ -61,6 +63,8 @@ pub struct State<'a> {
     pub node_controller: NodeController,
     /// What is broken right now.
     pub broken: Broken,
+    /// Which time is simulated in full.
+    pub pace: Pace,
 }
 
 /// What drills have broken, as far as it isn't in the thing itself.
@@ -226,6 +230,8 @@ pub struct Pod {
     pub window: ContainerWindow,
     /// CPU used by earlier runs and counted periods, for reports.
     pub reported: Reported,
+    /// What it did while time was skipped.
+    pub skipped: Skipped,
     /// Since when it waits for a node in vain.
     pub unschedulable_since: Option<SimTime>,
     /// The place of the node that others were pushed off for it.
@@ -253,6 +259,17 @@ pub struct Reported {
     pub periods: u64,
     /// Throttled ones.
     pub throttled: u64,
+}
+
+/// What a pod did while time was skipped.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Skipped {
+    /// CPU time of this run of its container, in pauses that are over.
+    pub used: SimDuration,
+    /// What it uses in the present pause, in cores.
+    pub cores: f64,
+    /// Memory that it loses a second in the present pause, in bytes.
+    pub leak: f64,
 }
 
 /// What a pod's container does.
@@ -283,10 +300,11 @@ impl Pod {
     }
 
     /// CPU time used in this run of the container, what it uses at rest included.
-    pub fn cpu_used(&mut self, behaviour: &Behaviour, now: SimTime) -> SimDuration {
+    pub fn cpu_used(&mut self, behaviour: &Behaviour, clocks: Clocks) -> SimDuration {
         let ContainerState::Running(started) = self.container else { return SimDuration::ZERO };
-        let idle = behaviour.idle_cpu.0 * now.since(started).as_nanos() / 1_000;
-        self.station.used(now) + SimDuration::from_nanos(idle)
+        let idle = behaviour.idle_cpu.0 * clocks.now.since(started).as_nanos() / 1_000;
+        let skipped = self.skipped.used + clocks.paused.scale(self.skipped.cores);
+        self.station.used(clocks.active) + skipped + SimDuration::from_nanos(idle)
     }
 
     /// Memory in use, with `users` connected to it.

@@ -63,11 +63,44 @@ pub fn population_changed(state: &mut State, cx: &mut Context) {
         if user as usize == state.users.all.len() {
             state.users.all.push(newcomer(draw(state.users.key, u64::from(user))));
         }
-        if !state.users.all[user as usize].present {
+        let one = &mut state.users.all[user as usize];
+        if one.present {
+            continue;
+        }
+        if one.thinking {
+            // Left while time was skipped, and is back before the next request.
+            one.present = true;
+            state.users.count += 1;
+        } else if state.pace.is_sliced() {
+            meet_midway(state, cx, user);
+        } else {
             start_journey(state, cx, user, true);
         }
     }
+    if state.pace.is_sliced() {
+        for user in wanted..before {
+            leave_if_thinking(state, user);
+        }
+    }
     cx.agenda.after(FOLLOW, Event::PopulationChanged);
+}
+
+/// Thinking goes by the clock of requests: where that stands still most of the
+/// time, users who are to go would stay for hours. They leave in mid-thought, as
+/// they would have after it, and newcomers are met midway.
+pub fn leave_at_once(state: &mut State) {
+    if matches!(state.scenario.demand.population, Population::Users { .. }) {
+        for user in state.users.wanted..state.users.all.len() as u32 {
+            leave_if_thinking(state, user);
+        }
+    }
+}
+
+fn leave_if_thinking(state: &mut State, user: u32) {
+    let one = &state.users.all[user as usize];
+    if one.present && one.thinking {
+        leave(state, user);
+    }
 }
 
 /// A user starts a journey: thinks before its first visit, or asks at once.
@@ -92,41 +125,48 @@ fn start_journey(state: &mut State, cx: &mut Context, user: u32, thinks: bool) {
     }
 }
 
-/// A user of the first moment is met somewhere in the middle of a journey: at a
+/// A user of the first moment, or one who comes while time is skipped, is met somewhere in the middle of a journey: at a
 /// visit chosen by the time it takes, with a part of its thinking done.
 fn meet_midway(state: &mut State, cx: &mut Context, user: u32) {
-    let key = state.users.all[user as usize].key;
-    let journey = state.users.choose(draw(key, purpose::JOURNEY));
+    let one = &state.users.all[user as usize];
+    let (key, turn) = (one.key, u64::from(one.count));
+    let journey = state.users.choose(draw(key, purpose::JOURNEY + turn));
     let visits = &state.scenario.demand.journeys[journey as usize].visits;
     let weight = |visit: &crate::scenario::Visit| f64::from(visit.times) * visit.think.mean().max(1e-3);
     let total: f64 = visits.iter().map(weight).sum();
-    let mut point = unit(draw(key, purpose::PLACE)) * total;
+    let mut point = unit(draw(key, purpose::PLACE + turn * 3)) * total;
     let mut at = 0;
     while at + 1 < visits.len() && point >= weight(&visits[at]) {
         point -= weight(&visits[at]);
         at += 1;
     }
-    let done = below(draw(key, purpose::PLACE + 1), u64::from(visits[at].times)) as u32;
+    let done = below(draw(key, purpose::PLACE + turn * 3 + 1), u64::from(visits[at].times)) as u32;
     let one = &mut state.users.all[user as usize];
     (one.present, one.journey) = (true, journey);
     one.visit = state.program.first_visit[journey as usize] + at as u32;
     one.left = visits[at].times - done;
     state.users.count += 1;
-    think(state, cx, user, unit(draw(key, purpose::PLACE + 2)));
+    think(state, cx, user, unit(draw(key, purpose::PLACE + turn * 3 + 2)));
 }
 
 /// A user thinks before the next request; `share` of the time is left.
 fn think(state: &mut State, cx: &mut Context, user: u32, share: f64) {
     let one = &mut state.users.all[user as usize];
     one.count += 1;
+    one.thinking = true;
     let sampler = &state.program.samplers[state.program.visits[one.visit as usize].think as usize];
     let time = sampler.at(draw(one.key, purpose::THINK + u64::from(one.count)));
     let time = if share < 1.0 { time.scale(share) } else { time };
-    cx.agenda.after(time, Event::UserThought(user));
+    cx.agenda.after_active(time, Event::UserThought(user));
 }
 
 /// A user has thought: asks, or leaves if there are too many.
 pub fn thought(state: &mut State, cx: &mut Context, user: u32) {
+    let one = &mut state.users.all[user as usize];
+    one.thinking = false;
+    if !one.present {
+        return;
+    }
     if leaves(state, user) {
         leave(state, user);
     } else {
@@ -148,7 +188,7 @@ fn leave(state: &mut State, user: u32) {
 fn ask(state: &mut State, cx: &mut Context, user: u32) {
     let one = &mut state.users.all[user as usize];
     one.count += 1;
-    one.asked = cx.agenda.now();
+    (one.asked, one.weight) = (cx.agenda.active(), cx.seen.weight());
     let key = draw(one.key, purpose::REQUEST + u64::from(one.count));
     let call = state.program.visits[one.visit as usize].call;
     cx.seen.request_arrived(one.journey as usize, one.asked);
@@ -158,8 +198,8 @@ fn ask(state: &mut State, cx: &mut Context, user: u32) {
 /// A user got the answer.
 pub fn answered(state: &mut State, cx: &mut Context, user: u32) {
     let one = &state.users.all[user as usize];
-    let latency = cx.now().since(one.asked);
-    cx.seen.request_answered(one.journey as usize, one.asked, latency);
+    let latency = cx.agenda.active().since(one.asked);
+    cx.seen.request_answered(one.journey as usize, one.asked, one.weight, latency);
     go_on(state, cx, user);
 }
 
@@ -167,12 +207,16 @@ pub fn answered(state: &mut State, cx: &mut Context, user: u32) {
 /// reload and click on.
 pub fn failed(state: &mut State, cx: &mut Context, user: u32, cause: Cause) {
     let one = &state.users.all[user as usize];
-    cx.seen.request_failed(one.journey as usize, one.asked, cause);
+    cx.seen.request_failed(one.journey as usize, one.asked, one.weight, cause);
     go_on(state, cx, user);
 }
 
 /// The next request of the journey, the next journey, or the end.
 fn go_on(state: &mut State, cx: &mut Context, user: u32) {
+    if state.pace.is_sliced() && leaves(state, user) {
+        leave(state, user);
+        return;
+    }
     let one = &mut state.users.all[user as usize];
     one.left -= 1;
     if one.left == 0 {
@@ -230,9 +274,11 @@ fn next_arrival(state: &mut State, cx: &mut Context) {
     let now = cx.now();
     let factor = state.users.spell.factor(modulation, now, &mut cx.streams.modulation);
     let piece = PIECE.min(state.users.spell.until.since(now));
-    let bound = peak_per_second * shape.peak(now, now + piece) * state.broken.most_surge();
+    // A piece may last much longer than it says where time is skipped.
+    let until = if state.pace.may_skip { SimTime::NEVER } else { now + piece };
+    let bound = peak_per_second * shape.peak(now, until) * state.broken.most_surge();
     let gap = -libm::log(1.0 - cx.streams.arrivals.unit()) / (bound * factor);
     let within = gap < piece.as_secs_f64();
     state.users.candidate_at = if within { bound } else { 0.0 };
-    cx.agenda.after(if within { SimDuration::from_secs_f64(gap) } else { piece }, Event::JourneyDue);
+    cx.agenda.after_active(if within { SimDuration::from_secs_f64(gap) } else { piece }, Event::JourneyDue);
 }

@@ -72,6 +72,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
         },
         assumptions: assumptions(),
         not_simulated: vec!["ConfigMap chat-config".to_owned(), "Secret chat-secrets".to_owned()],
+        fidelity: kubeplan::scenario::Fidelity::Full,
         limits: Limits::default(),
     }
 }
@@ -280,6 +281,7 @@ fn run(seed: Seed) -> Observations {
         start,
         end: SimTime::from_secs(3_900),
         stopped: None,
+        simulated: 1.0,
         balance: Balance { arrived: total, answered: total - failed, failed, in_flight: 0 },
         journeys,
         workloads: watched,

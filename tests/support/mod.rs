@@ -154,6 +154,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
         },
         assumptions: Vec::new(),
         not_simulated: Vec::new(),
+        fidelity: kubeplan::scenario::Fidelity::Full,
         limits: Limits::default(),
     }
 }

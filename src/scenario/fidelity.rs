@@ -1,0 +1,50 @@
+//! How much of a run's time has its requests simulated one by one.
+
+use crate::scenario::{Population, Scenario};
+use crate::units::SimDuration;
+
+/// How much of a run's time has its requests simulated one by one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fidelity {
+    /// All of it.
+    #[default]
+    Full,
+    /// Slices of calm times, and everything else: `docs/fidelity.md`.
+    Sliced,
+    /// Slices for a long horizon without drills, else all of it.
+    Auto,
+}
+
+/// Up to this horizon [`Fidelity::Auto`] is full: such a run takes seconds to a
+/// few minutes, and holds too few calm hours for slices to pay.
+pub const LONG: SimDuration = SimDuration::from_secs(2 * 3_600);
+
+/// How far sliced runs have been from full ones at most (`tests/fidelity.rs`
+/// holds them to it, `docs/fidelity.md` has the figures).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ErrorBound {
+    /// Of the availability, as a share of requests.
+    pub availability: f64,
+    /// Of a journey's 99th percentile, relative.
+    pub p99: f64,
+    /// Of the mean number of ready replicas, relative.
+    pub replicas: f64,
+}
+
+impl ErrorBound {
+    /// What was measured.
+    pub const MEASURED: Self = Self { availability: 0.0002, p99: 0.05, replicas: 0.02 };
+}
+
+impl Scenario {
+    /// Whether parts of this run's calm time are skipped.
+    pub fn is_sliced(&self) -> bool {
+        // A rate that jumps at random moments has no calm time to speak of.
+        let jumps = matches!(&self.demand.population, Population::Rate { modulation, .. } if !modulation.is_empty());
+        match self.fidelity {
+            Fidelity::Full => false,
+            Fidelity::Sliced => !jumps,
+            Fidelity::Auto => !jumps && self.drills.is_empty() && self.horizon > LONG,
+        }
+    }
+}
