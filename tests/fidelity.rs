@@ -42,7 +42,7 @@ struct Apart {
 }
 
 fn relative(one: f64, other: f64) -> f64 {
-    if one == other { 0.0 } else { (one / other - 1.0).abs() }
+    if one == other { 0.0 } else { one / other - 1.0 }
 }
 
 fn apart(sliced: &[Observations], full: &[Observations]) -> Apart {
@@ -56,12 +56,14 @@ fn apart(sliced: &[Observations], full: &[Observations]) -> Apart {
     };
     let (a, b) = (all(&one), all(&other));
     seen.availability = (a.availability() - b.availability()).abs();
+    println!("  availability {} {} failures {:?} {:?}", a.availability(), b.availability(), a.failures, b.failures);
     let quantile = |of: &kubeplan::observe::Traffic, at| of.latency.quantile(at).expect("requests were answered");
     seen.p50 = relative(quantile(&a, 0.5), quantile(&b, 0.5));
     seen.p99 = relative(quantile(&a, 0.99), quantile(&b, 0.99));
     seen.requests = relative(a.arrived as f64, b.arrived as f64);
     seen.cost = relative(one.cost, other.cost);
     for (a, b) in one.workloads.iter().zip(&other.workloads) {
+        println!("  {:?} {:?} {:?}", (a.ready.mean, b.ready.mean), (a.cpu_cores.mean, b.cpu_cores.mean),(a.scale_events,b.scale_events));
         seen.replicas = seen.replicas.max(relative(a.ready.mean, b.ready.mean));
         if b.cpu_cores.mean > 0.1 {
             seen.cpu = seen.cpu.max(relative(a.cpu_cores.mean, b.cpu_cores.mean));

@@ -66,7 +66,7 @@ pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observa
             events += 1;
             fingerprint.fold(event.code());
             if state.pace.may_skip && event.stirs() {
-                slices::stirred(&mut state, &mut cx);
+                slices::stirred(&mut state, &mut cx, event);
             }
             if state.broken.control_plane > time && event.needs_control_plane() {
                 cx.agenda.at(state.broken.control_plane, event);

@@ -10,9 +10,11 @@ pub const PERIOD: SimDuration = SimDuration::from_secs(5);
 const SHORTEST: SimDuration = SimDuration::from_millis(100);
 /// A slice holds about so many user requests, so that a day of slices holds
 /// enough of them for its quantiles at every hour.
-const REQUESTS: f64 = 150.0;
-/// How fast what was measured is forgotten: the memory is of so many looks.
-const LOOKS: f64 = 50.0;
+const REQUESTS: f64 = 250.0;
+/// How fast what was measured is forgotten: the memory is of so many looks. It is
+/// long, because a rare and costly request (a login) is seen once in a few slices,
+/// and an HPA that takes the largest of five minutes goes by every error upwards.
+const LOOKS: f64 = 1_000.0;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,7 +166,7 @@ mod tests {
         costs.learn(100.0, 10.0, 50_000, &[20.0]);
         // 50 requests a second and unit of load.
         assert_eq!(costs.slice(100.0), Some((SimDuration::from_millis(100), 50)));
-        assert_eq!(costs.slice(3.0), Some((SimDuration::from_secs(1), 5)));
+        assert_eq!(costs.slice(5.0), Some((SimDuration::from_secs(1), 5)));
         assert_eq!(costs.slice(1.0), None);
         assert!((costs.cores(0, 50.0).unwrap_or_default() - 1.0).abs() < 1e-9);
     }

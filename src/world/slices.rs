@@ -16,7 +16,7 @@ use crate::scenario::Population;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
-use crate::world::pace::{PERIOD, Stage, slice_for, while_skipped};
+use crate::world::pace::{Costs, PERIOD, Stage, slice_for, while_skipped};
 use crate::world::state::{Pod, State};
 use crate::world::{kubelet, users};
 
@@ -57,9 +57,13 @@ fn look_in(state: &mut State, cx: &mut Context, delay: SimDuration) {
 }
 
 /// Something moves: from now on everything is simulated.
-pub fn stirred(state: &mut State, cx: &mut Context) {
+pub fn stirred(state: &mut State, cx: &mut Context, event: Event) {
     let now = cx.now();
     state.pace.stirred = now;
+    if matches!(event, Event::DrillStruck(_) | Event::DrillEnded(_)) {
+        // What requests cost may be another from now on.
+        state.pace.costs = Costs::default();
+    }
     match state.pace.stage {
         Stage::Full => {}
         Stage::Skipping => {

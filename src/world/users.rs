@@ -16,6 +16,9 @@ const FOLLOW: SimDuration = SimDuration::from_secs(1);
 /// Over how long a piece of the rate's shape is bounded at a time.
 const PIECE: SimDuration = SimDuration::from_secs(10);
 
+/// So many think times are drawn to meet one by its length.
+const MET: usize = 64;
+
 /// What a draw of a user is for.
 mod purpose {
     /// Which journey.
@@ -72,7 +75,8 @@ pub fn population_changed(state: &mut State, cx: &mut Context) {
             one.present = true;
             state.users.count += 1;
         } else if state.pace.is_sliced() {
-            meet_midway(state, cx, user);
+            place_midway(state, user);
+            think_on(state, cx, user);
         } else {
             start_journey(state, cx, user, true);
         }
@@ -128,6 +132,13 @@ fn start_journey(state: &mut State, cx: &mut Context, user: u32, thinks: bool) {
 /// A user of the first moment, or one who comes while time is skipped, is met somewhere in the middle of a journey: at a
 /// visit chosen by the time it takes, with a part of its thinking done.
 fn meet_midway(state: &mut State, cx: &mut Context, user: u32) {
+    place_midway(state, user);
+    let key = state.users.all[user as usize].key;
+    think(state, cx, user, unit(draw(key, purpose::PLACE + 2)));
+}
+
+/// Sets a user down somewhere in the middle of a journey.
+fn place_midway(state: &mut State, user: u32) {
     let one = &state.users.all[user as usize];
     let (key, turn) = (one.key, u64::from(one.count));
     let journey = state.users.choose(draw(key, purpose::JOURNEY + turn));
@@ -146,7 +157,27 @@ fn meet_midway(state: &mut State, cx: &mut Context, user: u32) {
     one.visit = state.program.first_visit[journey as usize] + at as u32;
     one.left = visits[at].times - done;
     state.users.count += 1;
-    think(state, cx, user, unit(draw(key, purpose::PLACE + turn * 3 + 2)));
+}
+
+/// A user met midway thinks on. At a moment of chance one is met in a long think
+/// time rather than in a short one: one of several is drawn by its length, and a
+/// part of that is left. Were it any shorter, a slice that meets the newcomers of
+/// a whole period would see too many requests.
+fn think_on(state: &mut State, cx: &mut Context, user: u32) {
+    let one = &mut state.users.all[user as usize];
+    one.count += 1;
+    one.thinking = true;
+    let key = draw(one.key, purpose::THINK + u64::from(one.count));
+    let sampler = &state.program.samplers[state.program.visits[one.visit as usize].think as usize];
+    let times: [SimDuration; MET] = std::array::from_fn(|turn| sampler.at(draw(key, turn as u64)));
+    let sum: f64 = times.iter().map(|time| time.as_secs_f64()).sum();
+    let mut point = unit(draw(key, purpose::PLACE)) * sum;
+    let met = times.iter().find(|time| {
+        point -= time.as_secs_f64();
+        point <= 0.0
+    });
+    let left = met.unwrap_or(&times[0]).scale(unit(draw(key, purpose::PLACE + 1)));
+    cx.agenda.after_active(left, Event::UserThought(user));
 }
 
 /// A user thinks before the next request; `share` of the time is left.
