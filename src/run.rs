@@ -7,8 +7,8 @@ use rayon::prelude::*;
 use crate::judge::drill::{Cost, cost};
 use crate::judge::{Outcome, Verdict, judge, more_needed};
 use crate::observe::Observations;
-use crate::scenario::{Fidelity, Scenario};
 use crate::scenario::catalogue::{self, Exercise};
+use crate::scenario::{Fidelity, Scenario};
 use crate::sim::random::Seed;
 use crate::world;
 

@@ -5,17 +5,14 @@
 use std::time::Instant;
 
 use kubeplan::input::{Request, load};
-use kubeplan::observe::{Observations, Pooled};
+use kubeplan::observe::{Observations, Pooled, Traffic};
 use kubeplan::run::replicate;
-use kubeplan::scenario::{
-    Drill, ErrorBound, Failure, Fidelity, Interpolation, Population, Scenario, Shape,
-};
+use kubeplan::scenario::{Drill, ErrorBound, Failure, Fidelity, Interpolation, Population, Scenario, Shape};
 use kubeplan::units::{SimDuration, SimTime};
 
 /// The embedded application on a working day's traffic.
 fn embedded(users: f64, hours: f64, shape: &[(f64, f64)]) -> Scenario {
-    let request =
-        Request { users: Some(users), traffic: Some("working-day".into()), ..Request::default() };
+    let request = Request { users: Some(users), traffic: Some("working-day".into()), ..Request::default() };
     let mut scenario = load(&request).expect("the embedded application loads").scenario;
     scenario.horizon = SimDuration::from_secs_f64(hours * 3_600.0);
     let warm = scenario.warm_up;
@@ -29,69 +26,75 @@ fn embedded(users: f64, hours: f64, shape: &[(f64, f64)]) -> Scenario {
     scenario
 }
 
-/// How far a sliced run is from a full one.
+/// How far one set of runs is from another, signed; relative but for the availability.
 #[derive(Debug)]
 struct Apart {
     availability: f64,
     p50: f64,
     p99: f64,
-    replicas: f64,
-    cpu: f64,
     requests: f64,
+    /// Ready pods of all workloads, on average over time.
+    replicas: f64,
+    /// Cores used by all of them.
+    cpu: f64,
     cost: f64,
 }
 
-fn relative(one: f64, other: f64) -> f64 {
-    if one == other { 0.0 } else { one / other - 1.0 }
-}
-
-fn apart(sliced: &[Observations], full: &[Observations]) -> Apart {
-    let (one, other) = (Pooled::of(sliced), Pooled::of(full));
-    let mut seen = Apart { availability: 0.0, p50: 0.0, p99: 0.0, replicas: 0.0, cpu: 0.0, requests: 0.0, cost: 0.0 };
+fn apart(these: &[Observations], those: &[Observations]) -> Apart {
+    let (one, other) = (Pooled::of(these), Pooled::of(those));
     let all = |pooled: &Pooled| {
-        pooled.journeys.iter().fold(kubeplan::observe::Traffic::default(), |mut sum, journey| {
+        pooled.journeys.iter().fold(Traffic::default(), |mut sum, journey| {
             sum.merge(journey);
             sum
         })
     };
     let (a, b) = (all(&one), all(&other));
-    seen.availability = (a.availability() - b.availability()).abs();
-    println!("  availability {} {} failures {:?} {:?}", a.availability(), b.availability(), a.failures, b.failures);
-    let quantile = |of: &kubeplan::observe::Traffic, at| of.latency.quantile(at).expect("requests were answered");
-    seen.p50 = relative(quantile(&a, 0.5), quantile(&b, 0.5));
-    seen.p99 = relative(quantile(&a, 0.99), quantile(&b, 0.99));
-    seen.requests = relative(a.arrived as f64, b.arrived as f64);
-    seen.cost = relative(one.cost, other.cost);
-    for (a, b) in one.workloads.iter().zip(&other.workloads) {
-        println!("  {:?} {:?} {:?}", (a.ready.mean, b.ready.mean), (a.cpu_cores.mean, b.cpu_cores.mean),(a.scale_events,b.scale_events));
-        seen.replicas = seen.replicas.max(relative(a.ready.mean, b.ready.mean));
-        if b.cpu_cores.mean > 0.1 {
-            seen.cpu = seen.cpu.max(relative(a.cpu_cores.mean, b.cpu_cores.mean));
-        }
+    let relative = |of: &dyn Fn(&Pooled) -> f64| of(&one) / of(&other) - 1.0;
+    let quantile =
+        |at| move |pooled: &Pooled| all(pooled).latency.quantile(at).expect("requests were answered");
+    Apart {
+        availability: a.availability() - b.availability(),
+        p50: relative(&quantile(0.5)),
+        p99: relative(&quantile(0.99)),
+        requests: a.arrived as f64 / b.arrived as f64 - 1.0,
+        replicas: relative(&|pooled| pooled.workloads.iter().map(|one| one.ready.mean).sum()),
+        cpu: relative(&|pooled| pooled.workloads.iter().map(|one| one.cpu_cores.mean).sum()),
+        cost: relative(&|pooled| pooled.cost),
     }
-    seen
 }
 
-/// Runs a scenario both ways, prints how they compare, and holds the sliced run
+/// Runs a scenario both ways, prints how they compare, and holds the sliced runs
 /// to the promise.
 fn compare(name: &str, scenario: &Scenario, at_most: f64) {
-    let timed = |fidelity| {
+    let timed = |fidelity, base| {
         let scenario = Scenario { fidelity, ..scenario.clone() };
         let start = Instant::now();
-        let runs = replicate(&scenario, 3, 0..2, |_| ());
+        let runs = replicate(&scenario, base, 0..2, |_| ());
         (runs, start.elapsed().as_secs_f64())
     };
-    let ((full, long), (sliced, short)) = (timed(Fidelity::Full), timed(Fidelity::Sliced));
+    let ((full, long), (sliced, short)) = (timed(Fidelity::Full, 3), timed(Fidelity::Sliced, 3));
     let seen = apart(&sliced, &full);
     let share = sliced.iter().map(|run| run.simulated).sum::<f64>() / sliced.len() as f64;
-    println!("{name}: simulated {share:.3}, {long:.1} s against {short:.1} s, events {} against {}, {seen:.5?}", full[0].events, sliced[0].events);
+    let fewer = full[0].events as f64 / sliced[0].events as f64;
+    println!("{name}: {share:.3} simulated, {long:.1} s against {short:.1} s, {fewer:.1} times fewer events");
+    println!("  sliced {seen:.5?}");
+    if std::env::var_os("FLOOR").is_some() {
+        println!("  other seeds {:.5?}", apart(&timed(Fidelity::Full, 4).0, &full));
+    }
     let bound = ErrorBound::MEASURED;
-    assert!(full.iter().all(|run| run.simulated == 1.0), "{name}: the full runs are full");
+    let availability = Pooled::of(&full).journeys.iter().fold(Traffic::default(), |mut sum, one| {
+        sum.merge(one);
+        sum
+    });
+    // Where much fails, a share of what fails is what chance alone decides.
+    let failed = (1.0 - availability.availability()) * 0.01;
+    assert!(full.iter().all(|run| run.simulated >= 1.0), "{name}: the full runs are full");
     assert!(share < at_most, "{name}: {share} of the time was simulated");
-    assert!(seen.availability <= bound.availability, "{name}: {seen:?}");
-    assert!(seen.p99 <= bound.p99, "{name}: {seen:?}");
-    assert!(seen.replicas <= bound.replicas, "{name}: {seen:?}");
-    assert!(seen.requests <= 0.01 && seen.cost <= bound.replicas && seen.cpu <= 0.02, "{name}: {seen:?}");
+    assert!(seen.availability.abs() <= bound.availability.max(failed), "{name}: {seen:?}");
+    assert!(seen.p99.abs() <= bound.p99, "{name}: {seen:?}");
+    assert!(seen.replicas.abs() <= bound.replicas, "{name}: {seen:?}");
+    assert!(seen.requests.abs() <= 0.005 && seen.cpu.abs() <= 0.02, "{name}: {seen:?}");
+    assert!(seen.p50.abs() <= 0.01 && seen.cost.abs() <= 0.02, "{name}: {seen:?}");
 }
 
 #[test]

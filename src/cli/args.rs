@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use super::values;
 use crate::k8s::version::Version;
 use crate::run::Replications;
+use crate::scenario::Fidelity;
 use crate::units::{SimDuration, SimTime};
 
 /// Plan the capacity of Kubernetes workloads and simulate their autoscaling.
@@ -122,6 +123,10 @@ pub struct SimulateArgs {
     /// Write no results folder.
     #[arg(long, conflicts_with = "out")]
     pub no_out: bool,
+    /// Which requests are simulated one by one: full (all), sliced (slices of calm
+    /// time stand for the rest), or auto: sliced beyond two hours.
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = values::fidelity)]
+    pub fidelity: Fidelity,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
@@ -187,6 +192,10 @@ pub struct CapacityArgs {
     /// How many replications at each load, or auto: 3, and more (up to 10) while unsure.
     #[arg(long, value_name = "N", default_value = "auto", value_parser = values::replications)]
     pub replications: Replications,
+    /// Which requests are simulated one by one: full (all), sliced (slices of calm
+    /// time stand for the rest), or auto: sliced beyond two hours.
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = values::fidelity)]
+    pub fidelity: Fidelity,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
@@ -221,6 +230,10 @@ pub struct CompareArgs {
     /// How many pairs of runs.
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(2..=1000))]
     pub replications: u32,
+    /// Which requests are simulated one by one: full (all), sliced (slices of calm
+    /// time stand for the rest), or auto: sliced beyond two hours.
+    #[arg(long, value_name = "HOW", default_value = "auto", value_parser = values::fidelity)]
+    pub fidelity: Fidelity,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,

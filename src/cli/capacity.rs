@@ -6,12 +6,13 @@ use super::commands::load;
 use super::screen::{self, Screen};
 use crate::capacity::{Tried, search};
 use crate::output;
+use crate::scenario::Scenario;
 use crate::units::figures::{count, plural};
 
 /// `plan capacity`
 pub(super) fn capacity(args: &CapacityArgs, screen: Screen) -> Exit {
     let scenario = match load(&args.input, screen) {
-        Ok(scenario) => scenario,
+        Ok(scenario) => Scenario { fidelity: args.fidelity, ..scenario },
         Err(exit) => return exit,
     };
     let tried = |one: &Tried| {

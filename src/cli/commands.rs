@@ -22,7 +22,7 @@ use crate::units::figures::{clock, count, plural};
 /// `plan simulate`
 pub(super) fn simulate(args: &SimulateArgs, screen: Screen) -> Exit {
     let scenario = match load(&args.input, screen) {
-        Ok(scenario) => scenario,
+        Ok(scenario) => Scenario { fidelity: args.fidelity, ..scenario },
         Err(exit) => return exit,
     };
     let folder = (!args.no_out).then(|| args.out.clone().unwrap_or_else(|| usual_folder(&scenario)));

@@ -71,10 +71,11 @@ fn is_the_documents(args: &CompareArgs) -> bool {
 /// The document's own table, with what both sides do.
 fn promised(args: &CompareArgs, screen: Screen) -> Exit {
     let read = |name: &str| load_files(&asked_for(args, name), screen);
-    let (before, after) = match read(&args.a).and_then(|a| Ok((a, read(&args.b)?))) {
+    let (mut before, mut after) = match read(&args.a).and_then(|a| Ok((a, read(&args.b)?))) {
         Ok(sides) => sides,
         Err(exit) => return exit,
     };
+    (before.scenario.fidelity, after.scenario.fidelity) = (args.fidelity, args.fidelity);
     let how = How { base: args.seed, replications: args.replications, drills: !args.no_drills };
     let table = measure(
         &of_the_default_application(),
@@ -104,7 +105,7 @@ fn is_known(side: &Scenario, name: &str) -> bool {
 
 /// One side: a name of the default application's, or manifests.
 fn side(args: &CompareArgs, name: &str, screen: Screen) -> Result<Scenario, Exit> {
-    load_request(&asked_for(args, name), screen)
+    load_request(&asked_for(args, name), screen).map(|side| Scenario { fidelity: args.fidelity, ..side })
 }
 
 fn asked_for(args: &CompareArgs, name: &str) -> Request {

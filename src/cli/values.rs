@@ -2,6 +2,7 @@
 
 use crate::input::manifest::live;
 use crate::run::Replications;
+use crate::scenario::Fidelity;
 use crate::units::{SimDuration, SimTime};
 
 /// More replications than this are a slip of the finger.
@@ -31,6 +32,16 @@ pub(super) fn users(text: &str) -> Result<f64, String> {
         return Err("that is more users than there are people".to_owned());
     }
     Ok(users)
+}
+
+/// How much is simulated request by request: `full`, `sliced`, `auto`.
+pub(super) fn fidelity(text: &str) -> Result<Fidelity, String> {
+    match text {
+        "full" => Ok(Fidelity::Full),
+        "sliced" => Ok(Fidelity::Sliced),
+        "auto" => Ok(Fidelity::Auto),
+        _ => Err("it is full, sliced or auto".to_owned()),
+    }
 }
 
 /// A length of time: `90s`, `15m`, `1h30m`, `2d`.

@@ -12,7 +12,7 @@ use crate::input::sizing;
 use crate::input::traffic::{Asked, Traffic, TrafficFile};
 use crate::k8s::version::Version;
 use crate::scenario::{
-    Autoscaler, Behaviour, Cluster, External, Goals, Indicator, Kind, Fidelity, Limits, Scenario, Workload,
+    Autoscaler, Behaviour, Cluster, External, Fidelity, Goals, Indicator, Kind, Limits, Scenario, Workload,
 };
 use crate::units::SimDuration;
 use crate::units::figures::{count, plural};

@@ -69,8 +69,12 @@ pub(super) fn measure(scenario: &Scenario, objective: &Objective, run: &Observat
 /// replications together.
 pub(super) fn finished(objective: &Objective, pooled: &Pooled) -> Option<(u64, u64)> {
     let traffic = traffic(&objective.scope, &pooled.journeys, |index| &pooled.workloads[index].traffic);
-    (objective.indicator == Indicator::Availability)
-        .then(|| (traffic.answered, traffic.answered + traffic.failed()))
+    // A request of a slice stands for many, but what is known is what was simulated.
+    let simulated = |number: u64| (number as f64 * pooled.simulated).ceil() as u64;
+    (objective.indicator == Indicator::Availability).then(|| {
+        let (good, failed) = (simulated(traffic.answered), simulated(traffic.failed()));
+        (good, good + failed)
+    })
 }
 
 /// For a quantile of the latency: that of all replications together, and without

@@ -20,7 +20,8 @@ pub use finding::Finding;
 pub use measure::cost_per_month;
 
 use crate::observe::{Observations, Pooled};
-use crate::scenario::{Comparison, Objective, Scenario};
+use crate::scenario::{Comparison, ErrorBound, Objective, Scenario};
+use crate::units::figures::percent;
 use measure::Measured;
 
 /// What came of the policy's objectives.
@@ -106,6 +107,7 @@ pub fn judge(scenario: &Scenario, runs: &[Observations]) -> Verdict {
     }
     let mut remarks = because::remarks(scenario, runs, &judged, &findings);
     remarks.extend(warm_up::remark(scenario, runs));
+    remarks.extend(sliced(&pooled));
     Verdict {
         outcome: overall(&judged),
         remarks,
@@ -114,6 +116,22 @@ pub fn judge(scenario: &Scenario, runs: &[Observations]) -> Verdict {
         replications: runs.len(),
         shown,
     }
+}
+
+/// What a reviewer should know of a run in slices.
+fn sliced(pooled: &Pooled) -> Option<String> {
+    let bound = ErrorBound::MEASURED;
+    (pooled.simulated < 1.0).then(|| {
+        format!(
+            "Sliced: the requests of {} of the time were simulated one by one and stand for the rest, and \
+             counts are of the whole; the control plane was simulated throughout. Against full runs this was \
+             off by at most {} of requests in availability, {} in p99 and {} in pods (--fidelity full)",
+            percent(pooled.simulated),
+            percent(bound.availability),
+            percent(bound.p99),
+            percent(bound.replicas),
+        )
+    })
 }
 
 /// Whether further replications could turn an unsure objective into a sure one.

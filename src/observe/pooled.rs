@@ -11,6 +11,8 @@ pub struct Pooled {
     pub replications: usize,
     /// Observed time of all of them, in seconds.
     pub seconds: f64,
+    /// Share of it whose requests were simulated one by one.
+    pub simulated: f64,
     /// By journey.
     pub journeys: Vec<Traffic>,
     /// By workload.
@@ -89,6 +91,7 @@ impl Pooled {
         Self {
             replications: runs.len(),
             seconds: runs.iter().map(|run| run.end.since_or_zero(run.start).as_secs_f64()).sum(),
+            simulated: runs.iter().map(|run| run.simulated).sum::<f64>() / runs.len() as f64,
             journeys: merged(runs, |run| &run.journeys),
             workloads: workloads.map(|index| PooledWorkload::of(runs, index)).collect(),
             externals: merged(runs, |run| &run.externals),

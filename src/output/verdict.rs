@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 use super::Number;
 use crate::judge::{self, Judged, Verdict};
 use crate::observe::{Cause, Histogram, MomentKind, Observations, Pooled, PooledWorkload, Span, Traffic};
-use crate::scenario::{Basis, Indicator, Objective, Scenario, Scope};
+use crate::scenario::{Basis, ErrorBound, Indicator, Objective, Scenario, Scope};
 use crate::sim::fingerprint::Fingerprint;
 
 /// The version of the contract.
@@ -36,6 +36,8 @@ pub struct Document {
     pub warm_up_seconds: Number,
     /// Observed after that.
     pub horizon_seconds: Number,
+    /// How much was simulated request by request.
+    pub fidelity: FidelityData,
     /// Hash of all replications' trajectories.
     pub fingerprint: String,
     /// `met`, `missed` or `unsure`.
@@ -68,6 +70,30 @@ pub struct Document {
     pub assumptions: Vec<AssumptionData>,
     /// What was read but has no effect.
     pub not_simulated: Vec<String>,
+}
+
+/// How much was simulated request by request.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct FidelityData {
+    /// `full`, or `sliced`: then counts are scaled to the whole time.
+    pub used: &'static str,
+    /// Share of the observed time whose requests were simulated one by one.
+    pub simulated_share: Number,
+    /// How far sliced runs were from full ones at most; `null` for a full run.
+    pub error_bound: Option<ErrorData>,
+}
+
+/// How far sliced runs were from full ones at most.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ErrorData {
+    /// Of the availability, as a share of requests.
+    pub availability: Number,
+    /// Of the 99th percentile of latency, relative.
+    pub latency_p99: Number,
+    /// Of the mean number of ready pods, relative.
+    pub replicas: Number,
 }
 
 /// A map that keeps its order.
@@ -311,6 +337,7 @@ pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -
         replications: runs.len(),
         warm_up_seconds: Number(scenario.warm_up.as_secs_f64()),
         horizon_seconds: Number(scenario.horizon.as_secs_f64()),
+        fidelity: fidelity(&pooled),
         fingerprint: fingerprint(runs),
         verdict: verdict.outcome.name(),
         confidence: Number(verdict.confidence),
@@ -335,6 +362,20 @@ pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -
         remarks: verdict.remarks.clone(),
         assumptions: assumptions(scenario),
         not_simulated: scenario.not_simulated.clone(),
+    }
+}
+
+fn fidelity(pooled: &Pooled) -> FidelityData {
+    let ErrorBound { availability, p99, replicas } = ErrorBound::MEASURED;
+    let sliced = pooled.simulated < 1.0;
+    FidelityData {
+        used: if sliced { "sliced" } else { "full" },
+        simulated_share: Number(pooled.simulated),
+        error_bound: sliced.then_some(ErrorData {
+            availability: Number(availability),
+            latency_p99: Number(p99),
+            replicas: Number(replicas),
+        }),
     }
 }
 

@@ -40,7 +40,8 @@ impl Scenario {
     /// Whether parts of this run's calm time are skipped.
     pub fn is_sliced(&self) -> bool {
         // A rate that jumps at random moments has no calm time to speak of.
-        let jumps = matches!(&self.demand.population, Population::Rate { modulation, .. } if !modulation.is_empty());
+        let jumps =
+            matches!(&self.demand.population, Population::Rate { modulation, .. } if !modulation.is_empty());
         match self.fidelity {
             Fidelity::Full => false,
             Fidelity::Sliced => !jumps,

@@ -136,11 +136,13 @@ pub fn slice_for(passed: SimDuration, usual: SimDuration) -> (u32, SimDuration) 
 }
 
 /// CPU of a workload while time is skipped: what its load costs by experience
-/// (`expected`), and of what the last stretch differed from that so much that it
-/// scatters as the whole time would have. The stretch was `share` of it, so its
-/// mean scatters 1/√share times as much.
+/// (`expected`), and of what the last stretch differed from that so much that
+/// stretch and skip together scatter as if all of it had been simulated. The
+/// stretch was `share` of it, so its mean scatters 1/√share times as much, and it
+/// counts itself: share + (1 - share) kept = √share.
 pub fn while_skipped(expected: f64, measured: f64, share: f64) -> f64 {
-    (expected + (measured - expected) * share.sqrt()).max(0.0)
+    let root = share.sqrt();
+    (expected + (measured - expected) * root / (1.0 + root)).max(0.0)
 }
 
 #[cfg(test)]
@@ -150,13 +152,25 @@ mod tests {
     #[test]
     fn a_slice_stands_for_exactly_what_was_skipped() {
         // skipped, usual slice (ms) -> times, slice (ms)
-        for (passed, usual, times, slice) in
-            [(4_900, 100, 50, 100.0), (1_000, 300, 4, 1_000.0 / 3.0), (40, 100, 2, 40.0), (7_350, 100, 75, 7_350.0 / 74.0)]
-        {
+        for (passed, usual, times, slice) in [
+            (4_900, 100, 50, 100.0),
+            (1_000, 300, 4, 1_000.0 / 3.0),
+            (40, 100, 2, 40.0),
+            (7_350, 100, 75, 7_350.0 / 74.0),
+        ] {
             let (seen, length) = slice_for(SimDuration::from_millis(passed), SimDuration::from_millis(usual));
             assert_eq!(seen, times, "{passed} ms");
             assert!((length.as_secs_f64() * 1_000.0 - slice).abs() < 1e-5, "{passed} ms: {length}");
         }
+    }
+
+    #[test]
+    fn what_is_skipped_scatters_as_if_it_were_not() {
+        for share in [0.02_f64, 0.1, 0.5] {
+            let all = share * 3.0 + (1.0 - share) * while_skipped(2.0, 3.0, share);
+            assert!((all - (2.0 + share.sqrt())).abs() < 1e-12, "{share}: {all}");
+        }
+        assert!(while_skipped(0.1, 0.0, 1.0) >= 0.0);
     }
 
     #[test]

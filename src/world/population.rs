@@ -146,5 +146,15 @@ impl Users {
 
 /// A user who isn't there yet.
 pub fn newcomer(key: u64) -> User {
-    User { key, count: 0, journey: 0, visit: 0, left: 0, weight: 1, asked: SimTime::ZERO, thinking: false, present: false }
+    User {
+        key,
+        count: 0,
+        journey: 0,
+        visit: 0,
+        left: 0,
+        weight: 1,
+        asked: SimTime::ZERO,
+        thinking: false,
+        present: false,
+    }
 }

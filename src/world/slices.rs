@@ -13,7 +13,7 @@
 //! a while.
 
 use crate::scenario::Population;
-use crate::units::{SimDuration, SimTime};
+use crate::units::{MilliCpu, SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::pace::{Costs, PERIOD, Stage, slice_for, while_skipped};
@@ -119,10 +119,12 @@ fn skip_time(state: &mut State, cx: &mut Context, cores: &[f64], skip: SimDurati
     for (workload, &measured) in cores.iter().enumerate() {
         let expected = state.pace.costs.cores(workload, ahead).unwrap_or(measured);
         let all = while_skipped(expected, measured, share);
-        let leaked = lost(state, workload).saturating_sub(state.pace.before[workload].1) as f64 / ran.max(1e-9);
+        let leaked =
+            lost(state, workload).saturating_sub(state.pace.before[workload].1) as f64 / ran.max(1e-9);
         let takes = |pod: &Pod| pod.ready && !pod.deleting;
         let ids = &state.workloads[workload].pods;
-        let count = ids.iter().filter(|id| state.pods.get(id.index, id.generation).is_some_and(takes)).count();
+        let count =
+            ids.iter().filter(|id| state.pods.get(id.index, id.generation).is_some_and(takes)).count();
         for id in ids {
             let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
             let part = if takes(pod) { 1.0 / count as f64 } else { 0.0 };
@@ -223,8 +225,11 @@ fn learn(state: &mut State, cx: &mut Context) -> Vec<f64> {
         return vec![0.0; count];
     }
     let ended: Vec<SimDuration> = (0..count).map(|one| used(state, one, active)).collect();
-    let cpu: Vec<f64> =
-        ended.iter().zip(&state.pace.before).map(|(now, (then, _))| now.saturating_sub(*then).as_secs_f64()).collect();
+    let cpu: Vec<f64> = ended
+        .iter()
+        .zip(&state.pace.before)
+        .map(|(now, (then, _))| now.saturating_sub(*then).as_secs_f64())
+        .collect();
     let load = load(state, cx.now());
     state.pace.costs.learn(load, seconds, trouble.asked, &cpu);
     cpu.iter().map(|used| used / seconds).collect()
@@ -254,7 +259,8 @@ fn is_calm(state: &State, cx: &Context) -> bool {
 /// Whether the load stays what it is for a period.
 fn is_level(state: &State, now: SimTime) -> bool {
     let (here, there) = (load(state, now), load(state, now + PERIOD));
-    let (Population::Users { shape, .. } | Population::Rate { shape, .. }) = &state.scenario.demand.population;
+    let (Population::Users { shape, .. } | Population::Rate { shape, .. }) =
+        &state.scenario.demand.population;
     let (peak, present) = (shape.peak(now, now + PERIOD), shape.at(now).max(shape.at(now + PERIOD)));
     here > 0.0 && (there / here - 1.0).abs() <= SLOPE && peak <= present * (1.0 + SLOPE)
 }
@@ -275,7 +281,7 @@ fn has_room(state: &State, now: SimTime) -> bool {
     for (number, workload) in state.workloads.iter().enumerate() {
         let Some(cores) = state.pace.costs.cores(number, ahead) else { return false };
         let threads = state.scenario.workloads[number].behaviour.threads.map_or(f64::MAX, f64::from);
-        let limit = workload.cpu_limit.map_or(f64::MAX, |limit| limit.as_cores());
+        let limit = workload.cpu_limit.map_or(f64::MAX, MilliCpu::as_cores);
         let (mut room, mut wanting) = (0.0, 0);
         for pod in workload.pods.iter().filter_map(|&id| state.pod(id)) {
             let Some(node) = pod.node else { continue };
