@@ -1,6 +1,6 @@
 //! From the user's files and what is to be changed of them to the files to be
 //! written: the same files patched, an overlay for kustomize, values or a chart
-//! for Helm, or all objects as clean YAML.
+//! for Helm, all objects as clean YAML, or a whole folder for kustomize.
 //!
 //! Texts in, texts out; nothing here touches the file system. No form but
 //! [`patch()`], which hands back the user's own files, ever holds what a Secret
@@ -17,6 +17,7 @@ mod patch;
 mod plain;
 mod scalar;
 mod splice;
+mod tree;
 mod write;
 
 use std::fmt;
@@ -30,6 +31,7 @@ pub use kustomize::{Base, Layout, kustomize};
 pub use originals::Originals;
 pub use patch::patch;
 pub use plain::plain;
+pub use tree::{tree, yaml};
 
 /// A file to be written.
 #[derive(Clone, Debug, PartialEq, Eq)]
