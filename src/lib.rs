@@ -20,6 +20,7 @@
 //! | [`world`] | everything that changes in a run |
 //! | [`observe`] | what a run leaves behind |
 //! | [`judge`] | facts against goals: met, missed or unsure, and why |
+//! | [`operations`] | alerts, dashboard, workflow and guides from a proved plan |
 //! | [`run`] | replications side by side, until the verdict is sure |
 //! | [`capacity`] | how many users it carries: a search over runs |
 //! | [`compare`] | two configurations under the same requests |
@@ -37,6 +38,7 @@ pub mod input;
 pub mod judge;
 pub mod k8s;
 pub mod observe;
+pub mod operations;
 pub mod output;
 pub mod promised;
 pub mod run;

@@ -291,6 +291,9 @@ pub enum Form {
     Chart,
     /// All objects, written anew.
     Plain,
+    /// Everything for operation: a tree for kustomize with an overlay for each
+    /// namespace, a chart, alerts, a dashboard, a workflow, guides.
+    Bundle,
 }
 
 /// `plan explain`

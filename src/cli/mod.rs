@@ -1,6 +1,7 @@
 //! The commands: arguments in, an exit code out. The only place that prints.
 
 pub mod args;
+mod bundle;
 mod capacity;
 mod commands;
 mod compare;

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::Exit;
 use super::args::{Form, Format, TuneArgs};
+use super::bundle::{self, Proved};
 use super::commands::{load_files, refused, request, usual_folder};
 use super::screen::{self, Screen};
-use crate::change::{ChangeSet, apply};
+use crate::change::{ChangeSet, ObjectName, apply};
 use crate::emit::{self, Base, ChartName, Emission, Fault, Layout, Originals};
 use crate::input::{self, Loaded, Request};
 use crate::judge::Outcome;
@@ -52,7 +53,7 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     let (settings, tested) = trial::guards(&task, &found.sites, best, promised(&loaded.scenario), say);
     let reasons = reasons::reasons(&found, best, &tested);
     let changes = settings.changes(&found.sites, &objects, &reasons);
-    let written = match write(args.form, &request, &loaded, &objects, &changes) {
+    let mut written = match write(args.form, &request, &loaded, &objects, &changes) {
         Ok(written) => written,
         Err(text) => {
             screen.error(&text);
@@ -60,6 +61,14 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         }
     };
     let certificate = tune::certify(&written.scenario, args.seed, say);
+    if args.form == Form::Bundle {
+        let objects = changed(&objects, &changes);
+        let (loaded, scenario, certificate) = (&loaded, &written.scenario, &certificate);
+        let proved =
+            Proved { args: &args.input, request: &request, loaded, scenario, objects: &objects, certificate };
+        let more = bundle::operations(&proved, &written.emission);
+        written.emission.files.extend(more);
+    }
     let names = written.emission.files.iter().map(|one| one.path.clone()).collect();
     let tuned = Tuned {
         scenario: &written.scenario,
@@ -124,15 +133,21 @@ fn keep(target: &Path, tuned: &Tuned<'_>, emission: &Emission) -> Result<(), fol
     folder::replace(target, &files)
 }
 
-/// The list of all objects with their changes; `None` where they are refused.
-fn assemble(request: &Request, objects: &[Object], changes: &ChangeSet) -> Option<Scenario> {
+/// The user's objects as they are after the changes.
+fn changed(objects: &[Object], changes: &ChangeSet) -> Vec<(ObjectName, Value)> {
     let edited = objects.iter().map(|object| {
         let mut value = object.value.clone();
         if let Some(edited) = changes.edited.iter().find(|one| one.object == object.name) {
             apply(&mut value, &edited.edits);
         }
-        value
+        (object.name.clone(), value)
     });
+    edited.collect()
+}
+
+/// The list of all objects with their changes; `None` where they are refused.
+fn assemble(request: &Request, objects: &[Object], changes: &ChangeSet) -> Option<Scenario> {
+    let edited = changed(objects, changes).into_iter().map(|(_, value)| value);
     let added = changes.added.iter().map(|one| one.object.clone());
     let all: Vec<Value> = edited.chain(added).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": all});
@@ -183,6 +198,12 @@ fn write(
             let plain = emit::plain(&originals, changes).map_err(said)?;
             let texts = plain.files.iter().map(|one| (one.path.clone(), one.text.clone())).collect();
             (plain, texts, "the written files")
+        }
+        Form::Bundle => {
+            let name = ChartName { name: chart_name(&loaded.scenario), version: "0.1.0".to_owned() };
+            let bundle = bundle::manifests(loaded, &originals, changes, name).map_err(said)?;
+            let texts = bundle::texts(&bundle);
+            (bundle, texts, "the files below kubernetes/")
         }
         Form::Helm => {
             let values = emit::helm_values(&originals, changes).map_err(said)?;

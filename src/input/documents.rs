@@ -33,6 +33,19 @@ pub struct Documents {
     pub cluster: Option<Document<ClusterFile>>,
 }
 
+impl Documents {
+    /// The texts of those that were given, by their usual names.
+    pub fn texts(&self) -> Vec<(String, SourceId)> {
+        let all = [
+            ("model.yaml", self.model.as_ref().map(Document::node)),
+            ("traffic.yaml", self.traffic.as_ref().map(Document::node)),
+            ("policy.yaml", self.policy.as_ref().map(Document::node)),
+            ("cluster.yaml", self.cluster.as_ref().map(Document::node)),
+        ];
+        all.into_iter().filter_map(|(name, node)| Some((name.to_owned(), node?.head().source))).collect()
+    }
+}
+
 /// What our formats call themselves.
 pub const API_VERSION: &str = "plan/v1alpha1";
 

@@ -1,5 +1,6 @@
 //! Files in, one scenario out, or every problem found, each at its place.
 
+pub mod again;
 pub mod assemble;
 pub mod cluster;
 pub mod directory;

@@ -64,6 +64,9 @@ pub struct Loaded {
     pub manifests: ManifestSet,
     /// Which of the texts are manifests, in the order in which they were read.
     pub manifest_texts: Vec<SourceId>,
+    /// Our own files: `model.yaml`, `traffic.yaml`, `policy.yaml`, `cluster.yaml`, and
+    /// a trace as the traffic calls it.
+    pub inputs: Vec<(String, SourceId)>,
 }
 
 /// Why there is no scenario.
@@ -115,9 +118,12 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
     let set = reading.manifests(request)?;
     let manifest_texts: Vec<SourceId> = reading.sources.ids().collect();
     let documents = reading.documents(request);
+    let mut inputs = documents.texts();
     let trace = documents.traffic.as_ref().and_then(|traffic| {
         let file = traffic.file.load.trace_file()?;
-        reading.trace(file, request.traffic.as_deref(), traffic)
+        let trace = reading.trace(file, request.traffic.as_deref(), traffic)?;
+        inputs.extend(reading.sources.ids().last().map(|id| (file.to_owned(), id)));
+        Some(trace)
     });
     let Reading { sources, mut problems } = reading;
     if request.users.is_some_and(|users| !users.is_finite() || users <= 0.0) {
@@ -137,7 +143,7 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
     };
     match assemble(parts, &mut problems) {
         Some(scenario) => {
-            Ok(Loaded { scenario, warnings: problems, sources, manifests: set, manifest_texts })
+            Ok(Loaded { scenario, warnings: problems, sources, manifests: set, manifest_texts, inputs })
         }
         None => Err(Failure::Wrong { problems, sources }),
     }

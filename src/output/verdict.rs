@@ -434,25 +434,7 @@ fn objective(scenario: &Scenario, asked: &Objective, judged: &Judged) -> Objecti
 }
 
 pub(super) fn indicator(indicator: Indicator) -> &'static str {
-    match indicator {
-        Indicator::Availability => "availability",
-        Indicator::FailedRequests => "failedRequests",
-        Indicator::Latency { .. } => "latency",
-        Indicator::Throughput => "throughput",
-        Indicator::CarriedUsers => "carriedUsers",
-        Indicator::ReplicasMax => "replicasMax",
-        Indicator::ReplicasMin => "replicasMin",
-        Indicator::PodsMax => "podsMax",
-        Indicator::NodesMax => "nodesMax",
-        Indicator::NodesMin => "nodesMin",
-        Indicator::PendingPodSeconds => "pendingPodSeconds",
-        Indicator::CostPerMonth => "costPerMonth",
-        Indicator::ScaleEventsPerHour => "scaleEventsPerHour",
-        Indicator::Restarts => "restarts",
-        Indicator::UsersRecovered => "usersRecovered",
-        Indicator::CapacityRestored => "capacityRestored",
-        Indicator::AvailabilityPerYear => "availabilityPerYear",
-    }
+    indicator.name()
 }
 
 fn workload(pooled: &Pooled, seen: &PooledWorkload) -> WorkloadData {

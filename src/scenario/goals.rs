@@ -151,6 +151,29 @@ impl fmt::Display for Comparison {
 }
 
 impl Indicator {
+    /// What policies and results call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Availability => "availability",
+            Self::FailedRequests => "failedRequests",
+            Self::Latency { .. } => "latency",
+            Self::Throughput => "throughput",
+            Self::CarriedUsers => "carriedUsers",
+            Self::ReplicasMax => "replicasMax",
+            Self::ReplicasMin => "replicasMin",
+            Self::PodsMax => "podsMax",
+            Self::NodesMax => "nodesMax",
+            Self::NodesMin => "nodesMin",
+            Self::PendingPodSeconds => "pendingPodSeconds",
+            Self::CostPerMonth => "costPerMonth",
+            Self::ScaleEventsPerHour => "scaleEventsPerHour",
+            Self::Restarts => "restarts",
+            Self::UsersRecovered => "usersRecovered",
+            Self::CapacityRestored => "capacityRestored",
+            Self::AvailabilityPerYear => "availabilityPerYear",
+        }
+    }
+
     /// Whether `plan simulate` can measure it; the others need drills.
     pub fn needs_drill(self) -> bool {
         matches!(self, Self::UsersRecovered | Self::CapacityRestored | Self::AvailabilityPerYear)

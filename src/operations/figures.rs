@@ -1,0 +1,163 @@
+//! Figures that several files show.
+
+use super::Plan;
+use crate::judge::Outcome;
+use crate::observe::{Pooled, PooledWorkload};
+use crate::scenario::{Autoscaler, DisruptionBudget, Kind, Population, Workload};
+use crate::units::figures::{count, percent};
+
+/// A workload with what the proof saw of it.
+pub(super) struct Seen<'a> {
+    pub workload: &'a Workload,
+    pub autoscaler: Option<&'a Autoscaler>,
+    pub budget: Option<&'a DisruptionBudget>,
+    pub pooled: PooledWorkload,
+}
+
+impl Seen<'_> {
+    /// Fewest replicas that the settings ask for.
+    pub(super) fn least(&self) -> u32 {
+        self.autoscaler.map_or(self.workload.replicas, |one| one.spec.min_replicas)
+    }
+
+    /// Most replicas that the settings allow.
+    pub(super) fn most(&self) -> u32 {
+        self.autoscaler.map_or(self.workload.replicas, |one| one.spec.max_replicas)
+    }
+
+    /// Share of the CPU quota's periods in which the pods were held back.
+    pub(super) fn throttled(&self) -> f64 {
+        self.pooled.throttled_share()
+    }
+
+    /// The CPU limit of one pod in cores, where every container has one.
+    pub(super) fn cpu_limit(&self) -> Option<f64> {
+        let limits = || self.workload.template.containers.iter().map(|one| one.limits.cpu);
+        let all: Vec<f64> = limits().flatten().map(crate::units::MilliCpu::as_cores).collect();
+        (all.len() == limits().count() && !all.is_empty()).then(|| all.iter().sum())
+    }
+
+    /// The memory limit of one pod in bytes, where every container has one.
+    pub(super) fn memory_limit(&self) -> Option<f64> {
+        let limits = || self.workload.template.containers.iter().map(|one| one.limits.memory);
+        let all: Vec<f64> = limits().flatten().map(|bytes| bytes.0 as f64).collect();
+        (all.len() == limits().count() && !all.is_empty()).then(|| all.iter().sum())
+    }
+
+    /// `deployment/web`, as kubectl takes it; `None` for what has no rollout.
+    pub(super) fn rollout(&self) -> Option<String> {
+        let kind = match self.workload.kind {
+            Kind::Deployment { .. } => "deployment",
+            Kind::StatefulSet { .. } => "statefulset",
+            Kind::DaemonSet => "daemonset",
+            Kind::ReplicaSet | Kind::Pod | Kind::Job => return None,
+        };
+        Some(format!("{kind}/{}", self.workload.name))
+    }
+}
+
+impl<'a> Plan<'a> {
+    /// All workloads.
+    pub(super) fn seen(&self) -> Vec<Seen<'a>> {
+        let pooled = Pooled::of(self.runs).workloads;
+        let of = |(index, (workload, pooled)): (usize, (&'a Workload, PooledWorkload))| {
+            let autoscaler = self.scenario.autoscalers.iter().find(|one| one.workload == index);
+            let budget = self.scenario.budgets.iter().find(|one| {
+                one.namespace == workload.namespace && one.selector.matches(&workload.template.labels)
+            });
+            Seen { workload, autoscaler, budget, pooled }
+        };
+        self.scenario.workloads.iter().zip(pooled).enumerate().map(of).collect()
+    }
+
+    /// The workloads that were asked anything.
+    pub(super) fn serving(&self) -> Vec<Seen<'a>> {
+        self.seen().into_iter().filter(|one| one.pooled.traffic.arrived > 0).collect()
+    }
+
+    /// The namespaces of the workloads that users ask, in order, each once.
+    pub(super) fn namespaces(&self) -> Vec<&'a str> {
+        let visits = self.scenario.demand.journeys.iter().flat_map(|one| &one.visits);
+        let mut all: Vec<&str> =
+            visits.map(|visit| self.scenario.workloads[visit.workload].namespace.as_str()).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// The namespace that commands are written for.
+    pub(super) fn namespace(&self) -> &'a str {
+        self.namespaces().first().copied().unwrap_or("default")
+    }
+
+    /// `100,000 users`, or a rate.
+    pub(super) fn load(&self) -> String {
+        match &self.scenario.demand.population {
+            Population::Users { peak, .. } | Population::Rate { users: Some(peak), .. } => {
+                format!("{} users", count(*peak))
+            }
+            Population::Rate { peak_per_second, .. } => {
+                format!("{} journeys a second", count(*peak_per_second))
+            }
+        }
+    }
+
+    /// The largest load at which everything was kept, relative to the plan's.
+    pub(super) fn proved_load(&self) -> f64 {
+        let kept = self.loads.iter().filter(|(_, outcome)| *outcome == Outcome::Met);
+        kept.map(|(load, _)| *load).fold(1.0, f64::max)
+    }
+
+    /// Users' requests per second at the peak of the proof.
+    pub(super) fn peak_rate(&self) -> f64 {
+        let of = |run: &crate::observe::Observations| {
+            let step = run.series.step.as_secs_f64();
+            let most = run.series.arrived.iter().copied().max().unwrap_or(0);
+            if step > 0.0 { most as f64 / step } else { 0.0 }
+        };
+        self.runs.iter().map(of).fold(0.0, f64::max)
+    }
+
+    /// Requests per second that the proof covers.
+    pub(super) fn proved_rate(&self) -> f64 {
+        (self.peak_rate() * self.proved_load()).ceil()
+    }
+
+    /// Whether users come through an Ingress.
+    pub(super) fn behind_ingress(&self) -> bool {
+        let visits = self.scenario.demand.journeys.iter().flat_map(|one| &one.visits);
+        let mut all = visits.map(|visit| self.scenario.workloads[visit.workload].behind_ingress);
+        all.next().is_some_and(|first| first && all.all(|one| one))
+    }
+
+    /// Fewest and most nodes.
+    pub(super) fn nodes(&self) -> (u32, u32) {
+        let pools = &self.scenario.cluster.pools;
+        (pools.iter().map(|pool| pool.min).sum(), pools.iter().map(|pool| pool.max).sum())
+    }
+
+    /// How long a pod may wait for a node that has to be added first, in seconds.
+    pub(super) fn provision(&self) -> Option<f64> {
+        let (min, max) = self.nodes();
+        let all = self.scenario.cluster.pools.iter().map(|pool| pool.provision.mean());
+        (max > min).then(|| all.fold(0.0, f64::max))
+    }
+
+    /// `at 80.0 % and 120.0 % of it`, or nothing.
+    pub(super) fn loads_in_words(&self) -> String {
+        let kept = |outcome: Outcome| -> Vec<String> {
+            let of = self.loads.iter().filter(|(_, one)| *one == outcome);
+            of.map(|(load, _)| percent(*load)).collect()
+        };
+        let mut parts = Vec::new();
+        for (outcome, words) in
+            [(Outcome::Met, "kept"), (Outcome::Missed, "missed"), (Outcome::Unsure, "unsure")]
+        {
+            let loads = kept(outcome);
+            if !loads.is_empty() {
+                parts.push(format!("{words} at {} of it", loads.join(" and ")));
+            }
+        }
+        parts.join(", ")
+    }
+}
