@@ -20,6 +20,7 @@
 //! | [`world`] | everything that changes in a run |
 //! | [`observe`] | what a run leaves behind |
 //! | [`judge`] | facts against goals: met, missed or unsure, and why |
+//! | [`init`] | from manifests to files to be filled in |
 //! | [`operations`] | alerts, dashboard, workflow and guides from a proved plan |
 //! | [`run`] | replications side by side, until the verdict is sure |
 //! | [`capacity`] | how many users it carries: a search over runs |
@@ -34,6 +35,7 @@ pub mod change;
 pub mod cli;
 pub mod compare;
 pub mod emit;
+pub mod init;
 pub mod input;
 pub mod judge;
 pub mod k8s;

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["sim", "k8s", "source", "service"],
     &["scenario", "observe", "change"],
     &["world", "input", "judge", "emit"],
-    &["run", "operations"],
+    &["run", "operations", "init"],
     &["capacity", "compare", "tune"],
     &["promised"],
     &["output"],

@@ -59,6 +59,8 @@ pub enum Command {
     Explain(Explain),
     /// Check all input without simulating, and find known traps.
     Validate(Box<ValidateArgs>),
+    /// Write a model, traffic, a policy and a cluster for manifests, to be filled in.
+    Init(InitArgs),
     /// Print completions for a shell.
     Completions(CompletionsArgs),
 }
@@ -406,6 +408,32 @@ pub enum ValidateFormat {
     Sarif,
     /// JUnit XML, for test reports.
     Junit,
+}
+
+/// `plan init`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan init -m k8s/ --users 20k
+  helm template shop ./chart | plan init -m - --out shop/
+  kubectl get deploy,sts,hpa,pdb,svc,ing,nodes -o yaml | plan init -m - --force
+
+Writes model.yaml, traffic.yaml, policy.yaml and cluster.yaml; never over files that
+are there, unless with --force.")]
+pub struct InitArgs {
+    /// Kubernetes manifests: a file, a folder, or - for standard input; may be
+    /// repeated.
+    #[arg(short, long, value_name = "PATH", required = true)]
+    pub manifests: Vec<PathBuf>,
+    /// Users at the peak (20000, 20k, 2e4); 1,000 where nobody says.
+    #[arg(long, value_name = "N", value_parser = values::users, allow_negative_numbers = true)]
+    pub users: Option<f64>,
+    /// Write to this folder.
+    #[arg(long, value_name = "DIR", default_value = "plan")]
+    pub out: PathBuf,
+    /// Replace files that are there.
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// `plan completions`

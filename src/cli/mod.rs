@@ -7,6 +7,7 @@ mod commands;
 mod compare;
 mod drill;
 mod explain;
+mod init;
 mod screen;
 mod tune;
 mod validate;
@@ -67,6 +68,7 @@ fn run() -> Exit {
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),
         Command::Explain(Explain::Scheduling(args)) => explain::scheduling(&args, screen),
         Command::Validate(args) => validate::run(&args, screen),
+        Command::Init(args) => init::run(&args, screen),
         Command::Completions(args) => commands::completions(args.shell, screen),
     }
 }

@@ -150,7 +150,7 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
 }
 
 /// What a scenario is called: the manifests' file or folder.
-pub(super) fn name_of(manifests: &[PathBuf]) -> String {
+pub fn name_of(manifests: &[PathBuf]) -> String {
     let Some(first) = manifests.first() else { return "my-saas-chat".to_owned() };
     let absolute = fs::canonicalize(first).unwrap_or_else(|_| first.clone());
     let stem = absolute.file_stem().filter(|_| first.as_os_str() != "-");

@@ -11,6 +11,7 @@ pub mod csv;
 pub mod drill;
 pub mod explain;
 pub mod folder;
+pub mod fresh;
 mod number;
 pub mod promised;
 pub mod raster;
