@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command as System;
 
 use assert_cmd::Command;
+use kubeplan::change::{Added, ChangeSet, Edit, Edited, ObjectName};
+use kubeplan::emit::{self, Originals};
 use kubeplan::input::{self, Request};
 use kubeplan::output::verdict::fingerprint;
 use kubeplan::sim::random::Seed;
@@ -242,6 +244,62 @@ fn check_words(bundle: &Path) {
     for part in ["| node-failure: ", "| rollout: ", "rollout undo deployment/", "chat-service-hpa"] {
         assert!(runbook.contains(part), "{part}");
     }
+}
+
+/// The changes that `tuning.json` tells of.
+fn told(tuning: &Value) -> ChangeSet {
+    let mut set = ChangeSet::default();
+    for change in list(tuning, "/changes") {
+        let because = text(change, "/because").to_owned();
+        let field = |path: &str| text(change, path).to_owned();
+        let Some(path) = change["path"].as_str() else {
+            set.added.push(Added { object: change["to"].clone(), because });
+            continue;
+        };
+        let object = ObjectName {
+            api_version: field("/apiVersion"),
+            kind: field("/kind"),
+            namespace: field("/namespace"),
+            name: field("/name"),
+        };
+        let to = Some(change["to"].clone()).filter(|to| !to.is_null());
+        let edit = Edit { path: path.to_owned(), to, because };
+        match set.edited.iter_mut().find(|edited| edited.object == object) {
+            Some(edited) => edited.edits.push(edit),
+            None => set.edited.push(Edited { object, edits: vec![edit] }),
+        }
+    }
+    set
+}
+
+const AGAIN: &str = "outputs/example is not current; outputs/README.md says how to write it anew";
+
+#[test]
+fn the_committed_example_is_current() {
+    let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("outputs/example");
+    let json = |path: &str| -> Value { serde_json::from_str(&read(example.join(path))).unwrap() };
+    let (proof, tuning) = (json("plan/proof.json"), json("tuning.json"));
+    let options: Vec<&str> = text(&proof, "/options").split(' ').collect();
+    let users = options.iter().position(|word| *word == "--users").map(|at| options[at + 1].parse().unwrap());
+    let loaded = input::load(&Request { users, ..Request::default() });
+    let loaded = loaded.unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+    assert_eq!(text(&proof, "/inputs"), loaded.digest(), "{AGAIN}: its input has changed");
+    assert_eq!(proof["fingerprint"], tuning["certificate"]["fingerprint"]);
+    for (name, text) in loaded.input_files() {
+        // Comments may change without a new search.
+        let now: Value = serde_yaml::from_str(&text).unwrap();
+        assert_eq!(yaml(example.join("plan").join(&name)), now, "{AGAIN}: plan/{name}");
+    }
+    let folder = "models/my-saas-chat/kubernetes/";
+    let texts = loaded.texts().into_iter().map(|(name, text)| (name.replace(folder, ""), text)).collect();
+    let tree = emit::tree(&Originals { texts }, &told(&tuning)).unwrap();
+    for file in tree.files {
+        let path = format!("kubernetes/{}", file.path);
+        assert_eq!(read(example.join(&path)), file.text, "{AGAIN}: {path} would be written otherwise");
+    }
+    let run = checked(&example, &proof);
+    assert_eq!(run, text(&proof, "/check/fingerprint"), "{AGAIN}: it simulates otherwise");
+    check_bundle(&example);
 }
 
 #[test]

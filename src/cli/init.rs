@@ -77,19 +77,18 @@ fn told(args: &InitArgs, set: &ManifestSet, started: &[Started]) -> String {
         };
         lines.push(format!("  {:<13} {marked}", one.name));
     }
-    let manifests: String =
-        args.manifests.iter().map(|path| format!(" -m {}", quoted(&path.display().to_string()))).collect();
-    let files: String = started
-        .iter()
-        .map(|one| {
-            let option = one.name.trim_end_matches(".yaml");
-            format!(" --{option} {}", quoted(&args.out.join(one.name).display().to_string()))
-        })
-        .collect();
+    let given = args.manifests.iter().map(|path| ("-m".to_owned(), path.clone()));
+    let written = started.iter().map(|one| {
+        let option = one.name.trim_end_matches(".yaml");
+        (format!("--{option}"), args.out.join(one.name))
+    });
+    let options = given.chain(written).fold(String::new(), |line, (option, path)| {
+        line + " " + &option + " " + &quoted(&path.display().to_string())
+    });
     lines.push(String::new());
     lines.push(
         "They say what plan would guess without them. Comments tell how to measure each number.".to_owned(),
     );
-    lines.push(format!("Next: plan simulate{manifests}{files}"));
+    lines.push(format!("Next: plan simulate{options}"));
     lines.join("\n") + "\n"
 }

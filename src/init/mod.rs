@@ -43,7 +43,7 @@ struct Known<'a> {
     /// Whom users ask.
     entries: Vec<usize>,
     /// Whether anything says that users ask those.
-    entries_known: bool,
+    sure: bool,
 }
 
 impl Known<'_> {
@@ -53,9 +53,9 @@ impl Known<'_> {
             set.workloads.iter().map(|workload| library.recognise(workload, &set.services)).collect();
         let edges = priors::guess_calls(set, &guesses);
         let entries = priors::entry_points(set, &guesses, &edges);
-        let entries_known = !entries.is_empty();
-        let entries = if entries_known { entries } else { anybody(set) };
-        Known { set, guesses, edges, entries, entries_known }
+        let sure = !entries.is_empty();
+        let entries = if sure { entries } else { anybody(set) };
+        Known { set, guesses, edges, entries, sure }
     }
 
     fn workload(&self, index: usize) -> &ManifestWorkload {

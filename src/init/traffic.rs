@@ -31,7 +31,7 @@ pub(super) fn traffic(known: &Known<'_>, ask: Ask<'_>) -> String {
         start = users * 0.6,
         end = users * 0.85,
     );
-    if !known.entries_known {
+    if !known.sure {
         out += "# Nothing in the manifests says that users ask these: is there an application at all?\n";
     }
     out += "# What a user does. Measure: the paths of your access log by session, and the pauses between them.\njourneys:\n";

@@ -11,6 +11,9 @@ use crate::source::{Node, Sources, parse};
 /// A Secret by the names of its keys: namespace, name, keys.
 pub type SecretNames = (String, String, Vec<String>);
 
+/// What our own files are called; anything else is a trace.
+const USUAL: [&str; 4] = ["model.yaml", "traffic.yaml", "policy.yaml", "cluster.yaml"];
+
 impl Loaded {
     /// Model, traffic, policy, cluster and trace, as far as they were given: paths
     /// in one folder, and texts. A policy that was read otherwise than it is written
@@ -61,7 +64,7 @@ impl Loaded {
             let mut sources = Sources::new();
             let id = sources.add(name.clone(), text.clone());
             fold(&name);
-            if name.ends_with(".yaml") {
+            if USUAL.contains(&name.as_str()) {
                 parse(&sources, id).0.iter().for_each(|node| fold(&value_of(node).to_string()));
             } else {
                 fold(&text);

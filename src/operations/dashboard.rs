@@ -4,10 +4,11 @@
 use serde_json::{Value, json};
 
 use super::Plan;
-use super::alerts::{RATIO, containers};
+use super::alerts::RATIO;
 use super::figures::Seen;
 use super::objectives::{SERVER, bound, share};
 use super::rules::tame;
+use super::saturation::containers;
 use crate::units::figures::{amount, count, plural, seconds};
 
 /// Width of the whole in Grafana's units.
@@ -255,6 +256,14 @@ fn workload(of: &Seen<'_>, panels: &mut Panels) {
         },
         6,
     );
+    limits(of, panels);
+    latency(of, panels);
+}
+
+/// How near the pods are to their limits.
+fn limits(of: &Seen<'_>, panels: &mut Panels) {
+    let name = &of.workload.name;
+    let pods = containers(of);
     panels.add(
         Panel {
             title: format!("{name}: held back by the CPU limit"),
@@ -287,7 +296,6 @@ fn workload(of: &Seen<'_>, panels: &mut Panels) {
         },
         6,
     );
-    latency(of, panels);
 }
 
 fn latency(of: &Seen<'_>, panels: &mut Panels) {

@@ -5,6 +5,7 @@
 //! Figures in, texts out; nothing here touches the file system. Objects are read
 //! for names only: what a Secret holds is never here.
 
+mod alert;
 mod alerts;
 mod dashboard;
 mod figures;
@@ -12,6 +13,7 @@ mod guide;
 mod objectives;
 mod rules;
 mod runbook;
+mod saturation;
 mod workflow;
 
 use serde_json::Value;

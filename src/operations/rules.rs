@@ -4,7 +4,8 @@
 use serde_json::{Map, Value, json};
 
 use super::Plan;
-use super::alerts::{Alert, RATIO, WINDOWS, alerts};
+use super::alert::Alert;
+use super::alerts::{RATIO, WINDOWS, alerts};
 use super::objectives::Burning;
 use crate::emit::yaml;
 

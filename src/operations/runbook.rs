@@ -1,7 +1,7 @@
 //! The runbook: what to do at work, and at each alert, in the plan's figures.
 
 use super::Plan;
-use super::alerts::{Alert, Kind};
+use super::alert::{Alert, Kind};
 use super::figures::Seen;
 use super::guide::workloads;
 use super::rules::Rules;
