@@ -272,6 +272,33 @@ fn told(tuning: &Value) -> ChangeSet {
     set
 }
 
+#[test]
+fn without_model_policy_and_ingress_a_bundle_rests_on_what_is_there() {
+    let home = tempfile::tempdir().unwrap();
+    let manifests = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/data/manifests/podinfo/rendered/helm-hpa-pdb-redis.yaml");
+    let words = "--users 100 --duration 2m --tries 2 --form bundle --out bundle -o json";
+    let mut all = vec!["tune", "-m", manifests.to_str().unwrap()];
+    all.extend(words.split(' '));
+    let output = plan(home.path(), &all);
+    assert!(matches!(output.status.code(), Some(0 | 1 | 3)), "{}", String::from_utf8_lossy(&output.stderr));
+    let bundle = home.path().join("bundle");
+    let names = files(&bundle);
+    assert!(names.iter().any(|name| name.starts_with("kubernetes/base/")), "{names:?}");
+    assert!(names.iter().all(|name| !name.contains("overlays/") && name != "plan/model.yaml"), "{names:?}");
+    let proof: Value = serde_json::from_str(&read(bundle.join("plan/proof.json"))).unwrap();
+    assert_eq!(checked(&bundle, &proof), text(&proof, "/check/fingerprint"));
+    assert_eq!(text(&proof, "/options"), "-m kubernetes --users 100 --duration 2m");
+    let rules = read(bundle.join("operations/prometheus/rules.yaml"));
+    let ratio =
+        "/ sum(rate(http_request_duration_seconds_count{namespace=\"default\",service=\"podinfo\"}[5m]))";
+    assert!(
+        rules.contains(ratio) && rules.contains("code=~\"5..\"") && !rules.contains("nginx_ingress"),
+        "{rules}"
+    );
+    assert!(read(bundle.join("operations/github/deploy.yaml")).contains("kubectl apply -k kubernetes\n"));
+}
+
 const AGAIN: &str = "outputs/example is not current; outputs/README.md says how to write it anew";
 
 #[test]

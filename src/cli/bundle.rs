@@ -85,6 +85,7 @@ pub(super) fn operations(proved: &Proved<'_>, bundle: &Emission) -> Vec<Emitted>
         promises: &certificate.promises,
         seed: certificate.seed,
         secrets: &secrets,
+        modelled: bundle.files.iter().any(|file| file.path == "plan/model.yaml"),
         input: &input,
         applied: &applied,
     };

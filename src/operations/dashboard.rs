@@ -9,7 +9,7 @@ use super::figures::Seen;
 use super::objectives::{SERVER, bound, share};
 use super::rules::tame;
 use super::saturation::containers;
-use crate::units::figures::{amount, count, plural, seconds};
+use crate::units::figures::{amount, count, seconds};
 
 /// Width of the whole in Grafana's units.
 const WIDTH: u64 = 24;
@@ -179,11 +179,11 @@ fn load(plan: &Plan<'_>, panels: &mut Panels) {
         },
         8,
     );
-    let (min, max) = plan.nodes();
+    let (_, max) = plan.nodes();
     panels.add(
         Panel {
             title: "Ready nodes".to_owned(),
-            about: format!("The plan is for {min} to {}.", plural(max.into(), "node", "nodes")),
+            about: format!("The plan is for {}.", plan.nodes_in_words()),
             unit: "none",
             queries: vec![(
                 "sum(kube_node_status_condition{condition=\"Ready\",status=\"true\"})".to_owned(),

@@ -4,7 +4,7 @@ use super::Plan;
 use crate::judge::Outcome;
 use crate::observe::{Pooled, PooledWorkload};
 use crate::scenario::{Autoscaler, DisruptionBudget, Kind, Population, Workload};
-use crate::units::figures::{count, percent};
+use crate::units::figures::{count, percent, plural};
 
 /// A workload with what the proof saw of it.
 pub(super) struct Seen<'a> {
@@ -134,6 +134,13 @@ impl<'a> Plan<'a> {
     pub(super) fn nodes(&self) -> (u32, u32) {
         let pools = &self.scenario.cluster.pools;
         (pools.iter().map(|pool| pool.min).sum(), pools.iter().map(|pool| pool.max).sum())
+    }
+
+    /// `3 to 5 nodes`
+    pub(super) fn nodes_in_words(&self) -> String {
+        let (min, max) = self.nodes();
+        let most = plural(max.into(), "node", "nodes");
+        if min == max { most } else { format!("{min} to {most}") }
     }
 
     /// How long a pod may wait for a node that has to be added first, in seconds.

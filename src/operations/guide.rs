@@ -124,7 +124,10 @@ pub(super) fn readme(plan: &Plan<'_>) -> String {
     let cost = crate::judge::cost_per_month(pooled.cost, pooled.seconds);
     let missed = missed(plan);
     let warning = if missed.is_empty() {
-        String::new()
+        match plan.verdict.outcome {
+            Outcome::Unsure => "\n**Not everything is sure:** see the table.\n".to_owned(),
+            Outcome::Met | Outcome::Missed | Outcome::NotJudged => String::new(),
+        }
     } else {
         format!(
             "\n**Not everything is kept:** {}. `tuning.txt` says why, and what binds.\n",
@@ -141,10 +144,10 @@ pub(super) fn readme(plan: &Plan<'_>) -> String {
          Nodes cost {cost} a month in the proof ({nodes} on average).\n\n\
          | folder | what it is |\n|---|---|\n\
          | `kubernetes/` | the application for `kubectl apply -k`; reasons stand above changed values |\n\
-         | `kubernetes/overlays/` | one per namespace; only the planned one was simulated |\n\
+         {overlays}\
          | `helm/` | the same objects as a chart, what was tuned as its values |\n\
          | `operations/` | alerts with tests, a dashboard, a workflow, the deployment guide, the runbook |\n\
-         | `plan/` | the model, traffic, policy and cluster that the proof rests on |\n\
+         | `plan/` | what was given of model, traffic, policy and cluster, and `proof.json` |\n\
          | `tuning.txt`, `tuning.json` | what was changed and why, and the whole proof |\n\n\
          Prove it again, bit for bit:\n\n\
          ```console\n$ plan simulate {input} --seed {seed} --replications {number}\n```\n\n\
@@ -158,17 +161,24 @@ pub(super) fn readme(plan: &Plan<'_>) -> String {
         cost = money(cost, &plan.scenario.goals.currency),
         nodes = amount(pooled.nodes.mean),
         input = plan.input,
+        overlays = if plan.applied.contains("/overlays/") {
+            "| `kubernetes/overlays/` | one per namespace; only the planned one was simulated |\n"
+        } else {
+            ""
+        },
     )
 }
 
 /// `deployment.md`
 pub(super) fn deployment(plan: &Plan<'_>) -> String {
-    let (min, max) = plan.nodes();
     let pool = plan.scenario.cluster.pools.iter().map(|pool| {
         format!(
-            "* {} to {} of {} CPU and {}, in {} (`{}`)\n",
-            pool.min,
-            plural(pool.max.into(), "node", "nodes"),
+            "* {} of {} CPU and {}, in {} (`{}`)\n",
+            if pool.min == pool.max {
+                plural(pool.max.into(), "node", "nodes")
+            } else {
+                format!("{} to {} nodes", pool.min, pool.max)
+            },
             amount(pool.cpu.as_cores()),
             bytes(pool.memory.0 as f64),
             plural(pool.zones.len() as u64, "zone", "zones"),
@@ -181,7 +191,7 @@ pub(super) fn deployment(plan: &Plan<'_>) -> String {
         "# Deploying {name}\n\n\
          ## What the cluster needs\n\n\
          {pools}* Kubernetes {version}; {added}\n\
-         * room for {most} pods of the application at the autoscalers' maximum on {min} to {nodes}\n\
+         * room for {most} pods of the application at the autoscalers' maximum on {nodes}\n\
          * metrics-server (the autoscalers do nothing without it), kube-state-metrics and cAdvisor's metrics in \
          Prometheus (the alerts)\n{ingress}\n\
          ## Secrets\n\n{secrets}\n\
@@ -212,7 +222,7 @@ pub(super) fn deployment(plan: &Plan<'_>) -> String {
             Some(length) => format!("nodes are added by an autoscaler, in about {}", seconds(length)),
             None => "nobody adds nodes".to_owned(),
         },
-        nodes = plural(max.into(), "node", "nodes"),
+        nodes = plan.nodes_in_words(),
         ingress = if plan.behind_ingress() {
             "* ingress-nginx with its metrics in Prometheus: failures that no pod answers are seen only there\n"
         } else {
@@ -323,13 +333,21 @@ fn metrics(plan: &Plan<'_>) -> String {
     bounds.dedup();
     let bounds: Vec<String> = bounds.into_iter().map(bound).collect();
     format!(
-        "A histogram `{SERVER}` with the labels `namespace`, `service` (the workload's name), `operation` (as \
-         `plan/model.yaml` calls it) and `code`, measured from request to answer in the pod. It needs buckets at {} \
-         seconds, as an objective's own bound is the only one that tells exactly who kept it. Under other names, \
+        "A histogram `{SERVER}` with the labels `namespace`, `service` (the workload's name){operation} and `code`, \
+         measured from request to answer in the pod. {}Under other names, \
          change the recording rules in `rules.yaml` and the dashboard's panels of latency: the alerts on objectives use \
          only what is recorded.\n\n\
          An objective of the plan counts the way to the user, too: {} there and back.\n",
-        if bounds.is_empty() { "the usual".to_owned() } else { bounds.join(", ") },
+        if bounds.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "It needs buckets at {} seconds, as an objective's own bound is the only one that tells exactly who \
+                 kept it. ",
+                bounds.join(", ")
+            )
+        },
         seconds(plan.scenario.demand.client_latency.as_secs_f64() * 2.0),
+        operation = if plan.modelled { ", `operation` (as `plan/model.yaml` calls it)" } else { "" },
     )
 }

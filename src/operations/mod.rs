@@ -48,6 +48,8 @@ pub struct Plan<'a> {
     pub seed: u64,
     /// The Secrets that the objects need, each with the names of its keys.
     pub secrets: &'a [SecretKeys],
+    /// Whether a model names the operations, so that metrics may do the same.
+    pub modelled: bool,
     /// Options that read the same input again from the bundle's folder, as a
     /// shell takes them; without a seed.
     pub input: &'a str,

@@ -211,6 +211,10 @@ impl Plan<'_> {
             names.sort_unstable();
             names.dedup();
             let of = &self.scenario.workloads[workload];
+            if !self.modelled {
+                return format!("namespace=\"{}\",service=\"{}\"", of.namespace, of.name);
+            }
+            let names: Vec<String> = names.into_iter().map(pattern).collect();
             format!(
                 "namespace=\"{}\",service=\"{}\",operation=~\"{}\"",
                 of.namespace,
@@ -220,6 +224,11 @@ impl Plan<'_> {
         };
         asked.into_iter().map(selector).collect()
     }
+}
+
+/// A name as a regular expression: what could mean something there is any letter.
+fn pattern(name: &str) -> String {
+    name.chars().map(|c| if c.is_alphanumeric() || "-_ /:".contains(c) { c } else { '.' }).collect()
 }
 
 /// `99.9 %`, without digits that say nothing.

@@ -15,6 +15,7 @@ pub(super) fn runbook(plan: &Plan<'_>, rules: &Rules) -> String {
         capacity(plan),
         daily(plan),
         scaling(plan),
+        monitoring(plan),
         recovery(plan),
         alerts(plan, rules),
         troubleshooting(plan),
@@ -32,14 +33,13 @@ pub(super) fn runbook(plan: &Plan<'_>, rules: &Rules) -> String {
 fn capacity(plan: &Plan<'_>) -> String {
     let loads = plan.loads_in_words();
     let loads = if loads.is_empty() { String::new() } else { format!(" Other loads: {loads}.") };
-    let (min, max) = plan.nodes();
     format!(
         "## Capacity\n\n\
-         Planned for {}: {} requests a second at the peak on {min} to {}.{loads} Proved up to {} requests a second; \
+         Planned for {}: {} requests a second at the peak on {}.{loads} Proved up to {} requests a second; \
          `LoadBeyondProof` fires above.\n\n{}",
         plan.load(),
         count(plan.peak_rate()),
-        plural(max.into(), "node", "nodes"),
+        plan.nodes_in_words(),
         count(plan.proved_rate()),
         workloads(plan)
     )
@@ -138,6 +138,38 @@ fn scaling(plan: &Plan<'_>) -> String {
         plan.input,
     );
     text + &growth
+}
+
+/// What to look at, and what is usual.
+fn monitoring(plan: &Plan<'_>) -> String {
+    let mut text = format!(
+        "## Monitor\n\n\
+         The dashboard (`operations/grafana/dashboard.json`) has the plan's bounds as red lines. Once a week, and after \
+         each release, compare with the plan:\n\n\
+         | signal | in the plan | look closer when |\n|---|--:|---|\n\
+         | requests a second at the peak | {} | above {} |\n\
+         | nodes | {} | at {} for long |\n",
+        count(plan.peak_rate()),
+        count(plan.proved_rate()),
+        plan.nodes_in_words(),
+        plan.nodes().1,
+    );
+    for one in plan.serving() {
+        let name = &one.workload.name;
+        let rate = plan.peak_rate().max(1.0);
+        text += &format!(
+            "| `{name}`: CPU for each of users' requests | {} | a fifth more: a release made it dearer |\n",
+            seconds(one.pooled.cpu_cores.max / rate),
+        );
+        if one.autoscaler.is_some() {
+            text += &format!(
+                "| `{name}`: replicas at the peak | {} | near {} |\n",
+                count(one.pooled.ready.max),
+                one.most()
+            );
+        }
+    }
+    text
 }
 
 /// A recovery in words.
@@ -266,7 +298,7 @@ fn alerts(plan: &Plan<'_>, rules: &Rules) -> String {
 fn troubleshooting(plan: &Plan<'_>) -> String {
     let space = plan.namespace();
     format!(
-        "## Look around\n\n\
+        "## Troubleshoot\n\n\
          ```console\n\
          $ kubectl -n {space} get deploy,sts,hpa,pdb,pods -o wide\n\
          $ kubectl -n {space} get events --sort-by=.lastTimestamp | tail -n 30\n\
