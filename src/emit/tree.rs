@@ -96,8 +96,11 @@ fn place(path: &str, name: &ObjectName) -> String {
         return format!("{NAMESPACES}/{}.yaml", name.name);
     }
     let path = path.strip_suffix(".json").map_or_else(|| path.to_owned(), |stem| format!("{stem}.yaml"));
-    // A kustomization has to be left for ours, and overlays are ours.
-    let taken = path == NAMESPACES || path.starts_with("overlays/") || path.starts_with("namespaces/");
+    // What was read from beside the folder is put into it.
+    let inside: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
+    let path = inside.join("/");
+    // Namespaces and overlays are ours.
+    let taken = path.starts_with("overlays/") || path.starts_with("namespaces/");
     if path.contains('/') && !taken { path } else { format!("{BASE}/{path}") }
 }
 
@@ -283,6 +286,8 @@ mod tests {
             ("overlays/prod/web.yaml", "Service", "base/overlays/prod/web.yaml"),
             ("namespaces/all.yaml", "Service", "base/namespaces/all.yaml"),
             ("anything.yaml", "Namespace", "namespaces/web.yaml"),
+            ("../other/./web.yaml", "Service", "other/web.yaml"),
+            ("/web.yaml", "Service", "base/web.yaml"),
         ];
         for (path, kind, expected) in rows {
             assert_eq!(place(path, &of(kind)), expected, "{path} {kind}");

@@ -55,7 +55,11 @@ impl Known<'_> {
         let entries = priors::entry_points(set, &guesses, &edges);
         let sure = !entries.is_empty();
         let entries = if sure { entries } else { anybody(set) };
-        Known { set, guesses, edges, entries, sure }
+        let mut known = Known { set, guesses, edges, entries, sure };
+        // Whom no file can name nobody can ask.
+        known.entries =
+            known.entries.iter().copied().filter(|index| known.first_operation(*index).is_some()).collect();
+        known
     }
 
     fn workload(&self, index: usize) -> &ManifestWorkload {
@@ -125,5 +129,46 @@ fn role(role: Role) -> &'static str {
         Role::Cache => "a cache",
         Role::Queue => "a queue",
         Role::Tool => "a tool that users do not ask",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::manifest::read_texts;
+    use crate::source::Sources;
+
+    fn started(objects: &[(&str, &str, &str)]) -> Option<Vec<Started>> {
+        let text = |(kind, namespace, name): &(&str, &str, &str)| {
+            format!(
+                "apiVersion: apps/v1\nkind: {kind}\nmetadata: {{name: {name}, namespace: {namespace}}}\nspec: \
+                 {{serviceName: x, selector: {{matchLabels: {{a: b}}}}, template: {{metadata: {{labels: {{a: b}}}}, \
+                 spec: {{containers: [{{name: c, image: node}}]}}}}}}\n"
+            )
+        };
+        let all: Vec<String> = objects.iter().map(text).collect();
+        let (set, _) = read_texts(vec![("a.yaml".to_owned(), all.join("---\n"))], &mut Sources::new());
+        init(Ask { set: &set, name: "x", users: 10.0 })
+    }
+
+    #[test]
+    fn names_are_as_long_as_they_have_to_be() {
+        let model = |objects: &[(&str, &str, &str)]| started(objects).unwrap()[0].text.clone();
+        assert!(model(&[("Deployment", "a", "web")]).contains("\n  web:\n"));
+        let two = model(&[("Deployment", "a", "web"), ("Deployment", "b", "web")]);
+        assert!(two.contains("\n  a/web:\n") && two.contains("\n  b/web:\n"), "{two}");
+        let same = [("Deployment", "a", "web"), ("StatefulSet", "a", "web"), ("Deployment", "a", "api")];
+        let same = model(&same);
+        assert!(
+            same.contains("# Not described: StatefulSet a/web: another workload has its name."),
+            "{same}"
+        );
+        assert!(same.contains("\n  api:\n") && !same.contains("\n  web:\n"), "{same}");
+    }
+
+    #[test]
+    fn where_nobody_can_be_named_nothing_is_started() {
+        assert_eq!(started(&[("Deployment", "a", "web"), ("StatefulSet", "a", "web")]), None);
+        assert_eq!(started(&[]), None);
     }
 }
