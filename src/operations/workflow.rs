@@ -39,6 +39,8 @@ const TEMPLATE: &str = r#"# Deploys @NAME@, planned for @LOAD@.
 #   variable PLAN_REPOSITORY   Git URL of plan's source
 #   variable PLAN_REVISION     the commit of it that this plan was made with
 #   secret   KUBE_CONFIG       a kubeconfig that may apply to the cluster
+# What is deployed is what is committed: whoever builds images commits their tags to
+# kubernetes/ (`kustomize edit set image` in the overlay does it).
 name: deploy
 
 on:
