@@ -71,19 +71,45 @@ pub fn drill(
     replications: u32,
     finished: impl Fn(&str) + Sync,
 ) -> (Vec<Observations>, Vec<Held>) {
-    // What a drill costs is seen second by second.
-    let at_peak = Scenario { fidelity: Fidelity::Full, ..catalogue::at_peak(scenario) };
-    let plain = replicate(&catalogue::nothing(&at_peak), base, 0..replications, |_| ());
+    let ground = Ground::of(scenario, goal, base, replications);
     finished("without any failure");
-    let hold = |exercise: &Exercise| {
-        let held = catalogue::held(&at_peak, exercise);
-        let runs = replicate(&held, base, 0..replications, |_| ());
-        let costs = runs.iter().zip(&plain).filter_map(|(with, without)| cost(with, without, goal)).collect();
-        finished(&exercise.name);
-        Held { exercise: exercise.clone(), runs, costs }
-    };
-    let held = exercises.par_iter().map(hold).collect();
-    (plain, held)
+    let held = ground.hold(exercises, finished);
+    (ground.plain, held)
+}
+
+/// A scenario at its peak, and how it goes there without any failure: what drills
+/// are held on and compared with.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    at_peak: Scenario,
+    /// The runs without any failure.
+    plain: Vec<Observations>,
+    /// The success ratio that users are promised.
+    goal: f64,
+    base: u64,
+}
+
+impl Ground {
+    /// Simulates the time without any failure, so often.
+    pub fn of(scenario: &Scenario, goal: f64, base: u64, replications: u32) -> Self {
+        // What a drill costs is seen second by second.
+        let at_peak = Scenario { fidelity: Fidelity::Full, ..catalogue::at_peak(scenario) };
+        let plain = replicate(&catalogue::nothing(&at_peak), base, 0..replications, |_| ());
+        Self { at_peak, plain, goal, base }
+    }
+
+    /// Holds every exercise, each on its own and as often as there are runs without.
+    pub fn hold(&self, exercises: &[Exercise], finished: impl Fn(&str) + Sync) -> Vec<Held> {
+        let hold = |exercise: &Exercise| {
+            let held = catalogue::held(&self.at_peak, exercise);
+            let runs = replicate(&held, self.base, 0..self.plain.len() as u32, |_| ());
+            let pairs = runs.iter().zip(&self.plain);
+            let costs = pairs.filter_map(|(with, without)| cost(with, without, self.goal)).collect();
+            finished(&exercise.name);
+            Held { exercise: exercise.clone(), runs, costs }
+        };
+        exercises.par_iter().map(hold).collect()
+    }
 }
 
 /// Runs as many replications as were asked for, and judges them.

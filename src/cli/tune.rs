@@ -18,7 +18,9 @@ use crate::output::tune::Tuned;
 use crate::output::{self, File, folder};
 use crate::scenario::Scenario;
 use crate::tune::certify::promised;
-use crate::tune::{self, Object, Task, reasons, trial};
+use crate::tune::harden::{Hardened, Headroom};
+use crate::tune::{self, Finalist, Found, Object, Task, Trial, reasons, trial};
+use crate::units::figures::plural;
 
 /// `plan tune`
 pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
@@ -50,17 +52,19 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         screen.error("Kubernetes' own rules (quotas, limit ranges) refuse every candidate");
         return Exit::Missed;
     };
-    let (settings, tested) = trial::guards(&task, &found.sites, best, promised(&loaded.scenario), say);
-    let reasons = reasons::reasons(&found, best, &tested);
-    let changes = settings.changes(&found.sites, &objects, &reasons);
-    let mut written = match write(args.form, &request, &loaded, &objects, &changes) {
-        Ok(written) => written,
-        Err(text) => {
-            screen.error(&text);
-            return Exit::Outside;
-        }
-    };
-    let certificate = tune::certify(&written.scenario, args.seed, say);
+    let (mut best, hardened) = tune::harden::headroom(&task, &found, best, say);
+    let (settings, tested) = trial::guards(&task, &found.sites, &best, promised(&loaded.scenario), say);
+    best.settings = settings;
+    let wrote = |changes: &ChangeSet| write(args.form, &request, &loaded, &objects, changes);
+    let Proof { changes, mut written, trial, hardened } =
+        match prove(&task, &found, best, (&tested, hardened), wrote, say) {
+            Ok(proof) => proof,
+            Err(text) => {
+                screen.error(&text);
+                return Exit::Outside;
+            }
+        };
+    let certificate = tune::certify(&written.scenario, trial, say);
     if args.form == Form::Bundle {
         let objects = changed(&objects, &changes);
         let (loaded, scenario, certificate) = (&loaded, &written.scenario, &certificate);
@@ -76,6 +80,7 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         found: &found,
         changes: &changes,
         tested: &tested,
+        hardened: &hardened,
         certificate: &certificate,
         seed: args.seed,
         read_back: written.read_back,
@@ -86,6 +91,49 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         return refused(&error, screen);
     }
     shown(args, &tuned, screen)
+}
+
+/// Rounds of writing and proving, at most.
+const ROUNDS: u32 = 3;
+
+/// What was written at last, and how it went under a seed that nothing had seen.
+struct Proof {
+    changes: ChangeSet,
+    written: Written,
+    trial: Trial,
+    hardened: Vec<Hardened>,
+}
+
+/// Writes the settings and simulates what was written. Where a fresh seed misses
+/// what the search's kept, it goes on with more pods and another seed.
+fn prove<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
+    task: &Task<'_, A>,
+    found: &Found,
+    mut best: Finalist,
+    (tested, mut hardened): (&[trial::Tested], Vec<Hardened>),
+    write: impl Fn(&ChangeSet) -> Result<Written, String>,
+    say: impl Fn(&str) + Sync,
+) -> Result<Proof, String> {
+    let mut round = 0;
+    loop {
+        let reasons = reasons::reasons(found, &best, tested, &hardened);
+        let changes = best.settings.changes(&found.sites, task.objects, &reasons);
+        let written = write(&changes)?;
+        let trial = Trial::of(&written.scenario, task.seed, round);
+        say(&format!("seed {}, never used before: {}", trial.seed, trial.verdict.outcome.name()));
+        round += 1;
+        let surprised = trial.verdict.outcome == Outcome::Missed && best.verdict.outcome != Outcome::Missed;
+        if !surprised || round == ROUNDS {
+            return Ok(Proof { changes, written, trial, hardened });
+        }
+        best.settings = tune::harden::more(&found.sites, &best.settings);
+        hardened.retain(|one| one.headroom != Headroom::Fresh);
+        let because = format!(
+            "{} of fresh seeds missed an objective without it",
+            plural(u64::from(round), "round", "rounds")
+        );
+        hardened.push(Hardened { headroom: Headroom::Fresh, kept: true, because });
+    }
 }
 
 /// Prints the answer; its exit code.

@@ -11,6 +11,7 @@ use crate::change::ChangeSet;
 use crate::judge::{Judged, Outcome, Verdict};
 use crate::scenario::{Objective, Scenario};
 use crate::source::{Step, steps_of};
+use crate::tune::harden::Hardened;
 use crate::tune::trial::Tested;
 use crate::tune::{Certificate, Found, Object};
 use crate::units::figures::{count, money, percent, plural};
@@ -27,6 +28,8 @@ pub struct Tuned<'a> {
     pub changes: &'a ChangeSet,
     /// The guards that were tried.
     pub tested: &'a [Tested],
+    /// The headroom that was tried.
+    pub hardened: &'a [Hardened],
     /// The proof.
     pub certificate: &'a Certificate,
     /// `--seed`.
@@ -40,6 +43,13 @@ pub struct Tuned<'a> {
 }
 
 impl Tuned<'_> {
+    /// Guards and headroom that were tried: name, whether it is kept, and why.
+    fn extras(&self) -> impl Iterator<Item = (&'static str, bool, &str)> {
+        let guards = self.tested.iter().map(|one| (one.guard.in_words(), one.kept, one.because.as_str()));
+        let more = self.hardened.iter().map(|one| (one.headroom.in_words(), one.kept, one.because.as_str()));
+        guards.chain(more)
+    }
+
     /// The objectives of the policy with what the proof says of each: on the
     /// whole scenario, or the worst of its drills.
     fn outcomes(&self) -> Vec<Outcome> {
@@ -157,8 +167,8 @@ fn changes(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
         lines.push(format!("+ {} {name}", added.object["kind"].as_str().unwrap_or_default()));
         lines.extend(once(&added.because, &mut told, width));
     }
-    for tested in tuned.tested.iter().filter(|one| !one.kept) {
-        let text = format!("{}: {}", tested.guard.in_words(), tested.because);
+    for (name, _, because) in tuned.extras().filter(|(_, kept, _)| !kept) {
+        let text = format!("{name}: {because}");
         lines.extend(wrapped("  not set: ", &text, width).iter().map(|line| painted(Paint::Quiet, line)));
     }
     lines
@@ -280,7 +290,11 @@ fn drills(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
         if !unsure.is_empty() {
             text += &format!("; unsure in {}", unsure.join(", "));
         }
-        let sign = if missed.is_empty() { "+ " } else { "x " };
+        let sign = match (missed.as_slice(), unsure.as_slice()) {
+            ([], []) => "+ ",
+            ([], _) => "? ",
+            _ => "x ",
+        };
         lines.extend(wrapped(sign, &format!("{text}."), width));
     }
     if !lines.is_empty() {
@@ -359,7 +373,7 @@ pub struct Document {
     verdict: &'static str,
     /// Everything that is changed.
     changes: Vec<ChangeData>,
-    /// The guards that were tried.
+    /// The guards and the headroom that were tried.
     guards: Vec<GuardData>,
     /// Money per month for nodes, and for what pods ask for.
     cost_per_month: CostData,
@@ -461,11 +475,8 @@ pub fn document(tuned: &Tuned<'_>) -> Document {
     let goals = &tuned.scenario.goals;
     let (nodes, requested) = certified_score(tuned);
     let before = &tuned.found.before.score;
-    let guards = tuned.tested.iter().map(|one| GuardData {
-        name: one.guard.in_words(),
-        kept: one.kept,
-        because: one.because.clone(),
-    });
+    let guards =
+        tuned.extras().map(|(name, kept, because)| GuardData { name, kept, because: because.to_owned() });
     let relaxed = tuned.found.relaxed.iter().map(|(number, value)| RelaxedData {
         objective: goals.objectives[*number].name.clone(),
         value: Number(*value),

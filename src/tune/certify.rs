@@ -65,17 +65,35 @@ pub fn promised(scenario: &Scenario) -> f64 {
     promised.map_or(0.999, |one| one.goal)
 }
 
-/// A seed for proofs that has nothing in common with the search's; short enough
-/// to be typed, and exact in JSON.
-pub fn fresh(seed: u64) -> u64 {
-    Seed { base: seed, replication: u32::MAX }.key("certificate") >> 32
+/// A seed for proofs that has nothing in common with the search's, nor with that
+/// of another round; short enough to be typed, and exact in JSON.
+pub fn fresh(seed: u64, round: u32) -> u64 {
+    Seed { base: seed, replication: u32::MAX - round }.key("certificate") >> 32
 }
 
-/// Simulates a scenario, read back from what was written, as the search did not.
-pub fn certify(scenario: &Scenario, searched: u64, say: impl Fn(&str) + Sync) -> Certificate {
-    let seed = fresh(searched);
-    let (runs, verdict) = run::until_sure(scenario, seed, Replications::UntilSure, |_| ());
-    say(&format!("fresh seeds: {}", verdict.outcome.name()));
+/// The whole scenario under a seed that nothing has seen.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// The seed.
+    pub seed: u64,
+    /// The runs.
+    pub runs: Vec<Observations>,
+    /// The verdict on them.
+    pub verdict: Verdict,
+}
+
+impl Trial {
+    /// Simulates a scenario, read back from what was written, as the search did not.
+    pub fn of(scenario: &Scenario, searched: u64, round: u32) -> Self {
+        let seed = fresh(searched, round);
+        let (runs, verdict) = run::until_sure(scenario, seed, Replications::UntilSure, |_| ());
+        Self { seed, runs, verdict }
+    }
+}
+
+/// Adds what a trial lacks of a proof: other loads and every drill.
+pub fn certify(scenario: &Scenario, trial: Trial, say: impl Fn(&str) + Sync) -> Certificate {
+    let Trial { seed, runs, verdict } = trial;
     let others = OTHER_LOADS.map(|load| {
         let other = at_load(scenario, load);
         let (_, verdict) = run::until_sure(&other, seed, Replications::Fixed(OTHER_REPLICATIONS), |_| ());
@@ -88,29 +106,37 @@ pub fn certify(scenario: &Scenario, searched: u64, say: impl Fn(&str) + Sync) ->
         let exercises = catalogue::exercises(scenario, target);
         let finished = |name: &str| say(&format!("held: {name}"));
         let (_, held) = run::drill(scenario, &exercises, promised(scenario), seed, REPLICATIONS, finished);
-        let confidence = scenario.goals.confidence;
-        let cost = |one: &run::Held| (!one.costs.is_empty()).then(|| summary(&one.costs, confidence));
-        let summaries: Vec<Option<Summary>> = held.iter().map(cost).collect();
-        let struck: Vec<usize> = (0..held.len()).filter(|one| summaries[*one].is_some()).collect();
-        let exercised: Vec<Exercised<'_>> = struck
-            .iter()
-            .filter_map(|one| {
-                let (held, summary) = (&held[*one], summaries[*one].as_ref()?);
-                Some(Exercised { exercise: &held.exercise, summary, run: &held.runs[0] })
-            })
-            .collect();
-        promises = promises::judge(scenario, &exercised, None);
-        // Back from the place among those that struck to the place among all.
-        for promise in &mut promises {
-            promise.exercise = promise.exercise.map(|one| struck[one]);
-        }
+        let summaries;
+        (summaries, promises) = kept(scenario, &held);
         drills = held.into_iter().map(|one| one.exercise).zip(summaries).collect();
     }
     Certificate { seed, runs, verdict, others: others.into(), drills, promises }
 }
 
+/// What drills cost, and the objectives on them; `None` for those that did not
+/// strike. The promises' exercises index `held`.
+pub(super) fn kept(scenario: &Scenario, held: &[run::Held]) -> (Vec<Option<Summary>>, Vec<Promise>) {
+    let confidence = scenario.goals.confidence;
+    let cost = |one: &run::Held| (!one.costs.is_empty()).then(|| summary(&one.costs, confidence));
+    let summaries: Vec<Option<Summary>> = held.iter().map(cost).collect();
+    let struck: Vec<usize> = (0..held.len()).filter(|one| summaries[*one].is_some()).collect();
+    let exercised: Vec<Exercised<'_>> = struck
+        .iter()
+        .filter_map(|one| {
+            let (held, summary) = (&held[*one], summaries[*one].as_ref()?);
+            Some(Exercised { exercise: &held.exercise, summary, run: &held.runs[0] })
+        })
+        .collect();
+    let mut promises = promises::judge(scenario, &exercised, None);
+    // Back from the place among those that struck to the place among all.
+    for promise in &mut promises {
+        promise.exercise = promise.exercise.map(|one| struck[one]);
+    }
+    (summaries, promises)
+}
+
 /// The scenario under another load, with the objectives that load can break.
-fn at_load(scenario: &Scenario, load: f64) -> Scenario {
+pub(super) fn at_load(scenario: &Scenario, load: f64) -> Scenario {
     let mut other = scenario.clone();
     other.goals.objectives.retain(Objective::breaks_under_load);
     match &mut other.demand.population {

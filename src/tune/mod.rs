@@ -5,10 +5,13 @@
 //! 2. [`mod@search`]: proposals by arithmetic and by a model-based search are tried
 //!    on the hardest minutes under the same requests; the best go through the
 //!    whole scenario.
-//! 3. [`trial`]: what guards pods against updates and failures is kept where
+//! 3. [`harden`]: pods and memory to spare are kept where they keep a promise more
+//!    in drills or on a worse day.
+//! 4. [`trial`]: what guards pods against updates and failures is kept where
 //!    leaving it out loses requests.
-//! 4. [`mod@certify`]: the settings are written, read back, and simulated with seeds
-//!    and loads that the search has not seen, and through every drill.
+//! 5. [`mod@certify`]: the settings are written, read back, and simulated with seeds
+//!    and loads that the search has not seen, and through every drill. Where fresh
+//!    seeds miss what the search's kept, there is another round with more pods.
 //!
 //! Everything is a function of the input and the seed. A candidate becomes a
 //! scenario by editing the user's own objects and reading them again, so that
@@ -16,6 +19,7 @@
 
 pub mod certify;
 pub mod guard;
+pub mod harden;
 pub mod probe;
 pub mod propose;
 pub mod reasons;
@@ -26,7 +30,7 @@ pub mod site;
 pub mod trial;
 pub mod window;
 
-pub use certify::{Certificate, certify};
+pub use certify::{Certificate, Trial, certify};
 pub use guard::Guard;
 pub use score::Score;
 pub use search::{Finalist, Found, search};

@@ -1,13 +1,18 @@
 //! Why settings are what they are, in figures of their own runs.
 
+use super::harden::Hardened;
 use super::search::{Finalist, Found};
 use super::settings::{Reasons, cores, memory_in_words};
 use super::trial::Tested;
 use crate::units::figures::{bytes, count, percent};
 
 /// The reasons for a finalist's settings.
-pub fn reasons(found: &Found, best: &Finalist, tested: &[Tested]) -> Reasons {
+pub fn reasons(found: &Found, best: &Finalist, tested: &[Tested], hardened: &[Hardened]) -> Reasons {
     let mut all = Reasons::default();
+    let spare = |memory: bool| -> String {
+        let kept = hardened.iter().filter(|one| one.kept && one.headroom.is_memory() == memory);
+        kept.map(|one| format!("; {}: {}", one.headroom.in_words(), one.because)).collect()
+    };
     for (index, site) in found.sites.iter().enumerate() {
         let size = &best.settings.sizes[index];
         let seen = best.runs.iter().map(|run| &run.workloads[site.workload]);
@@ -28,16 +33,18 @@ pub fn reasons(found: &Found, best: &Finalist, tested: &[Tested]) -> Reasons {
             format!("{peak:.2} cores at the peak over {} pods; was {now}", count(pods))
         });
         all.memory.push(format!(
-            "the largest pod held {}; was {} of {}",
+            "the largest pod held {}; was {} of {}{}",
             bytes(memory as f64),
             memory_in_words(site.now.memory),
             site.now.memory_limit.map_or("no limit".to_owned(), memory_in_words),
+            spare(true),
         ));
         all.pods.push(format!(
-            "up to {} pods were ready at the peak, using {peak:.2} cores; was {} to {}",
+            "up to {} pods were ready at the peak, using {peak:.2} cores; was {} to {}{}",
             count(pods),
             site.now.min,
             site.now.max,
+            spare(false),
         ));
     }
     all.guards = tested.iter().map(|one| (one.guard, one.because.clone())).collect();

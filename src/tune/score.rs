@@ -18,7 +18,7 @@ pub struct Score {
 }
 
 /// A violation counts no more than this, so that one does not hide the others.
-const WORST: f64 = 8.0;
+pub(super) const WORST: f64 = 8.0;
 /// What is asked for counts so little beside the nodes: it decides between
 /// settings that need the same nodes.
 const BOOKED: f64 = 0.1;
@@ -67,7 +67,7 @@ impl Score {
 
 /// How far a value is from its goal, on a scale that suits shares and sizes
 /// alike: the logarithm of how many times too bad it is.
-fn distance(objective: &Objective, value: f64) -> f64 {
+pub(super) fn distance(objective: &Objective, value: f64) -> f64 {
     if objective.comparison.holds(value, objective.goal) {
         return 0.0;
     }

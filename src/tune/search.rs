@@ -25,7 +25,7 @@ const BATCH: usize = 4;
 /// So many go through the whole scenario, at most.
 const FINALISTS: usize = 4;
 /// The best are tried on this many further seeds before the finals.
-const SECOND_LOOK: u32 = 3;
+pub(super) const SECOND_LOOK: u32 = 3;
 /// Costs this close are the same.
 const SAME_COST: f64 = 0.002;
 /// So many get the second look.
@@ -127,6 +127,19 @@ pub fn final_of<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     Some(Finalist { settings, scenario, score, runs, verdict })
 }
 
+/// How good a scenario is in its hardest minutes, by these replications.
+pub(super) fn on_hardest(
+    scenario: &Scenario,
+    sites: &[Site],
+    needs: &[Need],
+    seed: u64,
+    which: std::ops::Range<u32>,
+) -> Score {
+    let cut = window::hardest(scenario, sites, needs);
+    let runs = run::replicate(&cut, seed, which, |_| ());
+    Score::of(&cut, &runs, &judge(&cut, &runs))
+}
+
 /// `auth-service 2-4 × 500m, …`.
 pub fn described(settings: &Settings, sites: &[Site]) -> String {
     let one = |(site, size): (&Site, &super::Sizing)| {
@@ -171,6 +184,11 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
         let alike = |choice: Choice| vec![choice; self.sites.len()];
         let first: Vec<Vec<Choice>> = propose::usual().into_iter().map(alike).collect();
         let mut model = Model::new(self.sites.len(), self.task.seed);
+        // What the user has may be good already.
+        let own = Settings { guards: guards.guards.clone(), ..Settings::now(self.sites) };
+        if let Some(score) = self.scores(std::slice::from_ref(&own), 0..1).remove(0) {
+            self.tried.push(Tried { settings: own, score });
+        }
         let mut next = first;
         loop {
             let left = self.task.tries.saturating_sub(self.tried.len());
@@ -248,9 +266,7 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
         self.runs += settings.len() * which.len();
         let one = |settings: &Settings| {
             let scenario = self.task.scenario_of(self.sites, settings)?;
-            let cut = window::hardest(&scenario, self.sites, self.needs);
-            let runs = run::replicate(&cut, self.task.seed, which.clone(), |_| ());
-            Some(Score::of(&cut, &runs, &judge(&cut, &runs)))
+            Some(on_hardest(&scenario, self.sites, self.needs, self.task.seed, which.clone()))
         };
         settings.par_iter().map(one).collect()
     }

@@ -5,13 +5,13 @@ use super::site::Site;
 use super::{Guard, Settings, Task};
 use crate::change::ChangeSet;
 use crate::judge::drill::{Summary, summary};
-use crate::run;
+use crate::run::Ground;
 use crate::scenario::Scenario;
-use crate::scenario::catalogue;
+use crate::scenario::catalogue::{self, Exercise};
 use crate::units::figures::{count, seconds};
 
 /// How often each drill is held.
-const REPLICATIONS: u32 = 3;
+const REPLICATIONS: u32 = 2;
 /// Fewer requests lost make no difference.
 const NOTABLE: f64 = 1.0;
 /// Users back sooner by less than this make no difference.
@@ -39,6 +39,8 @@ pub fn guards<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
 ) -> (Settings, Vec<Tested>) {
     let mut settings = finalist.settings.clone();
     let mut tested = Vec::new();
+    // What is known of the settings so far: only the side without a guard is new.
+    let mut with: Option<Bench> = None;
     for guard in finalist.settings.guards.clone() {
         let mut without = settings.clone();
         without.guards.retain(|one| *one != guard);
@@ -52,9 +54,12 @@ pub fn guards<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         else {
             continue;
         };
-        let (kept, because) = compared(&on, &off, guard, goal, task.seed);
+        let on = with.get_or_insert_with(|| Bench::new(&on, goal, task.seed));
+        let mut off = Bench::new(&off, goal, task.seed);
+        let (kept, because) = compared(on, &mut off, guard);
         if !kept {
             settings = without;
+            with = Some(off);
         }
         let verdict = if kept { "kept" } else { "left out" };
         say(&format!("{}: {verdict}: {because}", guard.in_words()));
@@ -64,29 +69,29 @@ pub fn guards<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
 }
 
 /// Whether a guard loses fewer requests or brings users back sooner.
-fn compared(on: &Scenario, off: &Scenario, guard: Guard, goal: f64, seed: u64) -> (bool, String) {
-    let (with, without) = (hold(on, guard, goal, seed), hold(off, guard, goal, seed));
+fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
     let mut nothing = Vec::new();
-    for ((name, with), (_, without)) in with.iter().zip(&without) {
-        let (Some(with), Some(without)) = (with, without) else { continue };
+    for name in guard.drills() {
+        let (Some(with), Some(without)) = (on.hold(name), off.hold(name)) else { continue };
         let (lost, before) = (with.lost.value, without.lost.value);
         if before - lost > NOTABLE && before > 1.05 * lost {
             let text = format!("without it {name} loses {} requests, with it {}", count(before), count(lost));
             return (true, text);
         }
         let back = |one: &Summary| one.users_recovered.map_or(f64::INFINITY, |back| back.value);
-        if back(without) - back(with) > NOTABLE_SECONDS {
-            let late = if back(without).is_finite() { seconds(back(without)) } else { "too late".to_owned() };
+        if back(&without) - back(&with) > NOTABLE_SECONDS {
+            let late =
+                if back(&without).is_finite() { seconds(back(&without)) } else { "too late".to_owned() };
             let text =
-                format!("without it users are back {late} after {name}, with it {}", seconds(back(with)));
+                format!("without it users are back {late} after {name}, with it {}", seconds(back(&with)));
             return (true, text);
         }
         let restored = |one: &Summary| one.capacity_restored.map_or(f64::INFINITY, |back| back.value);
-        if restored(without) > 1.2 * restored(with) + NOTABLE_SECONDS {
-            let late = restored(without);
+        if restored(&without) > 1.2 * restored(&with) + NOTABLE_SECONDS {
+            let late = restored(&without);
             let late =
                 if late.is_finite() { format!("after {}", seconds(late)) } else { "not in time".to_owned() };
-            let soon = seconds(restored(with));
+            let soon = seconds(restored(&with));
             return (true, format!("without it {name} has its pods back {late}, with it after {soon}"));
         }
         nothing.push(*name);
@@ -94,18 +99,36 @@ fn compared(on: &Scenario, off: &Scenario, guard: Guard, goal: f64, seed: u64) -
     (false, format!("makes no difference to {}", nothing.join(" and ")))
 }
 
-type Held = Vec<(&'static str, Option<Summary>)>;
+/// Settings at their peak, and the drills that were held there so far.
+struct Bench {
+    ground: Ground,
+    exercises: Vec<Exercise>,
+    confidence: f64,
+    held: Vec<(&'static str, Option<Summary>)>,
+}
 
-fn hold(scenario: &Scenario, guard: Guard, goal: f64, seed: u64) -> Held {
-    let Some(target) = catalogue::busiest(scenario) else { return Vec::new() };
-    let mut exercises = catalogue::exercises(scenario, target);
-    exercises.retain(|one| guard.drills().contains(&one.name.as_str()));
-    let (_, held) = run::drill(scenario, &exercises, goal, seed, REPLICATIONS, |_| ());
-    let confidence = scenario.goals.confidence;
-    let named = |name: &&'static str| {
-        let held = held.iter().find(|one| one.exercise.name == *name);
-        let costs = held.map(|one| one.costs.as_slice()).filter(|costs| !costs.is_empty());
-        (*name, costs.map(|costs| summary(costs, confidence)))
-    };
-    guard.drills().iter().map(named).collect()
+impl Bench {
+    fn new(scenario: &Scenario, goal: f64, seed: u64) -> Self {
+        let exercises = catalogue::busiest(scenario).map(|target| catalogue::exercises(scenario, target));
+        Self {
+            ground: Ground::of(scenario, goal, seed, REPLICATIONS),
+            exercises: exercises.unwrap_or_default(),
+            confidence: scenario.goals.confidence,
+            held: Vec::new(),
+        }
+    }
+
+    /// What a drill costs, held once; `None` where there is none of that name or
+    /// it did not strike.
+    fn hold(&mut self, name: &'static str) -> Option<Summary> {
+        if let Some((_, known)) = self.held.iter().find(|(known, _)| *known == name) {
+            return known.clone();
+        }
+        let exercise = self.exercises.iter().find(|one| one.name == name);
+        let held = exercise.and_then(|one| self.ground.hold(std::slice::from_ref(one), |_| ()).pop());
+        let costs = held.map(|one| one.costs).filter(|costs| !costs.is_empty());
+        let summary = costs.map(|costs| summary(&costs, self.confidence));
+        self.held.push((name, summary.clone()));
+        summary
+    }
 }
