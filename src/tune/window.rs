@@ -10,7 +10,7 @@ const LEAD: SimDuration = SimDuration::from_secs(300);
 /// After it.
 const TAIL: SimDuration = SimDuration::from_secs(60);
 /// Until users have spread over their thinking times and pods are up.
-const WARM_UP: SimDuration = SimDuration::from_secs(90);
+const WARM_UP: SimDuration = SimDuration::from_secs(120);
 
 /// The scenario cut down to the minutes before its peak. Autoscalers and nodes
 /// start where they would be by then.
@@ -27,7 +27,9 @@ pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario 
     let share = shape.at(from) / peak.max(f64::MIN_POSITIVE);
     *shape = shifted(shape, from);
     cut.warm_up = WARM_UP;
-    cut.demand.ramp_in = WARM_UP / 3;
+    // Slowly, so that few come before the pods are ready: what fails then and is
+    // tried again is a peak that no day has, and an HPA remembers it for minutes.
+    cut.demand.ramp_in = WARM_UP * 3 / 4;
     let until = (top + TAIL).min(end);
     cut.horizon = until.since_or_zero(from + WARM_UP).max(TAIL);
     in_stride(&mut cut, sites, needs, share);
