@@ -346,10 +346,12 @@ fn built(originals: &Originals, component: &Emission) -> Result<Option<String>, 
 
 /// Paths below the folder that all texts have in common.
 fn relative(texts: Vec<(String, String)>) -> Vec<(String, String)> {
+    // What lies beside the folder is put into it: nothing is written outside.
     let tame = |name: &str| {
-        let name = name.strip_prefix("./").unwrap_or(name);
         let odd = name.starts_with('<') || name.contains(' ');
-        if odd { "manifests.yaml".to_owned() } else { name.to_owned() }
+        let parts = name.split('/').filter(|part| !matches!(*part, "" | "."));
+        let inside: Vec<&str> = parts.map(|part| if part == ".." { "up" } else { part }).collect();
+        if odd { "manifests.yaml".to_owned() } else { inside.join("/") }
     };
     let named: Vec<(String, String)> = texts.into_iter().map(|(name, text)| (tame(&name), text)).collect();
     let folder = |path: &str| path.rfind('/').map_or(0, |at| at + 1);
@@ -377,6 +379,8 @@ mod tests {
         assert_eq!(of(&["k8s/a/x.yaml", "k8s/b/y.yaml"]), ["a/x.yaml", "b/y.yaml"]);
         assert_eq!(of(&["/home/me/x.yaml"]), ["x.yaml"]);
         assert_eq!(of(&["./x.yaml", "b/y.yaml"]), ["x.yaml", "b/y.yaml"]);
+        assert_eq!(of(&["../x.yaml", "b/y.yaml"]), ["up/x.yaml", "b/y.yaml"]);
+        assert_eq!(of(&["../k/./x.yaml", "../k/b/y.yaml"]), ["x.yaml", "b/y.yaml"]);
         assert_eq!(of(&["k8s/a.yaml", "k8s-new/b.yaml"]), ["k8s/a.yaml", "k8s-new/b.yaml"]);
         assert_eq!(of(&["<stdin>"]), ["manifests.yaml"]);
         assert_eq!(of(&["kubectl kustomize shop"]), ["manifests.yaml"]);

@@ -129,7 +129,7 @@ fn seconds_of(text: &str) -> Option<f64> {
 pub fn share(from: &Scalar) -> Result<f64, Fault> {
     let text = from.text.as_str();
     let value = match text.strip_suffix('%') {
-        Some(percent) => percent.trim().parse::<f64>().map(|value| value / 100.0),
+        Some(percent) => percent_of(percent.trim()),
         None => text.parse::<f64>(),
     };
     match value {
@@ -141,6 +141,16 @@ pub fn share(from: &Scalar) -> Result<f64, Fault> {
         Err(_) => {
             Err(Fault::new(format!("`{text}` is not a share"), "a share is written `99.9%` or `0.999`"))
         }
+    }
+}
+
+/// Percent as a share: the number nearest to what is written, which a division of
+/// the nearest number of percent need not be (99.9 / 100 is above 0.999).
+fn percent_of(percent: &str) -> Result<f64, std::num::ParseFloatError> {
+    match format!("{percent}e-2").parse() {
+        Ok(share) => Ok(share),
+        // It has an exponent already, or is no number.
+        Err(_) => percent.parse::<f64>().map(|value| value / 100.0),
     }
 }
 

@@ -186,7 +186,9 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
         let mut model = Model::new(self.sites.len(), self.task.seed);
         // What the user has may be good already.
         let own = Settings { guards: guards.guards.clone(), ..Settings::now(self.sites) };
-        if let Some(score) = self.scores(std::slice::from_ref(&own), 0..1).remove(0) {
+        if self.asks_for_enough(&own)
+            && let Some(score) = self.scores(std::slice::from_ref(&own), 0..1).remove(0)
+        {
             self.tried.push(Tried { settings: own, score });
         }
         let mut next = first;
@@ -246,7 +248,7 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
                 take_back(&mut settings.sizes[site], now);
                 let limits_hold =
                     settings.sizes[site].cpu_limit.is_none_or(|limit| limit >= settings.sizes[site].cpu);
-                if settings == best.settings || !limits_hold {
+                if settings == best.settings || !limits_hold || !self.asks_for_enough(&settings) {
                     continue;
                 }
                 let score = self.scores(std::slice::from_ref(&settings), 1..1 + SECOND_LOOK).remove(0);
@@ -259,6 +261,17 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
         }
         self.tried.insert(0, best);
         self.tried.dedup_by(|a, b| a.settings == b.settings);
+    }
+
+    /// Whether the pods together ask for the CPU that they use at the peak. Where
+    /// they don't, nodes look free that are not: it goes well as long as nobody else
+    /// needs what was lent, which the simulated cluster can't promise.
+    fn asks_for_enough(&self, settings: &Settings) -> bool {
+        let sites = self.sites.iter().zip(self.needs).zip(&settings.sizes);
+        sites.filter(|((site, _), _)| site.asked).all(|((_, need), size)| {
+            // Where nothing is asked for, nothing is promised: the user's choice.
+            size.cpu == 0 || size.cpu as f64 / 1e3 * f64::from(size.max) >= need.cores
+        })
     }
 
     /// Every candidate on the hardest minutes, all under the same requests.
