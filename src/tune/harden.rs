@@ -108,7 +108,7 @@ impl Headroom {
 /// A site at the peak of a plain day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Peak {
-    /// So many pods were ready at most.
+    /// So many pods does its HPA settle at.
     pods: u32,
     /// Whether none does more work.
     busiest: bool,
@@ -162,7 +162,7 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let Some(scenario) = task.scenario_of(&found.sites, &now.settings) else {
         return (now, Vec::new());
     };
-    let mut peaks = peaks(found, best);
+    let peaks = peaks(&scenario, found, &best.settings);
     let mut bearing = bearing(task, found, &scenario);
     let mut calm = calm(task, found, &scenario);
     let mut hardened = Vec::new();
@@ -170,8 +170,6 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         if bearing.missed == 0 {
             break;
         }
-        let room = room(&scenario, &calm);
-        peaks.iter_mut().for_each(|peak| peak.room = room);
         let settings = with(headroom, &found.sites, &now.settings, &peaks);
         if settings == now.settings {
             continue;
@@ -252,29 +250,36 @@ fn with(headroom: Headroom, sites: &[Site], settings: &Settings, peaks: &[Peak])
     Settings { sizes, guards: settings.guards.clone() }
 }
 
-/// Every site at the peak of the finalist's runs.
-fn peaks(found: &Found, best: &Finalist) -> Vec<Peak> {
-    let pods = |site: &Site| {
-        let most = best.runs.iter().map(|run| run.workloads[site.workload].ready.max());
-        most.fold(0.0, f64::max).ceil() as u32
-    };
+/// Every site at the peak, as its HPA would settle there.
+fn peaks(scenario: &Scenario, found: &Found, settings: &Settings) -> Vec<Peak> {
+    let sites = || found.sites.iter().zip(&found.needs).zip(&settings.sizes);
+    let pods: Vec<u32> = sites().map(|((site, need), size)| settled(site, *need, *size)).collect();
     let scales = |index: &usize| found.sites[*index].asked && found.sites[*index].scales;
     let busiest = (0..found.sites.len())
         .filter(scales)
         .max_by(|a, b| found.needs[*a].cores.total_cmp(&found.needs[*b].cores).then(b.cmp(a)));
-    let of =
-        |(index, site): (usize, &Site)| Peak { pods: pods(site), busiest: Some(index) == busiest, room: 0 };
-    found.sites.iter().enumerate().map(of).collect()
+    let of_site = |workload: usize| found.sites.iter().position(|site| site.workload == workload);
+    let all: u32 = (0..scenario.workloads.len())
+        .map(|workload| of_site(workload).map_or(scenario.workloads[workload].replicas, |site| pods[site]))
+        .sum();
+    // Any other HPA may be a pod above where it settles.
+    let others = found.sites.iter().filter(|site| site.hpa.is_some()).count().saturating_sub(1);
+    let limits = scenario.goals.objectives.iter().filter_map(|one| {
+        let limits = one.indicator == Indicator::PodsMax && one.comparison == Comparison::AtMost;
+        limits.then_some(one.goal.max(0.0) as u32)
+    });
+    let room = limits.min().map_or(u32::MAX / 2, |limit| limit.saturating_sub(all + others as u32));
+    let of = |(index, pods): (usize, u32)| Peak { pods, busiest: Some(index) == busiest, room };
+    pods.into_iter().enumerate().map(of).collect()
 }
 
-/// How many more pods the policy allows than there are in the hardest minutes.
-fn room(scenario: &Scenario, calm: &Score) -> u32 {
-    let objectives = scenario.goals.objectives.iter().zip(&calm.values);
-    let room = objectives.filter_map(|(one, value)| {
-        let limits = one.indicator == Indicator::PodsMax && one.comparison == Comparison::AtMost;
-        limits.then_some((one.goal - (*value)?).max(0.0) as u32)
-    });
-    room.min().unwrap_or(u32::MAX / 2)
+/// How many pods there are at the peak once the HPA has settled.
+fn settled(site: &Site, need: Need, size: Sizing) -> u32 {
+    let each = size.cpu as f64 / 1e3 * f64::from(size.target) / 100.0;
+    if site.hpa.is_none() || each <= 0.0 {
+        return size.min;
+    }
+    ((need.cores / each).ceil() as u32).clamp(size.min, size.max.max(size.min))
 }
 
 /// How good settings are in the hardest minutes of a plain day.
@@ -350,6 +355,15 @@ mod tests {
         }
         let quiet = Peak { pods: 9, busiest: false, room: 9 };
         assert_eq!(Headroom::Third.of(&scaled, SIZE, quiet), SIZE);
+    }
+
+    #[test]
+    fn an_hpa_settles_where_its_target_is_met() {
+        // Cores needed, and the pods of 500m at 70 %, 4 to 10 of them.
+        for (cores, pods) in [(0.5, 4), (2.1, 6), (2.11, 7), (9.0, 10)] {
+            assert_eq!(settled(&site(true, true, true), Need { cores, memory: 60 }, SIZE), pods, "{cores}");
+        }
+        assert_eq!(settled(&site(false, true, true), Need { cores: 9.0, memory: 60 }, SIZE), SIZE.min);
     }
 
     #[test]

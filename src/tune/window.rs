@@ -2,7 +2,7 @@
 
 use super::probe::Need;
 use super::site::Site;
-use crate::scenario::{Population, Scenario, Shape};
+use crate::scenario::{NodePool, Population, Scenario, Shape};
 use crate::units::{SimDuration, SimTime};
 
 /// Before the peak: long enough for an autoscaler to fall behind.
@@ -72,17 +72,28 @@ fn in_stride(scenario: &mut Scenario, sites: &[Site], needs: &[Need], share: f64
         let wanted = if each > 0.0 { (need.cores * share / each).ceil() as u32 } else { min };
         workload.replicas = wanted.clamp(min, max);
     }
-    let asked: f64 = scenario
-        .workloads
-        .iter()
-        .map(|one| {
-            let each: u64 =
-                one.template.containers.iter().filter_map(|one| one.requests.cpu).map(|one| one.0).sum();
-            f64::from(one.replicas) * each as f64 / 1e3
-        })
-        .sum();
-    if let [pool] = scenario.cluster.pools.as_mut_slice() {
-        let nodes = (asked / pool.allocatable_cpu().as_cores().max(1e-3)).ceil() as u32;
-        pool.count = pool.count.max(nodes.min(pool.max));
+    if let [pool] = scenario.cluster.pools.as_slice() {
+        let enough = (pool.count..pool.max).find(|nodes| hold(scenario, pool, *nodes));
+        let nodes = enough.unwrap_or(pool.max).max(pool.count);
+        scenario.cluster.pools[0].count = nodes;
     }
+}
+
+/// Whether so many nodes hold all pods, each put where most CPU is free, as the
+/// scheduler does by default. Sums would not say: what is left over on every node
+/// may be too little for any pod.
+fn hold(scenario: &Scenario, pool: &NodePool, nodes: u32) -> bool {
+    let mut free =
+        vec![(pool.allocatable_cpu().0, pool.allocatable_memory().0, pool.max_pods); nodes as usize];
+    scenario.workloads.iter().all(|workload| {
+        let containers = &workload.template.containers;
+        let cpu: u64 = containers.iter().filter_map(|one| one.requests.cpu).map(|one| one.0).sum();
+        let memory: u64 = containers.iter().filter_map(|one| one.requests.memory).map(|one| one.0).sum();
+        (0..workload.replicas).all(|_| {
+            let room = free.iter_mut().filter(|node| node.0 >= cpu && node.1 >= memory && node.2 > 0);
+            let Some(node) = room.max_by_key(|node| node.0) else { return false };
+            *node = (node.0 - cpu, node.1 - memory, node.2 - 1);
+            true
+        })
+    })
 }
