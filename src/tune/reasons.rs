@@ -11,7 +11,9 @@ pub fn reasons(found: &Found, best: &Finalist, tested: &[Tested], hardened: &[Ha
     let mut all = Reasons::default();
     let spare = |memory: bool| -> String {
         let kept = hardened.iter().filter(|one| one.kept && one.headroom.is_memory() == memory);
-        kept.map(|one| format!("; {}: {}", one.headroom.in_words(), one.because)).collect()
+        let spared: Vec<String> =
+            kept.map(|one| format!("; {}: {}", one.headroom.in_words(), one.because)).collect();
+        spared.concat()
     };
     for (index, site) in found.sites.iter().enumerate() {
         let size = &best.settings.sizes[index];
