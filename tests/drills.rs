@@ -42,13 +42,20 @@ fn every_drill_strikes_somebody() {
 
 #[test]
 fn recoveries_follow_from_the_rules() {
-    let held = hold(&embedded(3_000.0), &["node-failure", "pod-kill", "rollout", "metrics-outage"], 3, 3);
+    let names = ["node-failure", "node-terminate", "pod-kill", "rollout", "metrics-outage"];
+    let held = hold(&embedded(3_000.0), &names, 3, 3);
     let of = |name: &str| held.iter().find(|one| one.exercise.name == name).expect("it was held");
     for cost in &of("node-failure").costs {
         // Endpoints leave 40 to 60 s after the loss, replacements come 300 s after the taint.
         assert!(cost.users_recovered.is_none_or(|time| time > 38.0), "{cost:?}");
         assert!(cost.capacity_restored.is_none_or(|time| time > 345.0), "{cost:?}");
         assert!(cost.lost > 0.0);
+    }
+    for cost in &of("node-terminate").costs {
+        // 40 to 60 s until it counts as silent, 5 s until the cloud is asked, 40 to 60 s until
+        // the garbage collector takes its pods; then a node may have to come and they start.
+        let time = cost.capacity_restored.expect("pods without a node are replaced");
+        assert!((80.0..330.0).contains(&time), "{cost:?}");
     }
     for cost in &of("pod-kill").costs {
         // Set-up, start-up and the readiness probe's round.

@@ -1,9 +1,9 @@
 //! Pods on a node with too few cores share them by their requests.
 
 use kubeplan::observe::Observations;
-use kubeplan::scenario::{Scenario, Step, Visit, Workload};
+use kubeplan::scenario::{Drill, Failure, Scenario, Share, Step, Visit, Workload};
 use kubeplan::sim::random::Seed;
-use kubeplan::units::MilliCpu;
+use kubeplan::units::{MilliCpu, SimDuration};
 use kubeplan::world::simulate;
 
 mod support;
@@ -107,5 +107,33 @@ fn work_takes_as_long_as_the_share_says() {
         let one = &seen.workloads[workload];
         let inside = one.traffic.latency.mean().unwrap_or_default() - one.wait.mean().unwrap_or_default();
         assert!((inside / expected - 1.0).abs() < 0.005, "{inside} s instead of {expected}");
+    }
+}
+
+#[test]
+fn stress_takes_its_part_of_a_node_and_of_a_pod() {
+    let node_wide = |cores: u64| Failure::NodeCpuStress { nodes: 1, cpu: MilliCpu(1_000 * cores) };
+    let in_the_pod =
+        |cores: u64| Failure::CpuStress { workload: 0, pods: Share::Part(1.0), cpu: MilliCpu(1_000 * cores) };
+    // (request, what happens) -> cores that are left for eight requests at a time, of four
+    let rows: [(u64, Option<Failure>, f64); 6] = [
+        (1_000, None, 4.0),
+        // 1,024 to 1,024, and to three times that.
+        (1_000, Some(node_wide(4)), 2.0),
+        (3_000, Some(node_wide(4)), 3.0),
+        // It wants less than its part.
+        (1_000, Some(node_wide(1)), 3.0),
+        // Eight threads against as many, and against two.
+        (1_000, Some(in_the_pod(8)), 2.0),
+        (1_000, Some(in_the_pod(2)), 3.2),
+    ];
+    for (request, what, expected) in rows {
+        let mut made = node(&[(request, 900.0)]);
+        let zero = SimDuration::ZERO;
+        let drill = |what| Drill { name: "stress".to_owned(), from: zero, until: zero, lasts: None, what };
+        made.drills.extend(what.clone().map(drill));
+        let seen = run(&made);
+        let answered = seen.workloads[0].traffic.answered as f64 / 100.0 * 0.01;
+        assert!((answered - expected).abs() < 0.03 * 4.0, "{request}, {what:?}: {answered} cores");
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::judge::drill::{Summary, Year, is_about};
 use crate::judge::{Estimate, Judged, Outcome, binding, compare};
-use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE};
+use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE, orphans};
 use crate::k8s::placement::TaintEffect;
 use crate::observe::{MomentKind, Observations};
 use crate::scenario::catalogue::Exercise;
@@ -127,6 +127,9 @@ fn bound(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Op
             seconds(grace),
         )),
         Indicator::CapacityRestored => {
+            if matches!(drill.what, Failure::NodeLoss { gone: true, .. }) {
+                return Some(without_a_node(noticed));
+            }
             let stays = shortest_toleration(scenario);
             let soonest = noticed + TAINT_LAG + stays;
             Some(format!(
@@ -141,6 +144,18 @@ fn bound(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Op
         }
         _ => None,
     }
+}
+
+/// When the pods of a deleted node are replaced, at the soonest.
+fn without_a_node(noticed: f64) -> String {
+    let orphaned = orphans::QUARANTINE.as_secs_f64();
+    format!(
+        "out of reach: replacements are made {} after the loss at the soonest ({} until the node counts as \
+         silent and its Node object is deleted, {} until the pod garbage collector believes it)",
+        seconds(noticed + orphaned),
+        seconds(noticed),
+        seconds(orphaned),
+    )
 }
 
 /// How long the quickest of the workloads' pods bears a silent node.

@@ -271,6 +271,42 @@ impl Default for Settings {
     }
 }
 
+/// Pods on nodes whose object is no more.
+///
+/// Upstream: `pkg/controller/podgc/gc_controller.go` (`gcOrphaned`).
+pub mod orphans {
+    use crate::units::{SimDuration, SimTime};
+
+    /// The pod garbage collector passes so often (`gcCheckPeriod`).
+    pub const PERIOD: SimDuration = SimDuration::from_secs(20);
+    /// A node that a pass misses must be missed for so long (`quarantineTime`).
+    pub const QUARANTINE: SimDuration = SimDuration::from_secs(40);
+
+    /// When the pods of a node whose object was deleted at `deleted` are deleted
+    /// by force. Passes come at `phase` and every [`PERIOD`] after it: the first
+    /// after the deletion puts the node into quarantine, and the one after that
+    /// is over deletes.
+    pub fn collected_at(deleted: SimTime, phase: SimDuration) -> SimTime {
+        let (since, period) = (deleted.as_nanos().saturating_sub(phase.as_nanos()), PERIOD.as_nanos());
+        let missed = phase.as_nanos() + since.div_ceil(period) * period;
+        SimTime::from_nanos(missed + QUARANTINE.as_nanos().div_ceil(period) * period)
+    }
+
+    #[cfg(test)]
+    mod tests {
+        use super::*;
+
+        #[test]
+        fn orphans_go_at_the_pass_after_their_quarantine() {
+            // Passes at 3, 23, 43 … s; deleted, collected.
+            for (deleted, collected) in [(3, 43), (4, 63), (22, 63), (23, 63), (24, 83), (0, 43)] {
+                let at = collected_at(SimTime::from_secs(deleted), SimDuration::from_secs(3));
+                assert_eq!(at, SimTime::from_secs(collected), "deleted at {deleted} s");
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

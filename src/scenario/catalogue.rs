@@ -1,10 +1,10 @@
 //! The drills that every application is put through when nobody says which.
 
 use crate::scenario::{
-    Autoscaler, Drill, Failure, Kind, NodePool, Population, Release, ReleaseFault, Scenario, Shape, Share,
-    Step, Target,
+    Autoscaler, Drill, Failure, Kind, NodePool, Population, ProvisionedBy, Release, ReleaseFault, Scenario,
+    Shape, Share, Step, Target,
 };
-use crate::units::{Bytes, SimDuration, SimTime};
+use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
 
 /// A drill, or several that belong together, and how often life holds it.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,7 +33,7 @@ const OUTAGE: SimDuration = SimDuration::from_secs(120);
 const OPERATOR: SimDuration = SimDuration::from_secs(300);
 
 /// Names that other tools use for the same.
-const SYNONYMS: [(&str, &str); 12] = [
+const SYNONYMS: [(&str, &str); 16] = [
     ("pod-delete", "pod-kill"),
     ("container-crash", "container-kill"),
     ("pod-failure", "pod-hang"),
@@ -45,11 +45,15 @@ const SYNONYMS: [(&str, &str); 12] = [
     ("pod-network-loss", "network-loss"),
     ("pod-network-partition", "network-partition"),
     ("pod-memory-hog", "memory-leak"),
+    ("pod-cpu-hog", "pod-cpu-stress"),
+    ("node-cpu-hog", "node-cpu-stress"),
+    ("ec2-terminate", "node-terminate"),
+    ("gcp-vm-instance-stop", "node-terminate"),
     ("deploy", "rollout"),
 ];
 
 /// The names of all drills but those on external services.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 31] = [
     "pod-kill",
     "pod-kill-forced",
     "container-kill",
@@ -57,8 +61,11 @@ pub const NAMES: [&str; 28] = [
     "crash-loop",
     "pod-hang",
     "memory-leak",
+    "pod-cpu-stress",
     "scale-down",
     "node-failure",
+    "node-terminate",
+    "node-cpu-stress",
     "node-not-ready",
     "node-drain",
     "zone-outage",
@@ -241,6 +248,13 @@ fn on_pods(workload: usize) -> Vec<Exercise> {
             Failure::MemoryLeak { workload, pods, per_second: Bytes::from_mib(4) },
         ),
         one(
+            "pod-cpu-stress",
+            "other processes in a pod want two cores for two minutes",
+            2.0,
+            Some(OUTAGE),
+            Failure::CpuStress { workload, pods, cpu: MilliCpu(2_000) },
+        ),
+        one(
             "scale-down",
             "someone scales it to one replica; undone after two minutes",
             1.0,
@@ -257,7 +271,7 @@ fn on_nodes(scenario: &Scenario) -> Vec<Exercise> {
     let one = |name: &str, about: &str, per_year: f64, lasts: Option<SimDuration>, what: Failure| {
         exercise(name, about, per_year, LONG, vec![(lasts, what)])
     };
-    let lost = || Failure::NodeLoss { nodes: 1 };
+    let lost = || Failure::NodeLoss { nodes: 1, gone: false };
     let mut all = vec![
         if nodes > 1 {
             one("node-failure", "a node loses its power for good", 0.3 * count, None, lost())
@@ -273,7 +287,18 @@ fn on_nodes(scenario: &Scenario) -> Vec<Exercise> {
             Failure::NodeNotReady { nodes: 1 },
         ),
         one("node-drain", "a node is drained", 12.0 * count, None, Failure::NodeDrain),
+        one(
+            "node-cpu-stress",
+            "processes outside the pods want all of a node's CPU for two minutes",
+            2.0 * count,
+            Some(OUTAGE),
+            Failure::NodeCpuStress { nodes: 1, cpu: MilliCpu(u64::from(u32::MAX)) },
+        ),
     ];
+    if scenario.cluster.provisioned_by != ProvisionedBy::Nobody && nodes > 1 {
+        let about = "the cloud takes a node away: machine and Node object are gone";
+        all.push(one("node-terminate", about, 0.5 * count, None, Failure::NodeLoss { nodes: 1, gone: true }));
+    }
     let zones = |pool: &NodePool| pool.zones.len();
     if scenario.cluster.pools.iter().map(zones).max() > Some(1) {
         all.push(one("zone-outage", "all nodes of a zone lose their power", 0.2, None, Failure::ZoneOutage));

@@ -1,6 +1,6 @@
 //! Drills: failures and changes that strike at a moment, on purpose.
 
-use crate::units::{Bytes, SimDuration};
+use crate::units::{Bytes, MilliCpu, SimDuration};
 
 /// One failure or change.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,11 +62,31 @@ pub enum Failure {
         /// So much a second and pod.
         per_second: Bytes,
     },
+    /// Other processes in containers use CPU while the drill lasts, or until
+    /// the container restarts: `stress-ng` in the pod's cgroup.
+    CpuStress {
+        /// Whose.
+        workload: usize,
+        /// How many.
+        pods: Share,
+        /// So much in each.
+        cpu: MilliCpu,
+    },
+    /// Processes outside the pods use a node's CPU while the drill lasts.
+    NodeCpuStress {
+        /// So many, of those that run pods.
+        nodes: u32,
+        /// So much on each; what the node has is the most.
+        cpu: MilliCpu,
+    },
     /// Nodes lose their power: nothing on them answers. They boot again when the
     /// drill is over.
     NodeLoss {
         /// So many, of those that run pods.
         nodes: u32,
+        /// The machine itself is gone: it never boots again, and the cloud's
+        /// controller deletes the Node object once it is seen not to be ready.
+        gone: bool,
     },
     /// Kubelets report their nodes not ready, while the pods go on.
     NodeNotReady {

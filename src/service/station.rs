@@ -42,6 +42,9 @@ pub struct Station {
     arrivals: u32,
     /// Jobs that can use CPU at the same moment, in thousandths (`u64::MAX` for any number).
     threads: u64,
+    /// What other processes in the container use if they get it, in thousandths
+    /// of a core.
+    stress: u64,
     /// The pod's share of its node in thousandths of a core.
     share: u64,
     /// CPU time per period; `u64::MAX` without a limit.
@@ -91,6 +94,7 @@ impl Station {
             running: BinaryHeap::new(),
             arrivals: 0,
             threads: threads.map_or(u64::MAX, |threads| u64::from(threads) * CORE),
+            stress: 0,
             share: node.0,
             quota,
             quota_left: quota,
@@ -109,7 +113,7 @@ impl Station {
 
     /// Whether nothing wants CPU.
     pub fn is_empty(&self) -> bool {
-        self.running.is_empty()
+        self.running.is_empty() && self.stress == 0
     }
 
     /// CPU time used until `now`.
@@ -132,6 +136,11 @@ impl Station {
     /// a core. The limit doesn't count: it stops a pod, but doesn't slow it.
     #[inline]
     pub fn wanted(&self) -> u64 {
+        self.wanted_by_jobs() + self.stress
+    }
+
+    #[inline]
+    fn wanted_by_jobs(&self) -> u64 {
         (self.running.len() as u64 * CORE).min(self.threads)
     }
 
@@ -144,6 +153,13 @@ impl Station {
     pub fn set_share(&mut self, now: SimTime, share: MilliCpu) {
         self.advance(now);
         self.share = share.0.max(1);
+    }
+
+    /// Other processes in the container want so much CPU from `now` on, and
+    /// spend its quota like the jobs do.
+    pub fn set_stress(&mut self, now: SimTime, stress: MilliCpu) {
+        self.advance(now);
+        self.stress = stress.0;
     }
 
     /// A job with `work` of CPU time begins.
@@ -176,18 +192,30 @@ impl Station {
         let Reverse((end, _, _)) = *self.running.peek()?;
         let progress = end.saturating_sub(self.virtual_time);
         let (rate, count) = (self.rate(), self.running.len() as u64 * CORE);
+        let for_jobs = self.for_jobs(rate);
         // Wall time at full rate, rounded up so that the job has ended by then.
-        let wall = if rate == count {
+        let wall = if for_jobs == count {
             progress.div_ceil(1 << FRACTION)
         } else {
-            proportion(progress, count, rate << FRACTION) + 1
+            proportion(progress, count, for_jobs << FRACTION) + 1
         };
         Some(SimTime::from_nanos(self.wall_end(wall, rate)))
     }
 
     /// The pod's rate in thousandths of a core.
     fn rate(&self) -> u64 {
-        (self.running.len() as u64 * CORE).min(self.threads).min(self.share)
+        self.wanted().min(self.share)
+    }
+
+    /// What the jobs get of the pod's rate: all threads of a container weigh the
+    /// same.
+    #[inline]
+    fn for_jobs(&self, rate: u64) -> u64 {
+        if self.stress == 0 {
+            return rate;
+        }
+        let jobs = self.wanted_by_jobs();
+        (rate * jobs / (jobs + self.stress)).max(1)
     }
 
     /// When `wall` nanoseconds of running at `rate` are over, counting the
@@ -238,7 +266,7 @@ impl Station {
         }
         debug_assert!(last < until, "the station is at {}, asked about {now}", self.last);
         self.last = now;
-        if self.running.is_empty() {
+        if self.is_empty() {
             return;
         }
         let (rate, count) = (self.rate(), self.running.len() as u64);
@@ -300,10 +328,13 @@ impl Station {
     /// All `count` running jobs share `ran` nanoseconds at `rate`.
     fn run(&mut self, ran: u64, rate: u64, count: u64) {
         self.used += ran * rate / CORE;
-        self.virtual_time += if rate == count * CORE {
+        let for_jobs = self.for_jobs(rate);
+        self.virtual_time += if for_jobs == count * CORE {
             ran << FRACTION
+        } else if count == 0 {
+            0
         } else {
-            proportion(ran << FRACTION, rate, count * CORE)
+            proportion(ran << FRACTION, for_jobs, count * CORE)
         };
     }
 }
@@ -428,5 +459,35 @@ mod tests {
         for (one, other) in quiet.iter().zip(&seen) {
             assert!(one.abs_diff(*other) <= jobs.len() as u64, "{one} against {other}");
         }
+    }
+
+    #[test]
+    fn other_processes_take_their_part_and_spend_the_quota() {
+        // threads, limit, node, stress, work, ends, all in ms and thousandths of a core.
+        for (limit, node, stress, work, ends) in [
+            // Room for both.
+            (None, 4_000, 1_000, 200, 200),
+            // One core between two threads of the same weight.
+            (None, 1_000, 1_000, 200, 400),
+            // Three of four parts of a core are the others'.
+            (None, 1_000, 3_000, 200, 800),
+            // Two cores used of 500m: the quota is gone after 25 of 100 ms.
+            (Some(500), 4_000, 1_000, 50, 125),
+        ] {
+            let mut station = Station::new(at(0), Some(1), limit.map(MilliCpu), MilliCpu(node), 0);
+            station.set_stress(at(0), MilliCpu(stress));
+            station.add(at(0), Job(1), SimDuration::from_millis(work));
+            let end = station.next_end().expect("a job runs");
+            let late = end.as_nanos().abs_diff(ends * MS);
+            assert!(late < 1_000, "{limit:?} {node} {stress}: {end}");
+            assert_eq!(station.take_ended(end), Some(Job(1)));
+        }
+        // Without a job the others use what the limit lets them.
+        let mut station = Station::new(at(0), Some(1), Some(MilliCpu(500)), MilliCpu(4_000), 0);
+        station.set_stress(at(0), MilliCpu(2_000));
+        assert_eq!(station.used(at(10_000)), SimDuration::from_secs(5));
+        assert_eq!(station.periods(), (100, 100));
+        station.set_stress(at(10_000), MilliCpu(0));
+        assert_eq!(station.used(at(20_000)), SimDuration::from_secs(5));
     }
 }

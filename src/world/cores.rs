@@ -10,6 +10,8 @@ pub struct NodeCpu {
     pub cores: u64,
     /// What its pods could use at this moment if it had enough.
     pub wanted: u64,
+    /// What processes outside the pods use of it if they get it.
+    pub stress: u64,
     /// When the cores were last shared out.
     pub shared: SimTime,
     /// The next time is on the agenda.
@@ -19,7 +21,7 @@ pub struct NodeCpu {
 impl NodeCpu {
     /// A node without pods.
     pub fn new(cores: MilliCpu) -> Self {
-        Self { cores: cores.0, wanted: 0, shared: SimTime::ZERO, due: false }
+        Self { cores: cores.0, wanted: 0, stress: 0, shared: SimTime::ZERO, due: false }
     }
 }
 

@@ -3,12 +3,12 @@
 use crate::observe::MomentKind;
 use crate::scenario::{Drill, Failure, Kind, Share};
 use crate::sim::random::{below, draw, unit};
-use crate::units::{SimDuration, SimTime};
+use crate::units::{MilliCpu, SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{NetworkFault, NodeLife, State, Struck, Surge};
-use crate::world::{deployments, drain, kubelet, nodes, slices, workloads};
+use crate::world::{deployments, drain, kubelet, nodes, sharing, slices, workloads};
 
 /// A leak grows so often.
 const LEAK_STEP: SimDuration = SimDuration::from_secs(1);
@@ -66,20 +66,10 @@ fn strike(state: &mut State, cx: &mut Context, number: u16, drill: &Drill) -> St
         | Failure::ContainerCrash { workload, pods, .. }
         | Failure::CrashLoop { workload, pods }
         | Failure::Hang { workload, pods }
-        | Failure::MemoryLeak { workload, pods, .. } => {
-            let victims = some_pods(state, cx, number, workload, pods);
-            for id in &victims {
-                strike_pod(state, cx, *id, &drill.what);
-            }
-            if matches!(drill.what, Failure::MemoryLeak { .. }) {
-                cx.agenda.after(LEAK_STEP, Event::DrillWentOn(number));
-            }
-            let whom =
-                format!("{} of {}", count(victims.len(), "pod"), state.scenario.workloads[workload].name);
-            state.broken.drills[number as usize].pods = victims;
-            whom
-        }
+        | Failure::CpuStress { workload, pods, .. }
+        | Failure::MemoryLeak { workload, pods, .. } => strike_pods(state, cx, number, workload, pods),
         Failure::NodeLoss { .. }
+        | Failure::NodeCpuStress { .. }
         | Failure::NodeNotReady { .. }
         | Failure::ZoneOutage
         | Failure::NodeDrain => strike_nodes(state, cx, number, &drill.what),
@@ -121,6 +111,21 @@ fn strike(state: &mut State, cx: &mut Context, number: u16, drill: &Drill) -> St
     }
 }
 
+/// Does what the drill does to some pods of a workload; whom, in words.
+fn strike_pods(state: &mut State, cx: &mut Context, number: u16, workload: usize, pods: Share) -> String {
+    let what = &state.scenario.drills[number as usize].what;
+    let victims = some_pods(state, cx, number, workload, pods);
+    for id in &victims {
+        strike_pod(state, cx, *id, what);
+    }
+    if matches!(what, Failure::MemoryLeak { .. }) {
+        cx.agenda.after(LEAK_STEP, Event::DrillWentOn(number));
+    }
+    let whom = format!("{} of {}", count(victims.len(), "pod"), state.scenario.workloads[workload].name);
+    state.broken.drills[number as usize].pods = victims;
+    whom
+}
+
 fn count(number: usize, of: &str) -> String {
     crate::units::figures::plural(number as u64, of, &format!("{of}s"))
 }
@@ -149,8 +154,18 @@ fn strike_pod(state: &mut State, cx: &mut Context, id: PodId, what: &Failure) {
             kubelet::crash(state, cx, id, false);
         }
         Failure::Hang { .. } => kubelet::hang(state, cx, id),
+        Failure::CpuStress { cpu, .. } => stress(state, cx, id, *cpu),
         _ => {}
     }
+}
+
+/// Other processes in a pod's container want so much CPU from now on.
+fn stress(state: &mut State, cx: &mut Context, id: PodId, cpu: MilliCpu) {
+    let now = cx.agenda.active();
+    if let Some(pod) = state.pod_mut(id) {
+        pod.station.set_stress(now, cpu);
+    }
+    sharing::watch(state, cx, id);
 }
 
 /// What a drill does to nodes; which, in words.
@@ -161,7 +176,9 @@ fn strike_nodes(state: &mut State, cx: &mut Context, number: u16, what: &Failure
         (!left.is_empty()).then(|| left.swap_remove(below(draw(key, turn), left.len() as u64) as usize))
     };
     let struck: Vec<u32> = match what {
-        Failure::NodeLoss { nodes } | Failure::NodeNotReady { nodes } => {
+        Failure::NodeLoss { nodes, .. }
+        | Failure::NodeCpuStress { nodes, .. }
+        | Failure::NodeNotReady { nodes } => {
             (0..u64::from(*nodes)).filter_map(|turn| draw_one(&mut left, turn)).collect()
         }
         Failure::ZoneOutage => {
@@ -175,6 +192,8 @@ fn strike_nodes(state: &mut State, cx: &mut Context, number: u16, what: &Failure
         match what {
             Failure::NodeNotReady { .. } => nodes::report(state, cx, node, false),
             Failure::NodeDrain => drain::begin(state, cx, node),
+            Failure::NodeCpuStress { cpu, .. } => sharing::stress(state, cx, node, *cpu),
+            Failure::NodeLoss { gone: true, .. } => nodes::terminate(state, cx, node),
             _ => nodes::lose_power(state, cx, node),
         }
     }
@@ -247,7 +266,17 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
                 }
             }
         }
-        Failure::NodeLoss { .. } | Failure::ZoneOutage => {
+        Failure::CpuStress { .. } => {
+            for id in struck.pods {
+                stress(state, cx, id, MilliCpu(0));
+            }
+        }
+        Failure::NodeCpuStress { .. } => {
+            for node in struck.nodes {
+                sharing::stress(state, cx, node, MilliCpu(0));
+            }
+        }
+        Failure::NodeLoss { gone: false, .. } | Failure::ZoneOutage => {
             for node in struck.nodes {
                 nodes::power_back(state, cx, node);
             }
@@ -273,6 +302,7 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
         }
         Failure::PodDelete { .. }
         | Failure::ContainerCrash { .. }
+        | Failure::NodeLoss { .. }
         | Failure::MemoryLeak { .. }
         | Failure::Metrics
         | Failure::Registry

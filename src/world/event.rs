@@ -104,6 +104,10 @@ pub enum Event {
     TaintsHandedOut(u32),
     /// A pod's time on its tainted node may be over.
     TolerationEnded(PodId),
+    /// The cloud's controller finds no machine for a node that is not ready.
+    MachineMissed(u32),
+    /// Pods on a node that is no more are deleted by the pod garbage collector.
+    OrphansCollected(u32),
     /// A drain asks for its evictions again.
     DrainWentOn(u32),
     /// A pod was pushed off its node by one of higher priority; by its UID.
@@ -150,6 +154,8 @@ impl Event {
                 | Self::NodesMonitored
                 | Self::TaintsHandedOut(_)
                 | Self::TolerationEnded(_)
+                | Self::MachineMissed(_)
+                | Self::OrphansCollected(_)
         )
     }
 
@@ -176,6 +182,8 @@ impl Event {
             | Self::NodeReady(_)
             | Self::TaintsHandedOut(_)
             | Self::TolerationEnded(_)
+            | Self::MachineMissed(_)
+            | Self::OrphansCollected(_)
             | Self::DrainWentOn(_)
             | Self::PodPreempted(_)
             | Self::PullRetried(_)
@@ -259,6 +267,8 @@ impl Event {
             Self::NodesMonitored => (61, 0),
             Self::TaintsHandedOut(zone) => (62, zone),
             Self::TolerationEnded(pod) => (63, pod.index),
+            Self::MachineMissed(node) => (72, node),
+            Self::OrphansCollected(node) => (73, node),
             Self::PullRetried(pod) => (64, pod.index),
             Self::DrillStruck(drill) => (65, u32::from(drill)),
             Self::DrillEnded(drill) => (66, u32::from(drill)),

@@ -146,6 +146,8 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
 
         Event::NodesMonitored => node_lifecycle::monitored(state, cx),
         Event::TaintsHandedOut(zone) => node_lifecycle::taints_handed_out(state, cx, zone as usize),
+        Event::MachineMissed(node) => nodes::machine_missed(state, cx, node),
+        Event::OrphansCollected(node) => nodes::leave(state, cx, node),
         Event::TolerationEnded(pod) => node_lifecycle::toleration_ended(state, cx, pod),
         Event::DrainWentOn(node) => drain::went_on(state, cx, node),
         Event::PullRetried(pod) => kubelet::pull_retried(state, cx, pod),

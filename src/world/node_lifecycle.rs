@@ -20,11 +20,15 @@ use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
-use crate::world::state::{NodeLife, State, TaintQueue};
+use crate::world::state::{Machine, NodeLife, State, TaintQueue};
 use crate::world::{kubelet, scheduler};
 
 /// The kubelet renews its lease so often.
 const LEASE_RENEWAL: SimDuration = SimDuration::from_secs(10);
+
+/// The cloud's controller looks at nodes that aren't ready so often
+/// (`--node-monitor-period` of the cloud controller manager, behaviour.md E).
+const CLOUD_PERIOD: u64 = 5_000_000_000;
 
 fn settings(state: &State) -> Settings {
     Settings { grace_period: state.rules.node_monitor_grace_period, ..Settings::default() }
@@ -91,6 +95,10 @@ fn pass_over(state: &mut State, cx: &mut Context, number: usize, settings: &Sett
     if became_unknown {
         let text = format!("node {} has not been heard of: its pods leave their Services", node.name);
         cx.seen.moment(now, MomentKind::NodeSilent, None, text);
+        if node.machine == Machine::Gone {
+            let looks = SimDuration::from_nanos(1 + draw(cx.seed.key("cloud"), number as u64) % CLOUD_PERIOD);
+            cx.agenda.after(looks, Event::MachineMissed(number as u32));
+        }
     }
     act_on(state, cx, number, checked);
     let node = &state.nodes[number];

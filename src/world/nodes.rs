@@ -2,15 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use crate::k8s::node_lifecycle::{Heartbeat, Ready};
+use crate::k8s::node_lifecycle::{Heartbeat, Ready, orphans};
 use crate::k8s::placement::queue::Change;
 use crate::observe::MomentKind;
 use crate::scenario::Kind;
+use crate::sim::random::draw;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::cores::NodeCpu;
 use crate::world::event::Event;
-use crate::world::state::{Node, NodeLife, State};
+use crate::world::state::{Machine, Node, NodeLife, State};
 use crate::world::{kubelet, node_lifecycle, scheduler, workloads};
 
 /// Orders a node of a pool; it is not there yet.
@@ -30,6 +31,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
         zone,
         heartbeat: Heartbeat { seen: SimTime::ZERO, started: true, ready: Ready::True },
         tainted: None,
+        machine: Machine::There,
         reports_ready: true,
         cordoned: false,
         leaving: false,
@@ -73,6 +75,30 @@ pub fn lose_power(state: &mut State, cx: &mut Context, node: u32) {
     }
     state.nodes[node as usize].life = NodeLife::Dead;
     node_lifecycle::silenced(state, cx, node);
+}
+
+/// A node's machine is gone for good; its Node object is still there.
+pub fn terminate(state: &mut State, cx: &mut Context, node: u32) {
+    lose_power(state, cx, node);
+    state.nodes[node as usize].machine = Machine::Gone;
+}
+
+/// The cloud's controller looks for the machine of a node that is not ready, and
+/// deletes the Node object where there is none.
+pub fn machine_missed(state: &mut State, cx: &mut Context, node: u32) {
+    let now = cx.now();
+    let one = &mut state.nodes[node as usize];
+    if one.life != NodeLife::Dead {
+        return;
+    }
+    one.life = NodeLife::Gone;
+    let text = format!("node {} is deleted: the cloud has no such machine any more", one.name);
+    if let Some(place) = one.place.take() {
+        state.scheduler.cluster.remove_node(place);
+    }
+    cx.seen.moment(now, MomentKind::NodeRemoved, None, text);
+    let phase = SimDuration::from_nanos(draw(cx.seed.key("pod gc"), 0) % orphans::PERIOD.as_nanos());
+    cx.agenda.at(orphans::collected_at(now, phase), Event::OrphansCollected(node));
 }
 
 /// A node has power again and has booted: its pods start over.

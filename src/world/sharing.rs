@@ -22,6 +22,11 @@ use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{Pod, State};
 
+/// What processes outside the pods weigh together: `system.slice` with the
+/// kernel's default of 1,024.
+const OUTSIDE: u64 = 1_024;
+/// No pod.
+const NOBODY: PodId = PodId { index: u32::MAX, generation: u32::MAX };
 /// How often a contended node's cores are shared out anew.
 const TICK: SimDuration = SimDuration::from_millis(4);
 
@@ -56,6 +61,20 @@ pub fn note(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context) {
     }
     cpu.wanted = cpu.wanted + wants - pod.cpu_wanted;
     pod.cpu_wanted = wants;
+    share_when_due(cpu, cx, node);
+}
+
+/// Processes outside a node's pods want so much of its CPU from now on.
+pub fn stress(state: &mut State, cx: &mut Context, node: u32, wants: MilliCpu) {
+    let cpu = &mut state.cpus[node as usize];
+    let wants = wants.0.min(cpu.cores);
+    cpu.wanted = cpu.wanted + wants - cpu.stress;
+    cpu.stress = wants;
+    share_when_due(cpu, cx, node);
+}
+
+#[inline]
+fn share_when_due(cpu: &mut NodeCpu, cx: &mut Context, node: u32) {
     if cpu.wanted > cpu.cores && !cpu.due {
         cpu.due = true;
         let at = cx.agenda.active().max(cpu.shared + TICK);
@@ -77,6 +96,9 @@ pub fn cpu_shared(state: &mut State, cx: &mut Context, node: u32) {
         pod.station.used(now);
         let wants = if pod.station.is_throttled(now) { 0 } else { pod.cpu_wanted };
         rivals.push((wants, weight, id));
+    }
+    if state.cpus[node as usize].stress > 0 {
+        rivals.push((state.cpus[node as usize].stress, OUTSIDE, NOBODY));
     }
     let level = level(cores, &mut rivals);
     for &(_, weight, id) in &rivals {

@@ -427,6 +427,8 @@ pub struct Node {
     pub heartbeat: Heartbeat,
     /// The NoExecute taint that it has, by the condition it is for.
     pub tainted: Option<Ready>,
+    /// Whether it can ever boot again.
+    pub machine: Machine,
     /// What its kubelet says of it.
     pub reports_ready: bool,
     /// It is cordoned.
@@ -435,6 +437,15 @@ pub struct Node {
     pub leaving: bool,
     /// When it became ready.
     pub ready_since: SimTime,
+}
+
+/// What a node runs on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Machine {
+    /// Is there, with or without power.
+    There,
+    /// The cloud has none any more.
+    Gone,
 }
 
 /// Where a node stands.

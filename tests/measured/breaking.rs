@@ -59,7 +59,7 @@ fn a_node_s_loss_with_default_settings() {
         let mut lost = built(vec![pods], 50.0, 900);
         lost.cluster.pools[0].count = 3;
         lost.version = release.parse().expect("a release");
-        let costs = held(&lost, Failure::NodeLoss { nodes: 1 }, None, 540, 6);
+        let costs = held(&lost, Failure::NodeLoss { nodes: 1, gone: false }, None, 540, 6);
         for cost in &costs {
             let replaced = cost.capacity_restored.unwrap_or(f64::INFINITY) - START;
             rows.push((row("replaced after, s", observed + 7.5, 7.5), replaced));
