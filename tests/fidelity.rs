@@ -117,7 +117,7 @@ fn a_node_s_failure_is_the_same_in_slices() {
         from: at,
         until: at,
         lasts: Some(SimDuration::from_secs(600)),
-        what: Failure::NodeLoss { nodes: 1 },
+        what: Failure::NodeLoss { nodes: 1, gone: false },
     }];
     compare("node failure", &scenario, 0.8);
 }

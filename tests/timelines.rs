@@ -72,7 +72,7 @@ fn a_lost_node_is_noticed_tainted_and_its_pods_replaced() {
     // Release, earliest and latest silence (behaviour.md K.2).
     for (minor, earliest, latest) in [(37, 40.0, 60.0), (31, 30.0, 50.0)] {
         for replication in 0..4 {
-            let mut scenario = with(web(6, 3, 900), 60, None, Failure::NodeLoss { nodes: 1 });
+            let mut scenario = with(web(6, 3, 900), 60, None, Failure::NodeLoss { nodes: 1, gone: false });
             scenario.version = Version::new(minor).expect("a release that is known");
             let seen = run(&scenario, replication);
             let silent = after_strike(&seen, MomentKind::NodeSilent);
@@ -100,7 +100,7 @@ fn a_lost_node_is_noticed_tainted_and_its_pods_replaced() {
 
 #[test]
 fn pods_that_tolerate_nothing_are_replaced_at_the_taint() {
-    let mut scenario = with(web(6, 3, 400), 60, None, Failure::NodeLoss { nodes: 1 });
+    let mut scenario = with(web(6, 3, 400), 60, None, Failure::NodeLoss { nodes: 1, gone: false });
     scenario.workloads[0].template.wishes.tolerations.push(Toleration {
         key: "node.kubernetes.io/unreachable".to_owned(),
         exists: true,
@@ -115,7 +115,7 @@ fn pods_that_tolerate_nothing_are_replaced_at_the_taint() {
 
 #[test]
 fn a_node_that_comes_back_loses_its_taint_and_keeps_its_pods() {
-    let seen = run(&with(web(6, 3, 600), 60, Some(120), Failure::NodeLoss { nodes: 1 }), 0);
+    let seen = run(&with(web(6, 3, 600), 60, Some(120), Failure::NodeLoss { nodes: 1, gone: false }), 0);
     let back = after_strike(&seen, MomentKind::NodeBack);
     assert!((120.0..=126.0).contains(&back), "untainted after {back} s");
     assert!(between(&seen, 140, 500).iter().all(|row| row.ready[0] == 6));
@@ -156,7 +156,7 @@ fn the_hpa_does_not_make_up_for_a_lost_node() {
             behavior: None,
         },
     });
-    let seen = run(&with(scenario, 200, None, Failure::NodeLoss { nodes: 1 }), 0);
+    let seen = run(&with(scenario, 200, None, Failure::NodeLoss { nodes: 1, gone: false }), 0);
     let tainted = after_strike(&seen, MomentKind::NodeTainted) as u64;
     let rows = between(&seen, 90, tainted + 299);
     assert!(

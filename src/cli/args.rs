@@ -113,6 +113,10 @@ pub struct SimulateArgs {
     /// The input.
     #[command(flatten)]
     pub input: InputArgs,
+    /// What breaks within the observed time, and when: a file of kind Drills, or
+    /// Chaos Mesh's experiments.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub drills: Option<PathBuf>,
     /// Where all chance comes from; the same seed gives the same results.
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -152,6 +156,10 @@ pub struct DrillArgs {
     /// The input.
     #[command(flatten)]
     pub input: InputArgs,
+    /// Hold the drills of this file instead of the catalogue's: one of kind Drills,
+    /// or Chaos Mesh's experiments.
+    #[arg(long, value_name = "FILE", help_heading = "Input")]
+    pub drills: Option<PathBuf>,
     /// The workload to strike; without it, the one that users ask most.
     #[arg(long, value_name = "WORKLOAD")]
     pub target: Option<String>,

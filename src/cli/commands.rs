@@ -21,7 +21,8 @@ use crate::units::figures::{clock, count, plural};
 
 /// `plan simulate`
 pub(super) fn simulate(args: &SimulateArgs, screen: Screen) -> Exit {
-    let scenario = match load(&args.input, screen) {
+    let asked = Request { drills: args.drills.clone(), ..request(&args.input) };
+    let scenario = match load_request(&asked, screen) {
         Ok(scenario) => Scenario { fidelity: args.fidelity, ..scenario },
         Err(exit) => return exit,
     };
@@ -75,6 +76,7 @@ pub(super) fn request(args: &InputArgs) -> Request {
         traffic: args.traffic.clone(),
         policy: args.policy.clone(),
         cluster: args.cluster.clone(),
+        drills: None,
         profile: args.profile.clone(),
         users: args.users,
         duration: args.duration,
@@ -223,13 +225,16 @@ pub(super) fn usual_folder(scenario: &Scenario) -> PathBuf {
 /// The command to run next, where there is one.
 fn next(args: &SimulateArgs, verdict: &Verdict) -> Option<String> {
     let exists = |name: &str| Cli::command().find_subcommand(name).is_some();
+    let drills =
+        args.drills.as_ref().map(|path| format!(" --drills {}", quoted(&path.display().to_string())));
     let input = again(&args.input);
     match verdict.outcome {
         Outcome::Missed => exists("tune").then(|| format!("plan tune{input}")),
         Outcome::Unsure => {
             let replications = (3 * verdict.replications).max(10);
             let seed = if args.seed == 1 { String::new() } else { format!(" --seed {}", args.seed) };
-            Some(format!("plan simulate{input}{seed} --replications {replications}"))
+            let drills = drills.unwrap_or_default();
+            Some(format!("plan simulate{input}{drills}{seed} --replications {replications}"))
         }
         Outcome::Met | Outcome::NotJudged => exists("capacity").then(|| format!("plan capacity{input}")),
     }

@@ -2,8 +2,9 @@
 
 use super::Exit;
 use super::args::{DrillArgs, Format};
-use super::commands::{load, refused};
+use super::commands::{load_request, refused, request};
 use super::screen::{self, Screen};
+use crate::input::Request;
 use crate::judge::drill::{Summary, summary, year};
 use crate::judge::promises::{self, Exercised};
 use crate::judge::{Outcome, estimate};
@@ -19,7 +20,8 @@ const USUAL_AVAILABILITY: f64 = 0.999;
 
 /// `plan drill`
 pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
-    let scenario = match load(&args.input, screen) {
+    let asked = Request { drills: args.drills.clone(), ..request(&args.input) };
+    let scenario = match load_request(&asked, screen) {
         Ok(scenario) => scenario,
         Err(exit) => return exit,
     };
@@ -67,7 +69,7 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
 
 /// The workload that is struck.
 fn target(scenario: &Scenario, args: &DrillArgs) -> Result<usize, String> {
-    let names = output::workload_names(scenario);
+    let names = scenario.workload_names();
     match &args.target {
         Some(wanted) => names.iter().position(|name| name == wanted).ok_or_else(|| {
             let near = closest(wanted, names.iter().map(String::as_str));
@@ -81,7 +83,10 @@ fn target(scenario: &Scenario, args: &DrillArgs) -> Result<usize, String> {
 
 /// What is exercised: all, or those that were named.
 fn exercises(scenario: &Scenario, target: usize, args: &DrillArgs) -> Result<Vec<Exercise>, String> {
-    let mut all = catalogue::exercises(scenario, target);
+    let mut all = match &args.drills {
+        Some(_) => catalogue::own(scenario),
+        None => catalogue::exercises(scenario, target),
+    };
     let names: Vec<String> = all.iter().map(|one| one.name.clone()).collect();
     let known = |name: &str| {
         let usual = catalogue::usual_name(name).to_owned();
@@ -133,7 +138,7 @@ fn judged<'a>(
         })
         .collect();
     let steady = estimate::over_replications(&shares, confidence);
-    let all = args.names.is_empty();
+    let all = args.names.is_empty() && args.drills.is_none();
     let modes: Option<Vec<_>> = held
         .iter()
         .zip(&summaries)

@@ -76,7 +76,7 @@ impl Loaded {
 
 /// A policy file that reads as the goals of a scenario.
 pub fn policy(scenario: &Scenario) -> String {
-    let Goals { name, objectives, confidence, currency, drills, .. } = &scenario.goals;
+    let Goals { name, objectives, confidence, currency, drills, rules, .. } = &scenario.goals;
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let mut lines = vec![
         "apiVersion: plan/v1alpha1".to_owned(),
@@ -86,7 +86,9 @@ pub fn policy(scenario: &Scenario) -> String {
         format!("currency: {}", text(currency)),
         "objectives:".to_owned(),
     ];
-    for objective in objectives {
+    // Rules stand below, in their own words.
+    let is_rule = |one: &&Objective| matches!(one.indicator, Indicator::Rule(_));
+    for objective in objectives.iter().filter(|one| !is_rule(one)) {
         let quantile = match objective.indicator {
             Indicator::Latency { quantile } => format!(", quantile: {quantile}"),
             _ => String::new(),
@@ -112,6 +114,13 @@ pub fn policy(scenario: &Scenario) -> String {
             objective.indicator.name(),
             goal(objective)
         ));
+    }
+    if !rules.is_empty() {
+        lines.push("rules:".to_owned());
+    }
+    for objective in objectives.iter().filter(is_rule) {
+        let Indicator::Rule(index) = objective.indicator else { continue };
+        lines.push(format!("- {{name: {}, holds: {}}}", text(&objective.name), text(&rules[index].text)));
     }
     if !drills.is_empty() {
         lines.push("drills:".to_owned());

@@ -1,7 +1,8 @@
 //! Manifests, model, traffic, policy and cluster, put together into one scenario.
 
 use crate::input::directory::{self, Directory};
-use crate::input::documents::{Document, Documents};
+use crate::input::document::Document;
+use crate::input::documents::Documents;
 use crate::input::findings::{At, Findings};
 use crate::input::manifest::set::{ManifestHpa, ManifestSet};
 use crate::input::model::{ModelFile, WorkloadFile};
@@ -296,10 +297,16 @@ fn goals(
     users: Option<f64>,
     problems: &mut Vec<Problem>,
 ) -> Option<Goals> {
-    let Some(document) = &documents.policy else { return Some(policy::default_goals()) };
+    if documents.policy.is_none() && documents.slos.is_none() {
+        return Some(policy::default_goals());
+    }
     // Without the traffic its journeys can't be looked up.
     let journeys = traffic?.demand.journeys.iter().map(|journey| journey.name.clone());
     let journeys: Vec<String> = journeys.collect();
+    if let Some(slos) = &documents.slos {
+        return Some(slos.goals(directory, &journeys, policy::default_goals(), problems));
+    }
+    let document = documents.policy.as_ref()?;
     document.resolve(&mut Findings::default(), problems, |file, into| {
         if !documents.policy_is_default {
             return Some(file.resolve(directory, &journeys, into));

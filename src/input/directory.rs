@@ -2,7 +2,7 @@
 
 use crate::input::findings::suggest;
 use crate::input::scalar::Fault;
-use crate::scenario::{Behaviour, Step, Target};
+use crate::scenario::{Behaviour, Step, Target, short_names};
 
 /// The names of a scenario's workloads, their operations, and the external services.
 #[derive(Clone, Debug, Default)]
@@ -76,6 +76,13 @@ impl Directory {
             };
             Fault::new(format!("there is no external service `{name}`"), help)
         })
+    }
+
+    /// What the workloads are called in results, in their order.
+    pub fn names(&self) -> Vec<String> {
+        let all: Vec<(&str, &str)> =
+            self.workloads.iter().map(|(namespace, name)| (namespace.as_str(), name.as_str())).collect();
+        short_names(&all)
     }
 
     /// `namespace/name` of a workload.

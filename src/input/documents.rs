@@ -1,22 +1,12 @@
-//! Our own files, decoded, each with the tree that knows where things stand.
-
-use serde::de::DeserializeOwned;
+//! The files of one request.
 
 use crate::input::cluster::ClusterFile;
-use crate::input::findings::{Finding, Findings};
+use crate::input::document::Document;
 use crate::input::model::ModelFile;
+use crate::input::openslo::Slos;
 use crate::input::policy::PolicyFile;
-use crate::input::problem::{self, Problem, UnknownFields};
 use crate::input::traffic::TrafficFile;
-use crate::source::{Node, Place, SourceId, Sources};
-
-/// One decoded file.
-pub struct Document<T> {
-    /// What it says.
-    pub file: T,
-    /// Where it says so.
-    node: Node,
-}
+use crate::source::SourceId;
 
 /// The files of one request; `None` where none was given.
 #[derive(Default)]
@@ -27,6 +17,8 @@ pub struct Documents {
     pub traffic: Option<Document<TrafficFile>>,
     /// `kind: Policy`
     pub policy: Option<Document<PolicyFile>>,
+    /// OpenSLO documents in a policy's place.
+    pub slos: Option<Slos>,
     /// Whether that is the default application's own policy, asked for by nobody.
     pub policy_is_default: bool,
     /// `kind: Cluster`
@@ -42,79 +34,8 @@ impl Documents {
             ("policy.yaml", self.policy.as_ref().map(Document::node)),
             ("cluster.yaml", self.cluster.as_ref().map(Document::node)),
         ];
-        all.into_iter().filter_map(|(name, node)| Some((name.to_owned(), node?.head().source))).collect()
-    }
-}
-
-/// What our formats call themselves.
-pub const API_VERSION: &str = "plan/v1alpha1";
-
-impl<T: DeserializeOwned> Document<T> {
-    /// Decodes the one document of a text, which must be of this kind.
-    pub fn read(sources: &Sources, id: SourceId, kind: &str, problems: &mut Vec<Problem>) -> Option<Self> {
-        let before = problems.len();
-        let nodes: Vec<Node> = problem::parse(sources, id, problems);
-        let [node] = nodes.as_slice() else {
-            if problems.len() == before {
-                let message = format!("{} holds {} documents", sources.name(id), nodes.len());
-                let problem = Problem::error(message).help(format!("it must hold one, of kind {kind}"));
-                let second = nodes.get(1).map(Node::head);
-                problems.push(second.map_or(problem.clone(), |place| problem.at(place)));
-            }
-            return None;
-        };
-        for (key, wanted) in [("apiVersion", API_VERSION), ("kind", kind)] {
-            if let Some(value) = node.get(key)
-                && value.as_str() != Some(wanted)
-            {
-                let problem = Problem::error(format!("expected `{key}: {wanted}`")).at(value.place());
-                problems.push(problem.help(format!("this file is read as a {kind}")));
-                return None;
-            }
-        }
-        let file = problem::decode(node, UnknownFields::Refuse, problems)?;
-        Some(Self { file, node: node.clone() })
-    }
-}
-
-impl<T> Document<T> {
-    /// The whole of it as written.
-    pub fn node(&self) -> &Node {
-        &self.node
-    }
-
-    /// Where the field at a path stands.
-    pub fn place(&self, path: &str) -> Place {
-        self.node.nearest(path)
-    }
-
-    /// Runs `resolve`, puts what it assumes into `assumed` and what is wrong into
-    /// `problems`.
-    pub fn resolve<R>(
-        &self,
-        assumed: &mut Findings,
-        problems: &mut Vec<Problem>,
-        resolve: impl FnOnce(&T, &mut Findings) -> Option<R>,
-    ) -> Option<R> {
-        let mut found = Findings::default();
-        let result = resolve(&self.file, &mut found);
-        assumed.assumptions.append(&mut found.assumptions);
-        self.report(found, problems);
-        result
-    }
-
-    /// Turns findings into problems at their places.
-    pub fn report(&self, found: Findings, problems: &mut Vec<Problem>) {
-        let at_place = |one: Finding| {
-            let problem = Problem::error(one.message).at(self.node.nearest(&one.path));
-            match one.help {
-                Some(help) => problem.help(help),
-                None => problem,
-            }
-        };
-        let mut found: Vec<Problem> = found.problems.into_iter().map(at_place).collect();
-        // As they stand in the file, not as they were looked for.
-        found.sort_by_key(|problem| problem.place.as_ref().map(|place| place.span.start));
-        problems.append(&mut found);
+        let ours = all.into_iter().filter_map(|(name, node)| Some((name.to_owned(), node?.head().source)));
+        let slos = self.slos.as_ref().map(|slos| ("policy.yaml".to_owned(), slos.source()));
+        ours.chain(slos).collect()
     }
 }

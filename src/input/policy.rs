@@ -8,8 +8,10 @@ use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings, suggest};
 use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::BasisName;
+use crate::observe::facts::Facts;
 use crate::scenario::catalogue;
-use crate::scenario::{Basis, Comparison, DrillRule, Goals, Indicator, Objective, Scope};
+use crate::scenario::{Basis, Comparison, DrillRule, Goals, Indicator, Objective, Rule, Scope};
+use crate::sim::random::draw;
 use crate::units::SimDuration;
 use crate::units::figures::amount;
 
@@ -29,6 +31,9 @@ pub struct PolicyFile {
     pub currency: Option<String>,
     /// What must hold.
     pub objectives: Vec<ObjectiveFile>,
+    /// What must be true of every run, in CEL.
+    #[serde(default)]
+    pub rules: Vec<RuleFile>,
     /// How often which failure comes, and which of them count.
     #[serde(default)]
     pub drills: BTreeMap<String, DrillFile>,
@@ -42,6 +47,14 @@ pub struct DrillFile {
     basis: Option<BasisName>,
     source: Option<String>,
     counts: Option<bool>,
+}
+
+/// One rule.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RuleFile {
+    name: Option<String>,
+    holds: String,
 }
 
 /// One objective.
@@ -125,6 +138,7 @@ impl PolicyFile {
             }
             objectives.push(objective);
         }
+        let rules = self.rules(directory, journeys, &mut objectives, into);
         let at_confidence = At::root().key("confidence");
         let confidence = into.or(&at_confidence, self.confidence.as_ref(), scalar::share, 0.95);
         if !(0.5..1.0).contains(&confidence) {
@@ -132,6 +146,7 @@ impl PolicyFile {
         }
         Goals {
             notes: Vec::new(),
+            rules,
             drills: self.drills(into),
             name: self.name.clone().unwrap_or_else(|| "policy".to_owned()),
             objectives,
@@ -142,6 +157,34 @@ impl PolicyFile {
 }
 
 impl PolicyFile {
+    /// The rules, each tried on made-up runs, and an objective for each.
+    fn rules(
+        &self,
+        directory: &Directory,
+        journeys: &[String],
+        objectives: &mut Vec<Objective>,
+        into: &mut Findings,
+    ) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        for (index, file) in self.rules.iter().enumerate() {
+            let at = At::root().key("rules").index(index);
+            let rule = Rule { text: file.holds.clone() };
+            if let Err(wrong) = tried(&rule, directory, journeys) {
+                into.wrong(&at.key("holds"), format!("this can't be asked of a run: {wrong}"), FACTS);
+                continue;
+            }
+            let name = file.name.clone().unwrap_or_else(|| file.holds.clone());
+            if objectives.iter().any(|known| known.name == name) {
+                into.wrong(&at, format!("two objectives are called `{name}`"), "give each its own `name`");
+            }
+            let indicator = Indicator::Rule(rules.len());
+            let (scope, comparison, goal) = (Scope::All, Comparison::AtLeast, 1.0);
+            objectives.push(Objective { name, indicator, scope, comparison, goal });
+            rules.push(rule);
+        }
+        rules
+    }
+
     /// What it says of drills. A rate that nobody measured is an assumption.
     fn drills(&self, into: &mut Findings) -> Vec<DrillRule> {
         let mut rules: Vec<DrillRule> = Vec::new();
@@ -314,6 +357,29 @@ impl IndicatorName {
     }
 }
 
+const FACTS: &str = "there is `all`, `journeys`, `workloads`, `cluster` and `users` (models/README.md); numbers are \
+                     floating-point: `2.0 * cluster.nodes.max`";
+
+/// Whether a rule is true or false of any run, whichever way its branches go.
+fn tried(rule: &Rule, directory: &Directory, journeys: &[String]) -> Result<(), String> {
+    /// So many made-up runs: enough to get into every branch of a rule that a
+    /// person writes.
+    const RUNS: u64 = 32;
+    for run in 0..RUNS {
+        let mut number = 0;
+        let next = || {
+            number += 1;
+            match run {
+                // Zeros would make of a division what it is in no run with requests.
+                0 => 1.0,
+                _ => 10_f64.powi((draw(run, number) % 12) as i32 - 3),
+            }
+        };
+        rule.holds(&Facts::made_up(journeys, &directory.names(), next).as_object())?;
+    }
+    Ok(())
+}
+
 /// What must hold when there is no policy: 99.9 % of requests answered, by
 /// convention.
 pub fn default_goals() -> Goals {
@@ -326,6 +392,7 @@ pub fn default_goals() -> Goals {
     };
     Goals {
         notes: Vec::new(),
+        rules: Vec::new(),
         drills: Vec::new(),
         name: "default".to_owned(),
         objectives: vec![objective],

@@ -8,11 +8,14 @@ use serde_json::Value;
 
 use crate::change::{ObjectName, value_of};
 use crate::input::assemble::{Parts, assemble};
-use crate::input::documents::{Document, Documents};
+use crate::input::document::Document;
+use crate::input::documents::Documents;
+use crate::input::drills;
 use crate::input::embedded;
 use crate::input::load::read_trace;
 use crate::input::manifest::trees::Trees;
 use crate::input::manifest::{self, ManifestSet};
+use crate::input::openslo;
 use crate::input::problem::{self, Problem};
 use crate::input::traffic::{Asked, TrafficFile};
 use crate::k8s::version::Version;
@@ -43,6 +46,8 @@ pub struct Request {
     pub cluster: Option<PathBuf>,
     /// The profile of the cluster file; its default where absent.
     pub profile: Option<String>,
+    /// Drills that strike within the observed time, ours or Chaos Mesh's.
+    pub drills: Option<PathBuf>,
     /// Users at the traffic's peak.
     pub users: Option<f64>,
     /// Observed time.
@@ -125,6 +130,7 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
         inputs.extend(reading.sources.ids().last().map(|id| (file.to_owned(), id)));
         Some(trace)
     });
+    let drills = request.drills.as_deref().and_then(|path| reading.file(path));
     let Reading { sources, mut problems } = reading;
     if request.users.is_some_and(|users| !users.is_finite() || users <= 0.0) {
         problems.push(Problem::error("the number of users must be above 0"));
@@ -141,7 +147,11 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
         version: request.version.unwrap_or_default(),
         name: if request.compose { "compose".to_owned() } else { name_of(&request.manifests) },
     };
-    match assemble(parts, &mut problems) {
+    let mut scenario = assemble(parts, &mut problems);
+    if let (Some(scenario), Some(id)) = (scenario.as_mut(), drills) {
+        drills::read(&sources, id, scenario, &mut problems);
+    }
+    match scenario.filter(|_| !problems.iter().any(Problem::is_error)) {
         Some(scenario) => {
             Ok(Loaded { scenario, warnings: problems, sources, manifests: set, manifest_texts, inputs })
         }
@@ -193,10 +203,19 @@ impl Reading {
             request.manifests.is_empty().then_some(path)
         };
         let traffic = request.traffic.as_deref();
+        let policy = request.policy.as_deref().and_then(|path| self.file(path));
+        let slos = policy.filter(|id| openslo::is_openslo(&self.sources, *id));
         Documents {
             model: self.document(request.model.as_deref(), default("model.yaml"), "Model"),
             traffic: self.document(traffic, default("traffic/busy-hour.yaml"), "Traffic"),
-            policy: self.document(request.policy.as_deref(), default("policy.yaml"), "Policy"),
+            policy: match (policy, request.policy.is_some()) {
+                (Some(id), _) if slos.is_none() => {
+                    Document::read(&self.sources, id, "Policy", &mut self.problems)
+                }
+                (Some(_), _) | (None, true) => None,
+                (None, false) => self.document(None, default("policy.yaml"), "Policy"),
+            },
+            slos: slos.and_then(|id| openslo::read(&self.sources, id, &mut self.problems)),
             policy_is_default: request.policy.is_none(),
             cluster: self.document(request.cluster.as_deref(), default("cluster.yaml"), "Cluster"),
         }
@@ -315,6 +334,97 @@ mod tests {
             }
         }
         lines
+    }
+
+    /// An SLO on a service of the default application.
+    fn slo(service: &str, metric: &str, objective: &str) -> String {
+        format!(
+            "apiVersion: openslo/v1\nkind: SLO\nmetadata: {{name: {service}-slo}}\nspec:\n  service: {service}\n  \
+             indicator: {{spec: {{{metric}Metric: {{metricSource: {{type: Prometheus, spec: {{}}}}}}}}}}\n  \
+             timeWindow: [{{duration: 28d, isRolling: true}}]\n  budgetingMethod: Occurrences\n  objectives:\n  - {objective}\n"
+        )
+    }
+
+    #[test]
+    fn openslo_documents_are_a_policy() {
+        let text = [
+            slo("chat-service", "ratio", "{target: 0.999}"),
+            slo("all", "ratio", "{targetPercent: 99.9}"),
+            slo("conversation", "threshold", "{op: lte, value: 0.3, target: 0.95}"),
+        ]
+        .join("---\n");
+        let loaded = with_files(&[("policy.yaml", &text)], Request::default()).unwrap();
+        let goals = &loaded.scenario.goals;
+        let told: Vec<String> = goals
+            .objectives
+            .iter()
+            .map(|one| {
+                format!("{} {:?} {:?} {} {}", one.name, one.indicator, one.scope, one.comparison, one.goal)
+            })
+            .collect();
+        let conversation =
+            loaded.scenario.demand.journeys.iter().position(|one| one.name == "conversation").unwrap();
+        assert_eq!(
+            told,
+            [
+                "chat-service-slo Availability Workload(2) >= 0.999".to_owned(),
+                "all-slo Availability All >= 0.999".to_owned(),
+                format!("conversation-slo Latency {{ quantile: 0.95 }} Journey({conversation}) <= 0.3"),
+            ]
+        );
+        assert_eq!(goals.notes[0], "SLO `chat-service-slo` is over 28d; here the observed time is judged");
+        // What they become as a policy of our own is the same.
+        let again = crate::input::again::policy(&loaded.scenario);
+        let loaded = with_files(&[("policy.yaml", &again)], Request::default()).unwrap();
+        assert_eq!(loaded.scenario.goals.objectives.len(), 3);
+    }
+
+    #[test]
+    fn what_an_slo_asks_that_can_t_be_judged_is_refused() {
+        let text = [
+            slo("shop", "ratio", "{target: 0.999}"),
+            slo("all", "ratio", "{target: 99.9}"),
+            slo("all", "threshold", "{op: gte, value: 0.3, target: 0.95}"),
+            slo("all", "threshold", "{op: lte, target: 0.95}"),
+            slo("all", "ratio", "{target: 0.9, timeSliceTarget: 0.9}").replace("Occurrences", "Timeslices"),
+            "apiVersion: openslo/v1\nkind: SLO\nspec: {service: all, indicatorRef: x, objectives: [{target: 0.9}]}\n"
+                .to_owned(),
+        ]
+        .join("---\n");
+        insta::assert_snapshot!(in_lines(&wrong(&[("policy.yaml", &text)])), @r#"
+
+service `shop` is neither a journey nor a workload @ policy.yaml:5:12 (journeys are conversation, ask-ai, return, sign-in, account, upgrade; workloads are auth-service, billing-service, chat-service, jaeger, postgres, redis, grafana, prometheus; say which by the SLO's annotation `plan/journey` or `plan/workload`, or name the service `all`)
+`99.9` is outside 0% to 100% @ policy.yaml:21:14 (a share is written `99.9%` or `0.999`)
+a latency is kept below something @ policy.yaml:32:10 (write `op: lte`)
+a threshold needs its value @ policy.yaml:43:6 (add `value: 0.3`, in seconds)
+time slices are not judged, only requests are @ policy.yaml:52:20 (`Occurrences` counts requests)
+composite SLOs and time slices are not judged @ policy.yaml:54:36 (make SLOs of their own of them)
+there is no SLI `x` @ policy.yaml:58:36 (an SLI of this name must stand in the same file)
+"#);
+    }
+
+    #[test]
+    fn rules_are_tried_before_anything_is_simulated() {
+        let policy = |rules: &str| format!("objectives: []\nrules:\n{rules}");
+        let good = policy(
+            "- {name: few nodes, holds: cluster.nodes.max <= 5.0}\n\
+             - {holds: 'workloads[\"chat-service\"].p95 < 0.2 || cluster.nodes.min > 4.0'}\n",
+        );
+        let loaded = with_files(&[("policy.yaml", &good)], Request::default()).unwrap();
+        let names: Vec<&str> = loaded.scenario.goals.objectives.iter().map(|one| one.name.as_str()).collect();
+        assert_eq!(names, ["few nodes", "workloads[\"chat-service\"].p95 < 0.2 || cluster.nodes.min > 4.0"]);
+        let bad = policy(
+            "- {holds: cluster.nodes.most <= 5.0}\n- {holds: cluster.nodes.max <=}\n- {holds: cluster.nodes.max}\n\
+             - {holds: 2 * cluster.nodes.max > 1.0}\n\
+             - {holds: 'cluster.nodes.max > 0.0 || workloads.chat.p95 < 1.0'}\n",
+        );
+        insta::assert_snapshot!(in_lines(&wrong(&[("policy.yaml", &bad)])), @r#"
+
+this can't be asked of a run: No such key: most @ policy.yaml:3:11 (there is `all`, `journeys`, `workloads`, `cluster` and `users` (models/README.md); numbers are floating-point: `2.0 * cluster.nodes.max`)
+this can't be asked of a run: at its character 21: Syntax error: mismatched input '<EOF>' expecting {'[', '{', '(', '.', '-', '!', 'true', 'false', 'null', NUM_FLOAT, NUM_INT, NUM_UINT, STRING, BYTES, IDENTIFIER} @ policy.yaml:4:11 (there is `all`, `journeys`, `workloads`, `cluster` and `users` (models/README.md); numbers are floating-point: `2.0 * cluster.nodes.max`)
+this can't be asked of a run: it is a float, not true or false @ policy.yaml:5:11 (there is `all`, `journeys`, `workloads`, `cluster` and `users` (models/README.md); numbers are floating-point: `2.0 * cluster.nodes.max`)
+this can't be asked of a run: Unsupported binary operator 'mul': Int(2), Float(1.0) @ policy.yaml:6:11 (there is `all`, `journeys`, `workloads`, `cluster` and `users` (models/README.md); numbers are floating-point: `2.0 * cluster.nodes.max`)
+"#);
     }
 
     #[test]

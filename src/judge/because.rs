@@ -3,7 +3,7 @@
 
 use super::finding::Kind;
 use super::path::{self, Trail};
-use super::{Finding, Judged, Outcome, measure};
+use super::{Finding, Judged, Outcome, measure, rule};
 use crate::observe::{Cause, Observations, Pooled, Stop, Traffic};
 use crate::scenario::{self, Comparison, Indicator, Objective, Scenario, Scope, Workload};
 use crate::units::figures::{amount, clock, count, money, percent, plural, seconds};
@@ -40,6 +40,7 @@ pub(super) fn reasons(
         Indicator::PendingPodSeconds => about.found(|kind| kind == Kind::Unschedulable),
         Indicator::ScaleEventsPerHour => about.scale_events(),
         Indicator::Restarts => about.found(|kind| matches!(kind, Kind::OutOfMemory | Kind::Restarted)),
+        Indicator::Rule(index) => rule::because(scenario, index, shown),
     });
     lines
 }
@@ -65,9 +66,31 @@ pub(super) fn remarks(
         .collect();
     let told = |finding: &&Finding| judged.iter().any(|judged| judged.because.contains(&finding.text));
     lines.extend(findings.iter().filter(|finding| !told(finding)).map(|finding| finding.text.clone()));
+    lines.extend(struck(scenario, &runs[0]));
     lines.extend(scenario.goals.notes.iter().cloned());
     lines.extend(idle(scenario));
     lines
+}
+
+/// What struck by the scenario's own drills: of the first replication.
+fn struck(scenario: &Scenario, run: &Observations) -> Option<String> {
+    /// So many are told; the rest is counted.
+    const TOLD: usize = 6;
+    let strikes = scenario.drills.iter().zip(&run.watch.strikes);
+    let strikes: Vec<String> = strikes
+        .filter_map(|(drill, strike)| {
+            Some(format!("{} at {} ({})", drill.name, clock(strike.time?), strike.whom))
+        })
+        .collect();
+    if strikes.is_empty() {
+        return None;
+    }
+    let more = match strikes.len().saturating_sub(TOLD) {
+        0 => String::new(),
+        more => format!(", and {more} more"),
+    };
+    let told = strikes[..strikes.len().min(TOLD)].join(", ");
+    Some(format!("everything here is with the drills that struck: {told}{more}"))
 }
 
 /// The workloads that no request reaches: what is said of them is said of pods

@@ -1,5 +1,6 @@
 //! One objective's value in one replication.
 
+use super::rule;
 use crate::observe::{Histogram, Observations, Pooled, Traffic};
 use crate::scenario::{Indicator, Objective, Scenario, Scope};
 
@@ -58,6 +59,11 @@ pub(super) fn measure(scenario: &Scenario, objective: &Objective, run: &Observat
         Indicator::Restarts => {
             let restarts = |index: usize| run.workloads[index].restarts as f64;
             per_workload(objective, run, (0..run.workloads.len()).map(restarts).sum(), restarts)
+        }
+        Indicator::Rule(index) => {
+            // A rule was tried before: it only fails on what there is no figure of.
+            let held = scenario.goals.rules[index].holds(&rule::facts(scenario, run).as_object());
+            held.map_or(Measured::NoAnswer, |held| Measured::Value(if held { 1.0 } else { 0.0 }))
         }
         Indicator::UsersRecovered | Indicator::CapacityRestored | Indicator::AvailabilityPerYear => {
             Measured::Nothing(NEEDS_DRILL)

@@ -13,6 +13,7 @@ mod finding;
 mod measure;
 mod path;
 pub mod promises;
+mod rule;
 pub mod warm_up;
 
 pub use estimate::Estimate;

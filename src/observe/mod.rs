@@ -2,6 +2,7 @@
 //!
 //! [`Observations`] are plain data. They say what happened and judge nothing.
 
+pub mod facts;
 pub mod histogram;
 pub mod level;
 pub mod pooled;

@@ -24,7 +24,7 @@ pub fn time_series(scenario: &Scenario, runs: &[Observations]) -> Vec<u8> {
     ]
     .map(str::to_owned)
     .to_vec();
-    for name in super::workload_names(scenario) {
+    for name in scenario.workload_names() {
         header.extend(WORKLOAD_COLUMNS.map(|column| format!("{name}.{column}")));
     }
     let mut writer = writer();
@@ -39,7 +39,7 @@ pub fn time_series(scenario: &Scenario, runs: &[Observations]) -> Vec<u8> {
 
 /// `decisions.csv`: every HPA decision that changed a replica count.
 pub fn decisions(scenario: &Scenario, runs: &[Observations]) -> Vec<u8> {
-    let names = super::workload_names(scenario);
+    let names = scenario.workload_names();
     let mut writer = writer();
     put(&mut writer, &["replication", "t_seconds", "workload", "from", "to", "because"].map(str::to_owned));
     for run in runs {

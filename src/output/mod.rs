@@ -45,18 +45,3 @@ pub fn files(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -> V
     }
     files
 }
-
-/// What the scenario's workloads are called in results: by their name, and with
-/// the namespace where a name occurs twice.
-pub fn workload_names(scenario: &Scenario) -> Vec<String> {
-    let all = &scenario.workloads;
-    let twice = |name: &str| all.iter().filter(|workload| workload.name == name).count() > 1;
-    let name = |workload: &crate::scenario::Workload| {
-        if twice(&workload.name) {
-            format!("{}/{}", workload.namespace, workload.name)
-        } else {
-            workload.name.clone()
-        }
-    };
-    all.iter().map(name).collect()
-}

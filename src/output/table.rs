@@ -163,7 +163,7 @@ impl Page<'_> {
 
     fn workloads(&self) -> Vec<String> {
         let wide = self.width >= WIDE;
-        let names = super::workload_names(self.scenario);
+        let names = self.scenario.workload_names();
         let mut rows = vec![header(wide)];
         for (name, seen) in names.iter().zip(&self.pooled.workloads) {
             rows.push(workload_row(&cut(name, if wide { 22 } else { 17 }), seen, wide));
@@ -208,7 +208,7 @@ impl Page<'_> {
         if guesses.is_empty() {
             return Vec::new();
         }
-        let names = super::workload_names(self.scenario);
+        let names = self.scenario.workload_names();
         guesses.sort_by(|one, other| self.weight(other, &names).total_cmp(&self.weight(one, &names)));
         guesses.dedup_by(|one, other| one.what == other.what);
         let assumed_only = guesses.iter().filter(|assumption| assumption.basis == Basis::Assumed).count();
@@ -309,7 +309,7 @@ fn unit(text: &str) -> &str {
 /// A value of an indicator with its unit.
 pub(super) fn figure(indicator: Indicator, value: f64, currency: &str) -> String {
     match indicator {
-        Indicator::Availability | Indicator::AvailabilityPerYear => percent(value),
+        Indicator::Availability | Indicator::AvailabilityPerYear | Indicator::Rule(_) => percent(value),
         Indicator::Latency { .. }
         | Indicator::PendingPodSeconds
         | Indicator::UsersRecovered
@@ -348,6 +348,7 @@ fn asked(indicator: Indicator) -> String {
         Indicator::UsersRecovered => "time until users are served again".to_owned(),
         Indicator::CapacityRestored => "time until capacity is back".to_owned(),
         Indicator::AvailabilityPerYear => "availability over a year".to_owned(),
+        Indicator::Rule(_) => "share of runs of which the rule is true".to_owned(),
     }
 }
 

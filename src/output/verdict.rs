@@ -125,6 +125,9 @@ pub struct ObjectiveData {
     pub quantile: Option<Number>,
     /// `all`, `workload/NAME`, `journey/NAME` or `drill/NAME`.
     pub scope: String,
+    /// The expression, for rules only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<String>,
     /// `>=` or `<=`.
     pub comparison: String,
     /// With what.
@@ -322,7 +325,7 @@ pub struct AssumptionData {
 pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -> Document {
     let pooled = Pooled::of(runs);
     let shown = &runs[verdict.shown];
-    let all_names = super::workload_names(scenario);
+    let all_names = scenario.workload_names();
     let names = |index: usize| all_names[index].clone();
     let workloads = pooled.workloads.iter().enumerate().map(|(i, seen)| (names(i), workload(&pooled, seen)));
     let journeys = scenario.demand.journeys.iter().zip(&pooled.journeys);
@@ -421,6 +424,11 @@ fn objective(scenario: &Scenario, asked: &Objective, judged: &Judged) -> Objecti
             None
         },
         scope: scope(scenario, &asked.scope),
+        rule: if let Indicator::Rule(index) = asked.indicator {
+            Some(scenario.goals.rules[index].text.clone())
+        } else {
+            None
+        },
         comparison: asked.comparison.to_string(),
         goal: Number(asked.goal),
         measured: MeasuredData {

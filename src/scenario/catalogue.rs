@@ -29,6 +29,8 @@ const SHORT: SimDuration = SimDuration::from_secs(300);
 const LONG: SimDuration = SimDuration::from_secs(540);
 /// How long an outage lasts.
 const OUTAGE: SimDuration = SimDuration::from_secs(120);
+/// How often a year what a file describes comes, where nobody says; a guess.
+const OWN_PER_YEAR: f64 = 1.0;
 /// A person notices what no probe finds, and puts it right, after this; a guess.
 const OPERATOR: SimDuration = SimDuration::from_secs(300);
 
@@ -143,9 +145,9 @@ pub fn at_peak(scenario: &Scenario) -> Scenario {
     at_peak
 }
 
-/// Every exercise that makes sense for a scenario. `target` is the workload that
-/// is struck.
-pub fn exercises(scenario: &Scenario, target: usize) -> Vec<Exercise> {
+/// Every exercise that makes sense for a scenario, whatever its policy says of
+/// them. `target` is the workload that is struck.
+pub fn all(scenario: &Scenario, target: usize) -> Vec<Exercise> {
     let mut all = on_pods(target);
     all.extend(on_nodes(scenario));
     all.extend(on_the_way(scenario, target));
@@ -154,6 +156,34 @@ pub fn exercises(scenario: &Scenario, target: usize) -> Vec<Exercise> {
         all.extend(rollouts(target));
     }
     all.extend(cold_start(scenario));
+    all
+}
+
+/// What a scenario's own drills are as exercises: those of one name and time
+/// belong together, and what strikes again and again is exercised once.
+pub fn own(scenario: &Scenario) -> Vec<Exercise> {
+    let mut all: Vec<(SimDuration, Exercise)> = Vec::new();
+    for drill in &scenario.drills {
+        let known = all.iter_mut().find(|(_, one)| one.name == drill.name);
+        let moved = Drill { from: STRIKE.0, until: STRIKE.1, ..drill.clone() };
+        match known {
+            Some((at, one)) if *at == drill.from => one.drills.push(moved),
+            Some(_) => {}
+            None => {
+                let settle = LONG.saturating_add(drill.lasts.unwrap_or_default());
+                let about = "as the file of drills says";
+                let mut exercise = exercise(&drill.name, about, OWN_PER_YEAR, settle, Vec::new());
+                exercise.drills.push(moved);
+                all.push((drill.from, exercise));
+            }
+        }
+    }
+    all.into_iter().map(|(_, exercise)| exercise).collect()
+}
+
+/// The exercises of [`all`] that count, as often a year as the policy says.
+pub fn exercises(scenario: &Scenario, target: usize) -> Vec<Exercise> {
+    let mut all = all(scenario, target);
     for rule in &scenario.goals.drills {
         if !rule.counts {
             all.retain(|one| one.name != rule.name);

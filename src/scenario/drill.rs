@@ -79,6 +79,16 @@ pub enum Failure {
         /// So much on each; what the node has is the most.
         cpu: MilliCpu,
     },
+    /// Other processes in containers hold memory while the drill lasts, or until
+    /// the container restarts.
+    MemoryStress {
+        /// Whose.
+        workload: usize,
+        /// How many.
+        pods: Share,
+        /// So much in each.
+        size: Bytes,
+    },
     /// Nodes lose their power: nothing on them answers. They boot again when the
     /// drill is over.
     NodeLoss {
@@ -105,6 +115,20 @@ pub enum Failure {
         /// Calls to whom.
         to: usize,
         /// Added to the way there.
+        delay: SimDuration,
+        /// Share of calls that never arrive, in 0..=1.
+        loss: f64,
+    },
+    /// Packets that some pods send are late or lost, so that a call to them or by
+    /// them, and its answer, meets that once.
+    PodNetwork {
+        /// Whose.
+        workload: usize,
+        /// How many.
+        pods: Share,
+        /// Only between them and this workload's; `None` for everybody's, users included.
+        peer: Option<usize>,
+        /// Added to a call.
         delay: SimDuration,
         /// Share of calls that never arrive, in 0..=1.
         loss: f64,
@@ -163,13 +187,20 @@ pub enum Share {
     Count(u32),
     /// This part of them, rounded up; in 0..=1.
     Part(f64),
+    /// This part of them, rounded down; in 0..=1.
+    WholePart(f64),
+    /// A number drawn evenly from none to this part of them, rounded down; in 0..=1.
+    UpTo(f64),
 }
 
 impl Share {
-    /// Of so many.
-    pub fn of(self, all: u32) -> u32 {
+    /// Of so many; `chance` is an even draw from 0..1 for what chance decides.
+    pub fn of(self, all: u32, chance: f64) -> u32 {
+        let whole = |part: f64| (part * f64::from(all)).clamp(0.0, f64::from(all)) as u32;
         match self {
             Self::Count(count) => count.min(all),
+            Self::WholePart(part) => whole(part),
+            Self::UpTo(part) => (chance * f64::from(whole(part) + 1)) as u32,
             Self::Part(part) => (part * f64::from(all)).ceil().clamp(0.0, f64::from(all)) as u32,
         }
     }
@@ -211,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_round_up_and_never_exceed_what_is_there() {
+    fn shares_never_exceed_what_is_there() {
         for (share, all, expected) in [
             (Share::Count(3), 5, 3),
             (Share::Count(9), 5, 5),
@@ -219,8 +250,12 @@ mod tests {
             (Share::Part(1.0), 5, 5),
             (Share::Part(0.0), 5, 0),
             (Share::Part(0.01), 5, 1),
+            (Share::WholePart(0.5), 5, 2),
+            (Share::WholePart(1.0), 5, 5),
+            (Share::UpTo(1.0), 5, 3),
+            (Share::UpTo(0.1), 5, 0),
         ] {
-            assert_eq!(share.of(all), expected, "{share:?} of {all}");
+            assert_eq!(share.of(all, 0.5), expected, "{share:?} of {all}");
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::rule::Rule;
+
 /// What must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Goals {
@@ -13,6 +15,8 @@ pub struct Goals {
     pub confidence: f64,
     /// The currency of costs, such as `USD`.
     pub currency: String,
+    /// What [`Indicator::Rule`] names by number.
+    pub rules: Vec<Rule>,
     /// How often drills come, and which count, where the policy says so.
     pub drills: Vec<DrillRule>,
     /// Where these are not what the policy says, for the report: a sentence each
@@ -88,6 +92,8 @@ pub enum Indicator {
     CapacityRestored,
     /// Expected over a year, failures and all.
     AvailabilityPerYear,
+    /// The share of runs of which a rule is true.
+    Rule(usize),
 }
 
 /// On what an objective is measured.
@@ -171,6 +177,7 @@ impl Indicator {
             Self::UsersRecovered => "usersRecovered",
             Self::CapacityRestored => "capacityRestored",
             Self::AvailabilityPerYear => "availabilityPerYear",
+            Self::Rule(_) => "rule",
         }
     }
 

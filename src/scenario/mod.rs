@@ -10,6 +10,7 @@ pub mod demand;
 pub mod drill;
 pub mod fidelity;
 pub mod goals;
+pub mod rule;
 pub mod workload;
 
 pub use cluster::{Cluster, NodePool, ProvisionedBy};
@@ -17,6 +18,7 @@ pub use demand::{Demand, Interpolation, Journey, Population, RateState, Shape, V
 pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
 pub use fidelity::{ErrorBound, Fidelity};
 pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
+pub use rule::Rule;
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
     Operation, PodTemplate, Retry, StartUp, Step, Target, Workload,
@@ -102,4 +104,23 @@ impl Default for Limits {
     fn default() -> Self {
         Self { in_flight: 4_000_000, pods: 150_000 }
     }
+}
+
+impl Scenario {
+    /// What the workloads are called in results, in their order.
+    pub fn workload_names(&self) -> Vec<String> {
+        let all: Vec<(&str, &str)> =
+            self.workloads.iter().map(|one| (one.namespace.as_str(), one.name.as_str())).collect();
+        short_names(&all)
+    }
+}
+
+/// What workloads of these namespaces and names are called: by their name, and
+/// with the namespace where a name occurs twice.
+pub fn short_names(all: &[(&str, &str)]) -> Vec<String> {
+    let twice = |name: &str| all.iter().filter(|(_, other)| *other == name).count() > 1;
+    let short = |(namespace, name): &(&str, &str)| {
+        if twice(name) { format!("{namespace}/{name}") } else { (*name).to_owned() }
+    };
+    all.iter().map(short).collect()
 }

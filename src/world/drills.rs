@@ -7,7 +7,7 @@ use crate::units::{MilliCpu, SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
-use crate::world::state::{NetworkFault, NodeLife, State, Struck, Surge};
+use crate::world::state::{Calls, NetworkFault, NodeLife, State, Struck, Surge};
 use crate::world::{deployments, drain, kubelet, nodes, sharing, slices, workloads};
 
 /// A leak grows so often.
@@ -19,6 +19,8 @@ mod purpose {
     pub const MOMENT: u64 = 1 << 40;
     /// The victims.
     pub const VICTIM: u64 = 2 << 40;
+    /// How many victims, where chance decides.
+    pub const HOW_MANY: u64 = 3 << 40;
 }
 
 /// Puts every drill's moment on the agenda.
@@ -67,6 +69,8 @@ fn strike(state: &mut State, cx: &mut Context, number: u16, drill: &Drill) -> St
         | Failure::CrashLoop { workload, pods }
         | Failure::Hang { workload, pods }
         | Failure::CpuStress { workload, pods, .. }
+        | Failure::MemoryStress { workload, pods, .. }
+        | Failure::PodNetwork { workload, pods, .. }
         | Failure::MemoryLeak { workload, pods, .. } => strike_pods(state, cx, number, workload, pods),
         Failure::NodeLoss { .. }
         | Failure::NodeCpuStress { .. }
@@ -87,8 +91,8 @@ fn strike(state: &mut State, cx: &mut Context, number: u16, drill: &Drill) -> St
             state.scenario.workloads[workload].name.clone()
         }
         Failure::Network { from, to, delay, loss } => {
-            let from = from.map(|from| from as u32);
-            state.broken.network.push(NetworkFault { drill: number, from, to: to as u32, delay, loss });
+            let calls = Calls::To { from: from.map(|from| from as u32), to: to as u32 };
+            state.broken.network.push(NetworkFault { drill: number, calls, delay, loss });
             format!("calls to {}", state.scenario.workloads[to].name)
         }
         Failure::External { external, error_rate, slower } => {
@@ -118,6 +122,10 @@ fn strike_pods(state: &mut State, cx: &mut Context, number: u16, workload: usize
     for id in &victims {
         strike_pod(state, cx, *id, what);
     }
+    if let Failure::PodNetwork { peer, delay, loss, .. } = what {
+        let calls = Calls::With { pods: victims.clone(), peer: peer.map(|peer| peer as u32) };
+        state.broken.network.push(NetworkFault { drill: number, calls, delay: *delay, loss: *loss });
+    }
     if matches!(what, Failure::MemoryLeak { .. }) {
         cx.agenda.after(LEAK_STEP, Event::DrillWentOn(number));
     }
@@ -135,7 +143,7 @@ fn some_pods(state: &State, cx: &Context, number: u16, workload: usize, share: S
     let key = draw(cx.seed.key("drills"), purpose::VICTIM + u64::from(number));
     let running = |id: &PodId| state.pod(*id).is_some_and(|pod| !pod.deleting && pod.runs());
     let mut left: Vec<PodId> = state.workloads[workload].pods.iter().copied().filter(running).collect();
-    let wanted = share.of(left.len() as u32);
+    let wanted = share.of(left.len() as u32, unit(draw(key, purpose::HOW_MANY)));
     (0..wanted)
         .map(|turn| left.swap_remove(below(draw(key, u64::from(turn)), left.len() as u64) as usize))
         .collect()
@@ -155,6 +163,12 @@ fn strike_pod(state: &mut State, cx: &mut Context, id: PodId, what: &Failure) {
         }
         Failure::Hang { .. } => kubelet::hang(state, cx, id),
         Failure::CpuStress { cpu, .. } => stress(state, cx, id, *cpu),
+        Failure::MemoryStress { size, .. } => {
+            if let Some(pod) = state.pod_mut(id) {
+                pod.leaked += size.0;
+                kubelet::out_of_memory(state, cx, id);
+            }
+        }
         _ => {}
     }
 }
@@ -271,6 +285,14 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
                 stress(state, cx, id, MilliCpu(0));
             }
         }
+        Failure::MemoryStress { size, .. } => {
+            for id in struck.pods {
+                if let Some(pod) = state.pod_mut(id) {
+                    // A container that has restarted since holds nothing of it.
+                    pod.leaked = pod.leaked.saturating_sub(size.0);
+                }
+            }
+        }
         Failure::NodeCpuStress { .. } => {
             for node in struck.nodes {
                 sharing::stress(state, cx, node, MilliCpu(0));
@@ -293,7 +315,9 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
         }
         Failure::External { external, .. } => state.broken.externals[external] = None,
         Failure::Slow { workload, .. } => slow_down(state, workload, 1.0),
-        Failure::Network { .. } => state.broken.network.retain(|fault| fault.drill != number),
+        Failure::Network { .. } | Failure::PodNetwork { .. } => {
+            state.broken.network.retain(|fault| fault.drill != number);
+        }
         Failure::Rollout { workload, undone: true, .. } => {
             deployments::roll_back(state, cx, workload as u32, struck.revision);
         }

@@ -172,17 +172,16 @@ fn lose(state: &mut State, id: FrameId) {
 /// What drills on the network do to a call between two workloads: `None` when
 /// it is lost, else by how much it is late.
 fn hindered(state: &State, frame: &Frame, to: u32) -> Option<SimDuration> {
-    let from = match frame.caller {
+    let caller = match frame.caller {
         Caller::Frame(parent) => {
             let parent = state.frames.get(parent.index, parent.generation);
-            let pod = parent.and_then(|parent| state.pods.get(parent.pod.index, parent.pod.generation));
-            pod.map(|pod| pod.workload)
+            parent.and_then(|parent| Some((parent.pod, state.pod(parent.pod)?.workload)))
         }
         Caller::User(_) | Caller::Nobody | Caller::Probe(_) => None,
     };
     let mut late = SimDuration::ZERO;
     for (turn, fault) in state.broken.network.iter().enumerate() {
-        if fault.to != to || fault.from.is_some_and(|one| Some(one) != from) {
+        if !fault.calls.hold((caller, (frame.pod, to))) {
             continue;
         }
         let bits = draw(frame.key, purpose::LOSS + (turn as u64) * 256 + u64::from(frame.connections));

@@ -87,18 +87,57 @@ pub struct Broken {
 }
 
 /// Calls that are delayed or lost.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct NetworkFault {
     /// The drill that did it.
     pub drill: u16,
-    /// Whose calls; `None` for everybody's.
-    pub from: Option<u32>,
-    /// To whom.
-    pub to: u32,
+    /// Which calls.
+    pub calls: Calls,
     /// Added to the way there.
     pub delay: SimDuration,
     /// Share that never arrives.
     pub loss: f64,
+}
+
+/// Which calls a broken network hinders.
+#[derive(Clone, Debug)]
+pub enum Calls {
+    /// Those to a workload.
+    To {
+        /// Whose calls; `None` for everybody's.
+        from: Option<u32>,
+        /// To whom.
+        to: u32,
+    },
+    /// Those to these pods, and by them.
+    With {
+        /// Which pods.
+        pods: Vec<PodId>,
+        /// The workload on the other side; `None` for everybody.
+        peer: Option<u32>,
+    },
+}
+
+/// The two ends of a call: the caller's pod and its workload, unless a user
+/// calls, and the callee's.
+pub type Ends = (Option<(PodId, u32)>, (PodId, u32));
+
+impl Calls {
+    /// Whether a call is one of them.
+    pub fn hold(&self, (caller, (to_pod, to)): Ends) -> bool {
+        match self {
+            Self::To { from, to: wanted } => {
+                *wanted == to && from.is_none_or(|from| caller.is_some_and(|(_, caller)| caller == from))
+            }
+            Self::With { pods, peer } => {
+                let to_them = pods.contains(&to_pod)
+                    && peer.is_none_or(|peer| caller.is_some_and(|(_, caller)| caller == peer));
+                let by_them =
+                    caller.is_some_and(|(pod, _)| pods.contains(&pod)) && peer.is_none_or(|peer| peer == to);
+                to_them || by_them
+            }
+        }
+    }
 }
 
 /// More load than the shape says.

@@ -64,6 +64,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
         demand: demand(),
         goals: Goals {
             notes: Vec::new(),
+            rules: Vec::new(),
             drills: Vec::new(),
             name: "chat-slo".to_owned(),
             objectives,

@@ -146,6 +146,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
         },
         goals: Goals {
             notes: Vec::new(),
+            rules: Vec::new(),
             drills: Vec::new(),
             name: "none".to_owned(),
             objectives: Vec::new(),

@@ -13,7 +13,7 @@ mod probes;
 mod promises;
 mod rollout;
 
-use crate::input::documents::Document;
+use crate::input::document::Document;
 use crate::input::manifest::set::{ManifestHpa, ManifestService, ManifestSet, ManifestWorkload};
 use crate::input::manifest::trees::{Tree, Trees};
 use crate::input::policy::PolicyFile;

@@ -32,7 +32,7 @@ pub fn drill(
     let inside = run.moments.iter().filter(|moment| moment.time > begin);
     let moments: Vec<Moment> =
         inside.map(|one| Moment { time: SimTime::ZERO + one.time.since(begin), ..one.clone() }).collect();
-    let names = crate::output::workload_names(scenario);
+    let names = scenario.workload_names();
     let mut panels = requests(run, &rows);
     let (moving, left_out) = workloads(&names, &rows);
     panels.extend(moving);

@@ -24,7 +24,7 @@ const MOST_WORKLOADS: usize = 12;
 
 /// All charts of one of `replications` runs: name of the file, SVG.
 pub fn all(scenario: &Scenario, run: &Observations, replications: usize) -> Vec<(&'static str, String)> {
-    let names = super::workload_names(scenario);
+    let names = scenario.workload_names();
     let about = About { scenario, run, names: &names, replications };
     vec![
         ("load", about.load()),
