@@ -38,7 +38,7 @@ const OPERATOR: SimDuration = SimDuration::from_secs(300);
 const SYNONYMS: [(&str, &str); 16] = [
     ("pod-delete", "pod-kill"),
     ("container-crash", "container-kill"),
-    ("pod-failure", "pod-hang"),
+    ("pod-failure", "crash-loop"),
     ("node-loss", "node-failure"),
     ("node-poweroff", "node-failure"),
     ("node-restart", "node-failure"),
