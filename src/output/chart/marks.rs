@@ -29,9 +29,9 @@ pub(super) fn choose(moments: &[Moment], end: SimTime, columns: usize, names: &[
     let close = |one: SimTime, other: SimTime| {
         (one.as_secs_f64() - other.as_secs_f64()).abs() < CLOSE * columns as f64 * end.as_secs_f64()
     };
-    let mut firsts: BTreeMap<(MomentKind, Option<usize>), (&Moment, usize)> = BTreeMap::new();
+    let mut firsts: BTreeMap<(MomentKind, Option<usize>, &str), (&Moment, usize)> = BTreeMap::new();
     for moment in moments {
-        firsts.entry((moment.kind, moment.workload)).or_insert((moment, 0)).1 += 1;
+        firsts.entry((moment.kind, moment.workload, drill(moment))).or_insert((moment, 0)).1 += 1;
     }
     // The map is in the order of kinds, and kinds are in the order of weight.
     let mut chosen: Vec<(&Moment, usize)> = Vec::new();
@@ -60,6 +60,16 @@ pub(super) fn choose(moments: &[Moment], end: SimTime, columns: usize, names: &[
     marks
 }
 
+/// The drill that a moment is about; nothing for other moments.
+fn drill(moment: &Moment) -> &str {
+    match moment.kind {
+        MomentKind::DrillStruck | MomentKind::DrillEnded => {
+            moment.text.split_once(": ").map_or(moment.text.as_str(), |(name, _)| name)
+        }
+        _ => "",
+    }
+}
+
 fn told(moment: &Moment, times: usize, names: &[String]) -> String {
     let what = match moment.kind {
         MomentKind::AtMaximum => "HPA at its maximum",
@@ -70,8 +80,8 @@ fn told(moment: &Moment, times: usize, names: &[String]) -> String {
         MomentKind::NodeAdded => "a node is added",
         MomentKind::NodeRemoved => "a node is removed",
         MomentKind::MetricFailed => "HPA can't compute a metric",
-        MomentKind::DrillStruck => "the drill strikes",
-        MomentKind::DrillEnded => "the drill is over",
+        MomentKind::DrillStruck => "strikes",
+        MomentKind::DrillEnded => "is over",
         MomentKind::NodeSilent => "a node is not heard of",
         MomentKind::NodeTainted => "a node is tainted",
         MomentKind::Evicted => "pods leave a tainted node",
@@ -86,7 +96,11 @@ fn told(moment: &Moment, times: usize, names: &[String]) -> String {
     let whose =
         moment.workload.and_then(|index| names.get(index)).map_or(String::new(), |name| format!("{name}: "));
     let again = if times > 1 { format!(" (the first of {times})") } else { String::new() };
-    format!("{} {whose}{what}{again}", clock(moment.time))
+    let drill = match drill(moment) {
+        "" => String::new(),
+        name => format!("{name} "),
+    };
+    format!("{} {whose}{drill}{what}{again}", clock(moment.time))
 }
 
 #[cfg(test)]
@@ -107,8 +121,19 @@ mod tests {
             moment(600, MomentKind::NodeAdded, None),
             moment(700, MomentKind::NodeAdded, None),
         ];
-        let marks = choose(&moments, SimTime::from_secs(1_000), 1, &["web".to_owned()]);
-        let texts: Vec<&str> = marks.iter().map(|mark| mark.text.as_str()).collect();
+        let texts = |moments: &[Moment]| {
+            let marks = choose(moments, SimTime::from_secs(1_000), 1, &["web".to_owned()]);
+            marks.into_iter().map(|mark| mark.text).collect::<Vec<_>>()
+        };
+        let struck = |seconds, text: &str| Moment {
+            text: text.to_owned(),
+            ..moment(seconds, MomentKind::DrillStruck, None)
+        };
+        assert_eq!(
+            texts(&[struck(100, "a: 1 pod"), struck(400, "b: 1 pod"), struck(700, "a: 2 pods")]),
+            ["0:01:40 a strikes (the first of 2)", "0:06:40 b strikes"]
+        );
+        let texts = texts(&moments);
         assert_eq!(
             texts,
             [
