@@ -8,7 +8,7 @@ use kubeplan::judge::promises::{self, Exercised};
 use kubeplan::judge::{Estimate, Outcome};
 use kubeplan::run::{Held, drill};
 use kubeplan::scenario::catalogue::{busiest, exercises, usual_name};
-use kubeplan::scenario::{Indicator, Retry, Scenario, Step};
+use kubeplan::scenario::{Indicator, Retry, RetryBudget, Scenario, Step};
 use kubeplan::units::SimDuration;
 use support::{exponential, scenario, workload};
 
@@ -138,14 +138,18 @@ fn storm(attempts: u32) -> Scenario {
     let visit = &mut storm.demand.journeys[0].visits[0];
     visit.timeout = SimDuration::from_millis(1_500);
     let backoff = SimDuration::from_millis(50);
-    visit.retry = Retry { attempts, backoff, max_backoff: backoff, jitter: 0.5 };
+    visit.retry = Retry { attempts, backoff, max_backoff: backoff, jitter: 0.5, budget: None };
     storm
 }
 
 #[test]
 fn a_retry_storm_outlives_its_trigger_and_is_named() {
-    for (attempts, metastable) in [(3, true), (0, false)] {
-        let scenario = storm(attempts);
+    // Further attempts, how many of a hundred requests may be tried again, whether it stays.
+    for (attempts, budget, metastable) in [(3, None, true), (0, None, false), (3, Some(10), false)] {
+        let mut scenario = storm(attempts);
+        let token = RetryBudget::TOKEN;
+        scenario.demand.journeys[0].visits[0].retry.budget =
+            budget.map(|percent: u32| RetryBudget { share: percent * token / 100 });
         let target = busiest(&scenario).expect("users ask it");
         let mut all = exercises(&scenario, target);
         all.retain(|one| one.name == "load-spike");
@@ -154,7 +158,7 @@ fn a_retry_storm_outlives_its_trigger_and_is_named() {
         assert_eq!(
             spike.metastable.map(|(_, times)| times),
             metastable.then_some(3),
-            "{attempts} further attempts"
+            "{attempts} further attempts, {budget:?} of a hundred"
         );
         assert_eq!(spike.users_recovered.is_none(), metastable, "{spike:?}");
     }

@@ -3,7 +3,8 @@
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
 use kubeplan::k8s::probe::{Handler, Probe};
 use kubeplan::scenario::{
-    Autoscaler, Call, External, Interpolation, Population, Retry, Scenario, Shape, Step, Target, Visit,
+    Autoscaler, Call, External, Interpolation, Population, Retry, RetryBudget, Scenario, Shape, Step, Target,
+    Visit,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -45,11 +46,13 @@ impl Dice {
     }
 
     fn retry(&mut self) -> Retry {
+        let budget = RetryBudget { share: self.one_of(&[0, 50, 300]) };
         Retry {
             attempts: self.below(3) as u32,
             backoff: self.millis(50),
             max_backoff: self.millis(400),
             jitter: self.one_of(&[0.0, 0.5]),
+            budget: self.maybe(budget),
         }
     }
 

@@ -10,7 +10,9 @@ use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
-use crate::scenario::{Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, StartUp, Step};
+use crate::scenario::{
+    Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, RetryBudget, StartUp, Step,
+};
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
 
@@ -123,6 +125,7 @@ pub struct RetryFile {
     backoff: Option<Scalar>,
     max_backoff: Option<Scalar>,
     jitter: Option<Scalar>,
+    budget: Option<Scalar>,
 }
 
 /// A service outside the cluster.
@@ -335,7 +338,10 @@ impl RetryFile {
             into.wrong(&at.key("maxBackoff"), "it is shorter than `backoff`", "backoff <= maxBackoff");
         }
         let jitter = into.or(&at.key("jitter"), self.jitter.as_ref(), scalar::share, 0.5);
-        Retry { attempts, backoff, max_backoff, jitter }
+        let budget = self.budget.as_ref().and_then(|text| into.take(&at.key("budget"), scalar::share(text)));
+        let token = f64::from(RetryBudget::TOKEN);
+        let budget = budget.map(|share| RetryBudget { share: (share * token).round() as u32 });
+        Retry { attempts, backoff, max_backoff, jitter, budget }
     }
 }
 

@@ -309,6 +309,7 @@ mod tests {
                 "traffic.yaml" => request.traffic = Some(path),
                 "policy.yaml" => request.policy = Some(path),
                 "cluster.yaml" => request.cluster = Some(path),
+                "drills.yaml" => request.drills = Some(path),
                 "manifests.yaml" => request.manifests.push(path),
                 _ => {}
             }
@@ -784,14 +785,21 @@ profiles:
     fn damaged() -> impl Strategy<Value = (usize, String)> {
         let texts = ["model.yaml", "policy.yaml", "cluster.yaml"]
             .map(|name| embedded::text(&format!("{}/{name}", embedded::APPLICATION)).unwrap());
-        let texts = [texts[0], texts[1], texts[2], embedded::text("traffic/flash-crowd.yaml").unwrap()];
+        let traffic = embedded::text("traffic/flash-crowd.yaml").unwrap();
+        let slos = slo("chat-service", "ratio", "{target: 0.999}");
+        let drills = "kind: Drills\ndrills:\n- {drill: node-loss, at: 20m, lasts: 5m}\n---\n\
+                      apiVersion: chaos-mesh.org/v1alpha1\nkind: Schedule\nmetadata: {namespace: production}\nspec:\n  \
+                      schedule: '*/7 * * * *'\n  type: NetworkChaos\n  networkChaos:\n    action: delay\n    mode: fixed\n    \
+                      value: '2'\n    selector: {labelSelectors: {app: redis}}\n    delay: {latency: 10ms}\n";
+        let rules = "objectives: []\nrules:\n- {holds: \"workloads.all(n, workloads[n].p95 < 2.0) || users.max > 1.0\"}\n";
+        let texts = [texts[0], texts[1], texts[2], traffic, &slos, drills, rules].map(str::to_owned);
         let junk = prop_oneof![
             "[-0-9a-z%{}:\\[\\], ]{0,6}",
             Just("-1".to_owned()),
             Just("1e999".to_owned()),
             Just("99999999999999999999".to_owned())
         ];
-        (0..4_usize, any::<prop::sample::Index>(), 0..12_usize, junk).prop_map(
+        (0..7_usize, any::<prop::sample::Index>(), 0..12_usize, junk).prop_map(
             move |(which, at, cut, junk)| {
                 let text: Vec<char> = texts[which].chars().collect();
                 let at = at.index(text.len());
@@ -804,11 +812,13 @@ profiles:
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+        #![proptest_config(ProptestConfig { cases: 250, failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
         fn damaged_files_are_refused_or_read_but_never_panic((which, text) in damaged()) {
-            let name = ["model.yaml", "policy.yaml", "cluster.yaml", "traffic.yaml"][which];
+            let policy = "policy.yaml";
+            let names = ["model.yaml", policy, "cluster.yaml", "traffic.yaml", policy, "drills.yaml", policy];
+            let name = names[which];
             if let Err(shown) = with_files(&[(name, &text)], Request::default()) {
                 prop_assert!(shown.contains("error"), "{}", shown);
             }

@@ -257,12 +257,36 @@ pub struct Retry {
     pub max_backoff: SimDuration,
     /// Each wait is drawn from `1 - jitter ..= 1` times the back-off.
     pub jitter: f64,
+    /// A further attempt is made only while the budget lasts; `None` for always.
+    pub budget: Option<RetryBudget>,
+}
+
+/// A bucket of further attempts, shared by all who make the same call: each first
+/// attempt adds a part of a token, each further one takes a whole one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RetryBudget {
+    /// Thousandths of a token that a first attempt adds.
+    pub share: u32,
+}
+
+impl RetryBudget {
+    /// Thousandths of a token.
+    pub const TOKEN: u32 = 1_000;
+    /// There are so many tokens at the start, so that rare calls may be tried again.
+    pub const FIRST: u32 = 10 * Self::TOKEN;
+    /// No more are kept, so that a calm hour doesn't pay for a storm.
+    pub const MOST: u32 = 100 * Self::TOKEN;
 }
 
 impl Retry {
     /// No further attempt.
-    pub const NONE: Self =
-        Self { attempts: 0, backoff: SimDuration::ZERO, max_backoff: SimDuration::ZERO, jitter: 0.0 };
+    pub const NONE: Self = Self {
+        attempts: 0,
+        backoff: SimDuration::ZERO,
+        max_backoff: SimDuration::ZERO,
+        jitter: 0.0,
+        budget: None,
+    };
 }
 
 /// A service outside the cluster.

@@ -8,6 +8,7 @@
 //! (`world::slices`) requests stand still where they are.
 
 use crate::observe::Cause;
+use crate::scenario::RetryBudget;
 use crate::service::Job;
 use crate::sim::random::{draw, unit};
 use crate::units::{SimDuration, SimTime};
@@ -49,6 +50,10 @@ const INGRESS_TRIES: u8 = 3;
 
 /// Sends a call: its first attempt or a further one.
 pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, attempt: u8, key: u64) {
+    if let Some(budget) = state.program.calls[call as usize].retry.budget {
+        let tokens = &mut state.retry_tokens[call as usize];
+        *tokens = (*tokens + budget.share).min(RetryBudget::MOST);
+    }
     let frame = Frame {
         caller,
         call,
@@ -437,7 +442,7 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
     if !still_there {
         return;
     }
-    if u32::from(frame.attempt) < code.retry.attempts {
+    if u32::from(frame.attempt) < code.retry.attempts && may_retry(state, frame.call) {
         // The same request again: the same key but for the attempt.
         let attempt = frame.attempt + 1;
         let key = draw(frame.key, purpose::CHILD + u64::from(attempt));
@@ -462,6 +467,17 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
         Caller::Frame(parent) => call_done(state, cx, parent),
         Caller::Nobody | Caller::Probe(_) => {}
     }
+}
+
+/// Whether a call's budget has room for another attempt, which then is taken.
+fn may_retry(state: &mut State, call: u32) -> bool {
+    if state.program.calls[call as usize].retry.budget.is_none() {
+        return true;
+    }
+    let tokens = &mut state.retry_tokens[call as usize];
+    let left = tokens.checked_sub(RetryBudget::TOKEN);
+    *tokens = left.unwrap_or(*tokens);
+    left.is_some()
 }
 
 /// The wait before another attempt is over.

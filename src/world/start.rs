@@ -8,7 +8,7 @@ use crate::k8s::rollout::{DeploymentView, Noted};
 use crate::k8s::version::ControllerSettings;
 use crate::observe::Recorder;
 use crate::observe::Watch;
-use crate::scenario::{Kind, Release, Scenario, Workload};
+use crate::scenario::{Kind, Release, RetryBudget, Scenario, Workload};
 use crate::sim::agenda::{Agenda, Engine};
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
@@ -69,6 +69,7 @@ fn series_step(scenario: &Scenario) -> SimDuration {
 
 fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
     let program = Program::new(scenario);
+    let retry_tokens = vec![RetryBudget::FIRST; program.calls.len()];
     let profile = Profile::of(&scenario.version.rules());
     let mut cluster = ClusterView::new(profile, std::collections::BTreeMap::new());
     let workloads =
@@ -99,6 +100,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         pods_created: 0,
         node_controller: NodeController::default(),
         pace: Pace::new(scenario.is_sliced()),
+        retry_tokens,
         broken: Broken { externals: vec![None; scenario.externals.len()], ..Broken::default() },
     }
 }

@@ -63,6 +63,8 @@ pub struct State<'a> {
     pub node_controller: NodeController,
     /// What is broken right now.
     pub broken: Broken,
+    /// What is left of each call's retry budget, in thousandths of a token.
+    pub retry_tokens: Vec<u32>,
     /// Which time is simulated in full.
     pub pace: Pace,
 }

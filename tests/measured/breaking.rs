@@ -92,7 +92,7 @@ fn inserts() -> Scenario {
     let visit = &mut storm.demand.journeys[0].visits[0];
     visit.timeout = SimDuration::from_secs(3);
     let backoff = SimDuration::ZERO;
-    visit.retry = Retry { attempts: 4, backoff, max_backoff: backoff, jitter: 0.0 };
+    visit.retry = Retry { attempts: 4, backoff, max_backoff: backoff, jitter: 0.0, budget: None };
     storm
 }
 

@@ -20,6 +20,7 @@ fn call(workload: usize) -> Step {
             backoff: SimDuration::from_millis(50),
             max_backoff: SimDuration::from_secs(1),
             jitter: 0.5,
+            budget: None,
         },
         required: true,
     })
@@ -58,6 +59,7 @@ pub fn three_hops(load: f64, seconds: u64) -> Scenario {
         backoff: SimDuration::from_millis(100),
         max_backoff: SimDuration::from_secs(1),
         jitter: 0.5,
+        budget: None,
     };
     whole.demand.journeys = vec![one];
     whole.demand.client_latency = SimDuration::from_millis(10);
