@@ -26,6 +26,7 @@
 //! | [`capacity`] | how many users it carries: a search over runs |
 //! | [`compare`] | two configurations under the same requests |
 //! | [`promised`] | a document's table of promises, before and after, measured |
+//! | [`robust`] | how settings fare where what is not known is otherwise |
 //! | [`tune`] | settings that keep the policy at the least cost |
 //! | [`output`] | the verdict as data, pages, charts, and their folder |
 //! | [`cli`] | the commands |
@@ -43,6 +44,7 @@ pub mod observe;
 pub mod operations;
 pub mod output;
 pub mod promised;
+pub mod robust;
 pub mod run;
 pub mod scenario;
 pub mod service;

@@ -14,7 +14,7 @@ const FLOORS: &[&[&str]] = &[
     &["world", "input", "judge", "emit"],
     &["run", "operations", "init"],
     &["capacity", "compare", "tune"],
-    &["promised"],
+    &["promised", "robust"],
     &["output"],
     &["cli"],
     &["main"],

@@ -52,6 +52,8 @@ pub enum Command {
     Capacity(Box<CapacityArgs>),
     /// Compare two configurations under the same requests.
     Compare(Box<CompareArgs>),
+    /// See what becomes of the verdict where what nobody measured is otherwise.
+    Robust(Box<RobustArgs>),
     /// Find settings that keep the policy at the least cost, write and prove them.
     Tune(Box<TuneArgs>),
     /// Explain one decision from objects as kubectl prints them.
@@ -247,6 +249,47 @@ pub struct CompareArgs {
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
+}
+
+/// `plan robust`
+#[derive(Clone, Debug, Args)]
+#[command(after_help = "\
+Examples:
+  plan robust --users 20000
+  plan robust compose kubernetes outputs/my-saas-chat-tuned --users 500
+  plan robust k8s/ k8s-new/ --model model.yaml --policy policy.yaml --worlds 50 --out robust/
+
+Every number with a range (low, mid, high) is unknown. Worlds are drawn from the
+ranges; then each unknown alone is tried at both ends.
+
+Exit codes: 0 every objective kept in every world, 1 in none, 3 it depends.")]
+pub struct RobustArgs {
+    /// Manifests, or: kubernetes, compose (the application that comes along); the
+    /// first is in question, the others are what it is compared with. Without any:
+    /// what the input says, against itself with other numbers of pods.
+    #[arg(value_name = "CONFIGURATION")]
+    pub sides: Vec<String>,
+    /// Everything else is the same for all.
+    #[command(flatten)]
+    pub input: InputArgs,
+    /// How many worlds.
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(2..=10_000))]
+    pub worlds: u32,
+    /// Simulate the whole time in every world, not only its hardest minutes.
+    #[arg(long)]
+    pub whole: bool,
+    /// Where all chance comes from; the same seed gives the same results.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write document, page and chart to this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// What to print.
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    pub output: Format,
+    /// Exit with 0 even if an objective is missed in some world.
+    #[arg(long)]
+    pub exit_zero: bool,
 }
 
 /// `plan tune`

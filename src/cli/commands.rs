@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use super::Exit;
 use super::args::{Cli, Format, InputArgs, SimulateArgs};
 use super::screen::{self, Screen};
+use crate::input::world::World;
 use crate::input::{self, Failure, Loaded, Request, Severity};
 use crate::judge::{self, Outcome, Verdict};
 use crate::observe::Observations;
@@ -81,6 +82,7 @@ pub(super) fn request(args: &InputArgs) -> Request {
         users: args.users,
         duration: args.duration,
         version: args.kubernetes_version,
+        world: World::default(),
     }
 }
 

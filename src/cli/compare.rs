@@ -109,7 +109,12 @@ fn side(args: &CompareArgs, name: &str, screen: Screen) -> Result<Scenario, Exit
 }
 
 fn asked_for(args: &CompareArgs, name: &str) -> Request {
-    let shared = request(&args.input);
+    configuration(request(&args.input), name)
+}
+
+/// What a configuration's name asks for, everything else as it is shared: one of the
+/// default application's, or manifests.
+pub(super) fn configuration(shared: Request, name: &str) -> Request {
     match name {
         "kubernetes" if !Path::new(name).exists() => shared,
         "compose" if !Path::new(name).exists() => Request { compose: true, profile: None, ..shared },

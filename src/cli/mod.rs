@@ -8,6 +8,7 @@ mod compare;
 mod drill;
 mod explain;
 mod init;
+mod robust;
 mod screen;
 mod tune;
 mod validate;
@@ -63,6 +64,7 @@ fn run() -> Exit {
         Command::Simulate(args) => commands::simulate(&args, screen),
         Command::Capacity(args) => capacity::capacity(&args, screen),
         Command::Compare(args) => compare::compare(&args, screen),
+        Command::Robust(args) => robust::robust(&args, screen),
         Command::Tune(args) => tune::tune(&args, screen),
         Command::Drill(args) => drill::drill(&args, screen),
         Command::Explain(Explain::Hpa(args)) => explain::hpa(&args, screen),

@@ -155,7 +155,7 @@ fn shown(args: &TuneArgs, tuned: &Tuned<'_>, screen: Screen) -> Exit {
 }
 
 /// Progress is for whoever watches, or asks for it.
-fn progress(screen: Screen, text: &str) {
+pub(super) fn progress(screen: Screen, text: &str) {
     if std::io::stderr().is_terminal() {
         screen.warn(text);
     } else {

@@ -11,6 +11,7 @@ use crate::input::priors::{self, Guess};
 use crate::input::problem::Problem;
 use crate::input::sizing;
 use crate::input::traffic::{Asked, Traffic, TrafficFile};
+use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
 use crate::scenario::{
     Autoscaler, Behaviour, Cluster, External, Fidelity, Goals, Indicator, Kind, Limits, Scenario, Workload,
@@ -32,18 +33,20 @@ pub struct Parts {
     pub version: Version,
     /// What the scenario is called.
     pub name: String,
+    /// Where in their ranges unknowns are.
+    pub world: World,
 }
 
-/// A scenario from its parts; problems go into `problems`. `None` when the parts
-/// don't make one.
-pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
-    let Parts { set, documents, asked, profile, version, name } = parts;
+/// A scenario from its parts, and what is not known for sure of it; problems go into
+/// `problems`. `None` when the parts don't make one.
+pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<(Scenario, Vec<Unknown>)> {
+    let Parts { set, documents, asked, profile, version, name, world } = parts;
     if set.workloads.is_empty() {
         problems.push(no_workloads());
         return None;
     }
     refuse_crowds(&set, problems);
-    let mut assumed = Findings::default();
+    let mut assumed = Findings { world, ..Findings::default() };
     let known = Known::of(&set, documents.model.as_ref(), problems);
     let (behaviours, externals) = known.behaviours(documents.model.as_ref(), &mut assumed, problems);
     let cluster = match &documents.cluster {
@@ -65,7 +68,7 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
         return None;
     }
     let (traffic, cluster): (Traffic, Cluster) = (traffic?, cluster?);
-    Some(Scenario {
+    let scenario = Scenario {
         name,
         version,
         warm_up: traffic.warm_up,
@@ -82,7 +85,8 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<Scenario> {
         not_simulated: set.not_simulated.iter().map(|(kind, count)| format!("{count} {kind}")).collect(),
         fidelity: Fidelity::Full,
         limits: Limits::default(),
-    })
+    };
+    Some((scenario, assumed.unknowns))
 }
 
 /// Manifests without anything that makes pods.
@@ -146,7 +150,7 @@ impl Known {
         assumed: &mut Findings,
         problems: &mut Vec<Problem>,
     ) -> (Vec<Behaviour>, Vec<External>) {
-        let mut found = Findings::default();
+        let mut found = assumed.beside();
         let at = At::root().key("workloads");
         let mut behaviours = Vec::new();
         for (index, (key, file)) in self.modelled.iter().enumerate() {
@@ -162,7 +166,7 @@ impl Known {
         let externals =
             files.iter().map(|(name, file)| file.resolve(name, &at.key(name), &mut found)).collect();
         self.refuse_circles(&behaviours, &mut found);
-        assumed.assumptions.append(&mut found.assumptions);
+        assumed.take_over(&mut found);
         match model {
             Some(document) => document.report(found, problems),
             None => problems.extend(found.problems.into_iter().map(|one| Problem::error(one.message))),
@@ -242,7 +246,7 @@ fn guessed_traffic(
                   point alike";
     assumed.assume("traffic", format!("{users} users of {}", calls.join(", ")), None, basis, source);
     let file = TrafficFile::guessed(&calls);
-    let mut found = Findings::default();
+    let mut found = assumed.beside();
     let mut traffic = file.resolve(&known.directory, &Asked { users: Some(users), ..asked }, &mut found);
     traffic.shorten(SimDuration::from_secs(3_600));
     problems.extend(found.problems.into_iter().map(|one| Problem::error(one.message)));

@@ -112,11 +112,11 @@ impl ClusterFile {
         let mut found = None;
         for (name, file) in &self.profiles.0 {
             // Every profile is checked, but only the one that is used makes assumptions.
-            let mut aside = Findings::default();
+            let mut aside = into.beside();
             let cluster = file.resolve(self.name.as_deref().unwrap_or(name), &at.key(name), &mut aside);
             into.problems.append(&mut aside.problems);
             if name == wanted {
-                into.assumptions.append(&mut aside.assumptions);
+                into.take_over(&mut aside);
                 found = Some(cluster);
             }
         }

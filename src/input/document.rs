@@ -88,9 +88,9 @@ impl<T> Document<T> {
         problems: &mut Vec<Problem>,
         resolve: impl FnOnce(&T, &mut Findings) -> Option<R>,
     ) -> Option<R> {
-        let mut found = Findings::default();
+        let mut found = assumed.beside();
         let result = resolve(&self.file, &mut found);
-        assumed.assumptions.append(&mut found.assumptions);
+        assumed.take_over(&mut found);
         self.report(found, problems);
         result
     }

@@ -2,6 +2,7 @@
 //! and the numbers that nobody measured.
 
 use crate::input::scalar::{Fault, Scalar};
+use crate::input::world::{Unknown, World};
 use crate::scenario::{Assumption, Basis};
 
 /// What was found in one document.
@@ -11,6 +12,10 @@ pub struct Findings {
     pub problems: Vec<Finding>,
     /// Numbers that nobody measured on the user's system.
     pub assumptions: Vec<Assumption>,
+    /// What has a range, whoever measured it.
+    pub unknowns: Vec<Unknown>,
+    /// Where in their ranges these are.
+    pub world: World,
 }
 
 /// Something wrong at a path.
@@ -25,6 +30,17 @@ pub struct Finding {
 }
 
 impl Findings {
+    /// Nothing found yet, in the same world.
+    pub fn beside(&self) -> Self {
+        Self { world: self.world.clone(), ..Self::default() }
+    }
+
+    /// Takes over what another assumes and does not know; what it found wrong stays.
+    pub fn take_over(&mut self, other: &mut Self) {
+        self.assumptions.append(&mut other.assumptions);
+        other.unknowns.drain(..).for_each(|unknown| unknown.add_to(&mut self.unknowns));
+    }
+
     /// Notes that something is wrong.
     pub fn wrong(&mut self, at: &At, message: impl Into<String>, help: impl Into<String>) {
         let help = Some(help.into()).filter(|help| !help.is_empty());

@@ -27,6 +27,7 @@ pub mod traffic;
 pub mod traps;
 pub mod uncertain;
 pub mod validate;
+pub mod world;
 
 pub use problem::{Problem, Severity, decode};
 pub use request::{Failure, Loaded, Request, load};

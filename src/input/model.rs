@@ -10,6 +10,7 @@ use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
+use crate::input::world::Graded;
 use crate::scenario::{
     Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, RetryBudget, StartUp, Step,
 };
@@ -245,7 +246,7 @@ impl WorkloadFile {
 }
 
 /// A value that may be absent; `default` where it is absent or wrong.
-fn read<T: PartialOrd>(
+fn read<T: Graded>(
     value: Option<&Uncertain>,
     at: &At,
     parse: fn(&Scalar) -> Result<T, Fault>,

@@ -18,6 +18,7 @@ use crate::input::manifest::{self, ManifestSet};
 use crate::input::openslo;
 use crate::input::problem::{self, Problem};
 use crate::input::traffic::{Asked, TrafficFile};
+use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
 use crate::scenario::Scenario;
 use crate::source::{Place, SourceId, Sources};
@@ -54,6 +55,8 @@ pub struct Request {
     pub duration: Option<SimDuration>,
     /// The Kubernetes release; the newest that the rules know where absent.
     pub version: Option<Version>,
+    /// Where in their ranges unknowns are; in the middle where nothing is said.
+    pub world: World,
 }
 
 /// A scenario, and what else came of reading it.
@@ -72,6 +75,8 @@ pub struct Loaded {
     /// Our own files: `model.yaml`, `traffic.yaml`, `policy.yaml`, `cluster.yaml`, and
     /// a trace as the traffic calls it.
     pub inputs: Vec<(String, SourceId)>,
+    /// What is not known for sure, in the order of reading.
+    pub unknowns: Vec<Unknown>,
 }
 
 /// Why there is no scenario.
@@ -146,14 +151,16 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
         profile: request.profile.clone().or_else(|| request.compose.then(|| "compose".to_owned())),
         version: request.version.unwrap_or_default(),
         name: if request.compose { "compose".to_owned() } else { name_of(&request.manifests) },
+        world: request.world.clone(),
     };
-    let mut scenario = assemble(parts, &mut problems);
-    if let (Some(scenario), Some(id)) = (scenario.as_mut(), drills) {
+    let mut assembled = assemble(parts, &mut problems);
+    if let (Some((scenario, _)), Some(id)) = (assembled.as_mut(), drills) {
         drills::read(&sources, id, scenario, &mut problems);
     }
-    match scenario.filter(|_| !problems.iter().any(Problem::is_error)) {
-        Some(scenario) => {
-            Ok(Loaded { scenario, warnings: problems, sources, manifests: set, manifest_texts, inputs })
+    match assembled.filter(|_| !problems.iter().any(Problem::is_error)) {
+        Some((scenario, unknowns)) => {
+            let manifests = set;
+            Ok(Loaded { scenario, warnings: problems, sources, manifests, manifest_texts, inputs, unknowns })
         }
         None => Err(Failure::Wrong { problems, sources }),
     }

@@ -9,6 +9,7 @@ use serde::de::{self, Deserializer, MapAccess, Visitor};
 
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Fault, Scalar};
+use crate::input::world::{Graded, Unknown};
 use crate::scenario::Basis;
 use crate::sim::random::Distribution;
 
@@ -154,9 +155,9 @@ impl<'de> Deserialize<'de> for Uncertain {
 }
 
 impl Uncertain {
-    /// The value by `parse`, after noting what it rests on; `None` where it is
-    /// wrong.
-    pub fn resolve<T: PartialOrd>(
+    /// The value by `parse` in the world of `into`, after noting what it rests on;
+    /// `None` where it is wrong.
+    pub fn resolve<T: Graded>(
         &self,
         at: &At,
         parse: fn(&Scalar) -> Result<T, Fault>,
@@ -168,9 +169,10 @@ impl Uncertain {
         };
         let value = into.take(&at.key("mid"), parse(&ranged.mid));
         let range = Range { low: ranged.low.as_ref(), high: ranged.high.as_ref() };
-        range.check(at, value.as_ref(), parse, into);
-        note(at, &ranged.mid, &range, ranged.basis, ranged.source.as_deref(), into);
-        value
+        let ends = range.check(at, value.as_ref(), parse, into);
+        let rests = (ranged.basis, ranged.source.as_deref());
+        note(at, &ranged.mid, &range, rests, into);
+        Some(range.elsewhere(at, &ranged.mid.to_string(), (value?, ends), rests, into))
     }
 }
 
@@ -181,23 +183,44 @@ struct Range<'a> {
 }
 
 impl Range<'_> {
-    /// Notes what is wrong with it: `low <= value <= high` must hold.
-    fn check<T: PartialOrd>(
+    /// Its ends, after noting what is wrong with it: `low <= value <= high` must hold.
+    fn check<T: Graded>(
         &self,
         at: &At,
         value: Option<&T>,
         parse: fn(&Scalar) -> Result<T, Fault>,
         into: &mut Findings,
-    ) {
+    ) -> (Option<T>, Option<T>) {
         let low = self.low.and_then(|text| into.take(&at.key("low"), parse(text)));
         let high = self.high.and_then(|text| into.take(&at.key("high"), parse(text)));
-        let Some(value) = value else { return };
+        let Some(value) = value else { return (low, high) };
         if low.as_ref().is_some_and(|low| low > value) {
             into.wrong(&at.key("low"), "the low end is above the middle", "low <= mid <= high");
         }
         if high.as_ref().is_some_and(|high| high < value) {
             into.wrong(&at.key("high"), "the high end is below the middle", "low <= mid <= high");
         }
+        (low, high)
+    }
+
+    /// The value that it has in the world of `into`, after noting that it may have
+    /// another. With one end alone it stays: how far it goes is not known.
+    fn elsewhere<T: Graded>(
+        &self,
+        at: &At,
+        mid: &str,
+        (value, ends): (T, (Option<T>, Option<T>)),
+        (basis, source): (Option<BasisName>, Option<&str>),
+        into: &mut Findings,
+    ) -> T {
+        let (Some(low), Some(high), (Some(least), Some(most))) = (self.low, self.high, ends) else {
+            return value;
+        };
+        let basis = basis.unwrap_or(BasisName::Assumed).into();
+        let unknown = Unknown::new(&at.about, (low, mid, high), basis, source.unwrap_or_default());
+        let here = into.world.value(&unknown.key, least, value, most);
+        unknown.add_to(&mut into.unknowns);
+        here
     }
 
     /// `2ms to 8ms`, where both ends are known.
@@ -211,8 +234,7 @@ fn note(
     at: &At,
     value: &Scalar,
     range: &Range<'_>,
-    basis: Option<BasisName>,
-    source: Option<&str>,
+    (basis, source): (Option<BasisName>, Option<&str>),
     into: &mut Findings,
 ) {
     let basis = basis.unwrap_or(BasisName::Assumed);
@@ -357,12 +379,17 @@ impl Shaped {
         let found = self.distribution(at, into);
         let range = Range { low: self.low.as_ref(), high: self.high.as_ref() };
         let mean = found.as_ref().map(|found| crate::units::SimDuration::from_secs_f64(found.mean()));
-        range.check(at, mean.as_ref(), scalar::duration, into);
+        let ends = range.check(at, mean.as_ref(), scalar::duration, into);
+        let rests = (self.basis, self.source.as_deref());
+        let text = mean.map_or_else(String::new, |mean| mean.to_string());
         if self.basis.is_some() || self.source.is_some() || self.mid.is_some() {
-            let text = mean.map_or_else(String::new, |mean| mean.to_string());
-            note(at, &Scalar { text }, &range, self.basis, self.source.as_deref(), into);
+            note(at, &Scalar { text: text.clone() }, &range, rests, into);
         }
-        found
+        let (found, mean) = (found?, mean?);
+        let here = range.elsewhere(at, &text, (mean, ends), rests, into);
+        // A mean of zero has no shape that could be stretched.
+        let same = here == mean || mean.as_nanos() == 0;
+        Some(if same { found } else { found.scaled(here.number() / mean.number()) })
     }
 
     /// The keys that describe it; one is right.

@@ -42,6 +42,7 @@ pub fn validate(request: &Request) -> Result<Validated, Failure> {
         profile: request.profile.clone(),
         version: request.version.unwrap_or_default(),
         name: name_of(&request.manifests),
+        world: request.world.clone(),
     };
     // Names of workloads can't be looked up where some of them didn't read.
     let read = !problems.iter().any(|problem| problem.is_error() && problem.rule.is_none());

@@ -15,6 +15,7 @@ pub mod fresh;
 mod number;
 pub mod promised;
 pub mod raster;
+pub mod robust;
 pub mod table;
 mod text;
 pub mod tune;

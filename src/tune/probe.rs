@@ -6,7 +6,7 @@
 use super::site::Site;
 use crate::run;
 use crate::scenario::catalogue;
-use crate::scenario::{ProvisionedBy, Scenario};
+use crate::scenario::{ProvisionedBy, Scenario, Step, Target};
 use crate::units::{MilliCpu, SimDuration};
 
 /// What one workload needs at the peak.
@@ -57,6 +57,54 @@ pub fn needs(scenario: &Scenario, sites: &[Site], base: u64) -> Vec<Need> {
         }
     }
     needs
+}
+
+/// The needs where requests cost something else than where they were measured: as
+/// many times as much as the work that users ask for by the calls' arithmetic. What
+/// is cached, retried or refused on the way stays as it was measured.
+pub fn elsewhere(needs: &[Need], sites: &[Site], measured: &Scenario, other: &Scenario) -> Vec<Need> {
+    let (before, after) = (offered(measured), offered(other));
+    let scaled = |(site, need): (&Site, &Need)| {
+        let (before, after) = (before[site.workload], after[site.workload]);
+        let factor = if before > 0.0 { after / before } else { 1.0 };
+        Need { cores: need.cores * factor, ..*need }
+    };
+    sites.iter().zip(needs).map(scaled).collect()
+}
+
+/// For each workload the CPU that an average journey asks of it, in core-seconds,
+/// if every call is made once and answered.
+pub fn offered(scenario: &Scenario) -> Vec<f64> {
+    let mut sum = vec![0.0; scenario.workloads.len()];
+    let weights: f64 = scenario.demand.journeys.iter().map(|journey| journey.weight).sum();
+    for journey in &scenario.demand.journeys {
+        for visit in &journey.visits {
+            let times = journey.weight / weights.max(f64::MIN_POSITIVE) * f64::from(visit.times);
+            ask(scenario, visit.workload, visit.operation, times, &mut sum);
+        }
+    }
+    sum
+}
+
+/// Adds what so many requests of an operation cost, calls and all. Operations don't
+/// call themselves, not even by others: input sees to that.
+fn ask(scenario: &Scenario, workload: usize, operation: usize, times: f64, sum: &mut [f64]) {
+    for step in &scenario.workloads[workload].behaviour.operations[operation].steps {
+        let calls = match step {
+            Step::Compute(work) => {
+                sum[workload] += times * work.mean();
+                continue;
+            }
+            Step::Wait(_) => continue,
+            Step::Call(call) => std::slice::from_ref(call),
+            Step::Parallel(calls) => calls.as_slice(),
+        };
+        for call in calls {
+            if let Target::Operation { workload, operation } = call.target {
+                ask(scenario, workload, operation, times * call.probability, sum);
+            }
+        }
+    }
 }
 
 /// The scenario at its peak with so many pods, without limits, on nodes in plenty.

@@ -65,6 +65,17 @@ impl Score {
     }
 }
 
+/// How far a value keeps its goal (above 0) or misses it (below), on the scale of
+/// [`distance`].
+pub fn margin(objective: &Objective, value: f64) -> f64 {
+    if !objective.comparison.holds(value, objective.goal) {
+        return -distance(objective, value);
+    }
+    let share = objective.indicator == Indicator::Availability;
+    let (value, goal) = if share { (1.0 - value, 1.0 - objective.goal) } else { (value, objective.goal) };
+    libm::log(value.max(1e-9) / goal.max(1e-9)).abs().min(WORST)
+}
+
 /// How far a value is from its goal, on a scale that suits shares and sizes
 /// alike: the logarithm of how many times too bad it is.
 pub(super) fn distance(objective: &Objective, value: f64) -> f64 {

@@ -4,18 +4,21 @@
 //! title, units at the axes, goals and bounds dashed, the warm-up shaded, and
 //! the moments that matter numbered and told below.
 
+mod bars;
 mod canvas;
 mod drill;
 mod frame;
 mod marks;
 mod panel;
 mod scale;
+mod tornado;
 
 use crate::observe::Observations;
 use crate::scenario::{Indicator, Scenario, Scope};
 use crate::units::figures::{amount, count, seconds};
 use canvas::colour;
 pub use drill::drill;
+pub use tornado::tornado;
 use frame::{Frame, draw};
 use panel::{Line, Panel, Style};
 

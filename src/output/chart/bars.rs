@@ -1,0 +1,152 @@
+//! A tornado: for each unknown a bar from what its low end to what its high end
+//! makes of one objective, the widest on top.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::canvas::{colour, font};
+use super::scale::{linear_ticks, log_ticks};
+
+const WIDTH: u32 = 1_000;
+const HEADER: i32 = 84;
+const ROW: i32 = 30;
+const FOOT: i32 = 44;
+/// Where the bars begin and end.
+const LEFT: i32 = 372;
+const RIGHT: i32 = 950;
+/// Characters of a label that fit left of the bars.
+const LABEL: usize = 52;
+/// Memory takes every drawing: the SVG is a string.
+const DRAWN: &str = "memory takes every drawing";
+
+/// One bar.
+pub(super) struct Bar {
+    pub(super) label: String,
+    /// The ends as they are written, and what they make of the objective.
+    pub(super) low: (String, f64),
+    pub(super) high: (String, f64),
+}
+
+/// A chart of bars.
+pub(super) struct Tornado {
+    pub(super) title: String,
+    pub(super) subtitle: String,
+    pub(super) bars: Vec<Bar>,
+    pub(super) middle: f64,
+    pub(super) goal: f64,
+    /// Whether the axis is one of factors.
+    pub(super) log: bool,
+    pub(super) figure: Box<dyn Fn(f64) -> String>,
+}
+
+/// Values to pixels.
+struct Axis {
+    from: f64,
+    to: f64,
+    log: bool,
+}
+
+impl Axis {
+    fn place(&self, value: f64) -> i32 {
+        let on = |value: f64| if self.log { libm::log10(value.max(1e-9)) } else { value };
+        let (from, to) = (on(self.from), on(self.to));
+        let share = ((on(value) - from) / (to - from)).clamp(0.0, 1.0);
+        LEFT + (f64::from(RIGHT - LEFT) * share).round() as i32
+    }
+}
+
+impl Tornado {
+    fn ticks(&self) -> Vec<f64> {
+        let ends = self.bars.iter().flat_map(|bar| [bar.low.1, bar.high.1]);
+        let all: Vec<f64> = ends.chain([self.middle, self.goal]).collect();
+        let least = all.iter().copied().filter(|value| !self.log || *value > 0.0).fold(f64::MAX, f64::min);
+        let most = all.iter().copied().fold(f64::MIN, f64::max);
+        if self.log && least < most { log_ticks(least, most) } else { linear_ticks(most * 1.02, 6, false) }
+    }
+
+    /// The chart as SVG.
+    pub(super) fn draw(&self) -> String {
+        let rows = self.bars.len() as i32 * ROW;
+        let mut svg = String::new();
+        {
+            let size = (WIDTH, (HEADER + rows + FOOT) as u32);
+            let root = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+            root.fill(&WHITE).expect(DRAWN);
+            text(&root, &self.title, (16, 12), font(18, colour::INK));
+            text(&root, &self.subtitle, (16, 37), font(12, colour::FADED));
+            let ticks = self.ticks();
+            let axis = Axis { from: ticks[0], to: ticks[ticks.len() - 1], log: self.log };
+            let bottom = HEADER + rows;
+            for tick in &ticks {
+                let x = axis.place(*tick);
+                line(&root, [(x, HEADER - 4), (x, bottom + 4)], colour::GRID);
+                let style = font(11, colour::INK).pos(Pos::new(HPos::Center, VPos::Top));
+                text(&root, &(self.figure)(*tick), (x, bottom + 8), style);
+            }
+            for (number, bar) in self.bars.iter().enumerate() {
+                self.bar(&root, &axis, bar, HEADER + number as i32 * ROW);
+            }
+            let middle = axis.place(self.middle);
+            line(&root, [(middle, HEADER - 4), (middle, bottom + 4)], colour::INK);
+            self.goal(&root, axis.place(self.goal), bottom);
+            legend(&root);
+            root.present().expect(DRAWN);
+        }
+        svg
+    }
+
+    fn bar(&self, root: &DrawingArea<SVGBackend<'_>, Shift>, axis: &Axis, bar: &Bar, top: i32) {
+        let label = match bar.label.char_indices().nth(LABEL) {
+            Some((end, _)) => format!("{}…", &bar.label[..end]),
+            None => bar.label.clone(),
+        };
+        let style = font(12, colour::INK).pos(Pos::new(HPos::Right, VPos::Center));
+        text(root, &label, (LEFT - 12, top + ROW / 2), style);
+        let middle = axis.place(self.middle);
+        let (low, high) = (axis.place(bar.low.1), axis.place(bar.high.1));
+        let parts = [(low, colour::SKY, &bar.low.0), (high, colour::VERMILLION, &bar.high.0)];
+        // Where both ends lie on one side, the nearer one is drawn over the farther.
+        let far_first = if (low - middle).abs() >= (high - middle).abs() { [0, 1] } else { [1, 0] };
+        for index in far_first {
+            let (end, colour, _) = parts[index];
+            let corners = [(middle.min(end), top + 6), (middle.max(end).max(middle + 1), top + ROW - 6)];
+            root.draw(&Rectangle::new(corners, colour.filled())).expect(DRAWN);
+        }
+        let (left, right) = if low <= high { (&parts[0], &parts[1]) } else { (&parts[1], &parts[0]) };
+        let outer = [(left.0.min(middle) - 5, left.2, HPos::Right), (right.0.max(middle) + 5, right.2, HPos::Left)];
+        for (x, end, side) in outer {
+            let style = font(10, colour::FADED).pos(Pos::new(side, VPos::Center));
+            text(root, end, (x, top + ROW / 2), style);
+        }
+    }
+
+    fn goal(&self, root: &DrawingArea<SVGBackend<'_>, Shift>, x: i32, bottom: i32) {
+        let stroke = colour::INK.stroke_width(1);
+        for y in (HEADER - 4..bottom).step_by(9) {
+            root.draw(&PathElement::new([(x, y), (x, (y + 5).min(bottom))], stroke)).expect(DRAWN);
+        }
+        let style = font(11, colour::INK).pos(Pos::new(HPos::Center, VPos::Bottom));
+        text(root, &format!("goal {}", (self.figure)(self.goal)), (x, HEADER - 6), style);
+    }
+}
+
+fn legend(root: &DrawingArea<SVGBackend<'_>, Shift>) {
+    for (x, colour, label) in [(16, colour::SKY, "at its low end"), (132, colour::VERMILLION, "at its high end")] {
+        root.draw(&Rectangle::new([(x, 62), (x + 14, 72)], colour.filled())).expect(DRAWN);
+        text(root, label, (x + 20, 61), font(11, colour::INK));
+    }
+}
+
+fn text(
+    root: &DrawingArea<SVGBackend<'_>, Shift>,
+    text: &str,
+    place: (i32, i32),
+    style: plotters::style::TextStyle<'_>,
+) {
+    root.draw(&Text::new(text.to_owned(), place, style)).expect(DRAWN);
+}
+
+fn line(root: &DrawingArea<SVGBackend<'_>, Shift>, ends: [(i32, i32); 2], colour: RGBColor) {
+    root.draw(&PathElement::new(ends, colour.stroke_width(1))).expect(DRAWN);
+}
