@@ -15,18 +15,28 @@ const MOST: usize = 16;
 /// Loads beyond this many times the scenario's, or below its inverse, are not tried.
 const FAR: f64 = 4_096.0;
 
+/// The knee is known when its neighbours are within this factor.
+const KNEE: f64 = 1.3;
+/// At most so many loads are tried for the knee alone.
+const FOR_KNEE: usize = 6;
+
 /// One load that was tried.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tried {
     /// Users at the peak, or the rate's peak per second where nobody said users.
     pub load: f64,
-    /// What came of the objectives that break under load.
+    /// What came of the objectives that break under load; not judged where it was
+    /// tried for the curve alone, in one run.
     pub outcome: Outcome,
     /// The objectives that are missed for sure, as indices into the policy's,
     /// and why.
     pub broken: Vec<(usize, Vec<String>)>,
     /// The share of requests answered.
     pub availability: f64,
+    /// Requests answered per second.
+    pub throughput: f64,
+    /// The mean of all answers, in seconds.
+    pub mean: Option<f64>,
     /// The 95 % quantile of all answers, in seconds.
     pub p95: Option<f64>,
     /// The 99 % quantile of all answers, in seconds.
@@ -54,6 +64,55 @@ pub struct Capacity {
     pub objectives: Vec<usize>,
     /// Whether loads are users rather than rates.
     pub users: bool,
+}
+
+impl Tried {
+    /// Kleinrock's power: what is answered per second over how long it takes. It
+    /// grows with the load while there is room, and falls where more load brings
+    /// more waiting than work.
+    fn power(&self) -> f64 {
+        self.mean.map_or(0.0, |mean| self.throughput * self.availability / mean.max(1e-9))
+    }
+}
+
+impl Capacity {
+    /// The load beyond which waiting grows faster than work, as an index into
+    /// `tried`: the one of most power. `None` where power still grows at the largest
+    /// load or falls from the smallest.
+    pub fn knee(&self) -> Option<usize> {
+        let best = self.most_power()?;
+        (best > 0 && best + 1 < self.tried.len()).then_some(best)
+    }
+
+    fn most_power(&self) -> Option<usize> {
+        let power = |index: &usize| self.tried[*index].power();
+        (0..self.tried.len()).max_by(|a, b| power(a).total_cmp(&power(b)).then(b.cmp(a)))
+    }
+
+    /// The first load at which an objective is missed for sure.
+    pub fn first_broken(&self) -> Option<&Tried> {
+        self.tried.iter().find(|one| !one.broken.is_empty())
+    }
+
+    /// What was seen at the largest load at which every objective is met.
+    pub fn at_most(&self) -> Option<&Tried> {
+        self.tried.iter().rev().find(|one| Some(one.load) == self.carries && one.outcome == Outcome::Met)
+    }
+}
+
+/// Looks closer around the load of most power, until its neighbours are near: the
+/// curve is known best where it bends. One run each, as no verdict rests on them.
+pub fn bend(scenario: &Scenario, found: Capacity, base: u64, tried: impl Fn(&Tried)) -> Capacity {
+    let mut found = found;
+    for _ in 0..FOR_KNEE {
+        let Some(load) = found.beside_the_knee() else { break };
+        let mut one = try_load(scenario, load, &found.objectives, base, Replications::Fixed(1));
+        (one.outcome, one.broken) = (Outcome::NotJudged, Vec::new());
+        tried(&one);
+        found.tried.push(one);
+        found.tried.sort_by(|a, b| a.load.total_cmp(&b.load));
+    }
+    found
 }
 
 /// The scenario's load, and whether it is users.
@@ -103,6 +162,8 @@ fn try_load(scenario: &Scenario, load: f64, kept: &[usize], base: u64, replicati
         outcome: verdict.outcome,
         broken: broken(&verdict, kept),
         availability: good as f64 / ((good + failed) as f64).max(1.0),
+        throughput: good as f64 / pooled.seconds.max(f64::MIN_POSITIVE),
+        mean: latency.mean(),
         p95: latency.quantile(0.95),
         p99: latency.quantile(0.99),
         pods: (pooled.pods.mean, pooled.pods.max),
@@ -186,6 +247,29 @@ impl Capacity {
         (!known && near).then_some(whole)
     }
 
+    /// The load to try next for the knee: in the wider of the gaps beside it, beyond
+    /// the ends where it lies there.
+    fn beside_the_knee(&self) -> Option<f64> {
+        let best = self.most_power()?;
+        let here = self.tried[best].load;
+        let below = best.checked_sub(1).map(|index| self.tried[index].load);
+        let above = self.tried.get(best + 1).map(|one| one.load);
+        let next = match (below, above) {
+            (None, _) => here / 2.0,
+            (_, None) => here * 2.0,
+            (Some(below), Some(above)) => {
+                let (left, right) = (here / below, above / here);
+                if left.max(right) <= KNEE {
+                    return None;
+                }
+                if left > right { libm::sqrt(below * here) } else { libm::sqrt(here * above) }
+            }
+        };
+        let whole = if self.users { next.round().max(1.0) } else { next };
+        let known = self.tried.iter().any(|one| one.load.total_cmp(&whole).is_eq());
+        (!known).then_some(whole)
+    }
+
     /// What to try between a load that is carried and one that is not: the
     /// middle, and where that is unsure, the middles beside what is unsure.
     fn between(&self, low: f64, high: f64) -> Option<f64> {
@@ -206,6 +290,8 @@ mod tests {
             outcome,
             broken: Vec::new(),
             availability: 1.0,
+            throughput: load,
+            mean: Some(0.1),
             p95: None,
             p99: None,
             pods: (1.0, 1.0),
@@ -241,5 +327,29 @@ mod tests {
         }
         let small = search_for(0.01, 1_000.0);
         assert_eq!(small.carries, None, "one user is too many already");
+    }
+
+    /// Loads of a server that answers a hundred requests a second: latency is that
+    /// of an M/M/1 below, and of a queue that fills above.
+    fn server(loads: &[f64]) -> Capacity {
+        let one = |load: f64| {
+            let busy = load / 100.0;
+            let mean = if busy < 0.99 { 0.01 / (1.0 - busy) } else { 10.0 };
+            Tried { throughput: load.min(100.0), mean: Some(mean), ..tried(load, Outcome::Met) }
+        };
+        let tried = loads.iter().map(|load| one(*load)).collect();
+        Capacity { tried, carries: None, breaks: None, objectives: vec![0], users: false }
+    }
+
+    #[test]
+    fn the_knee_is_where_power_is_most() {
+        // Of an M/M/1 it is at half the load (Kleinrock 1979).
+        let found = server(&[10.0, 30.0, 50.0, 70.0, 90.0, 200.0]);
+        assert_eq!(found.knee(), Some(2));
+        assert!((found.beside_the_knee().expect("30 is far") - libm::sqrt(30.0 * 50.0)).abs() < 1e-9);
+        // At an end it is not known yet.
+        assert_eq!(server(&[10.0, 20.0, 30.0]).knee(), None);
+        assert_eq!(server(&[10.0, 20.0, 30.0]).beside_the_knee(), Some(60.0));
+        assert_eq!(server(&[40.0, 50.0, 60.0]).beside_the_knee(), None);
     }
 }

@@ -356,25 +356,32 @@ fn torn(found: &Robustness, scenario: &Scenario) -> Option<usize> {
         found.swings.iter().map(|swing| width(swing, number, objective)).fold(0.0, f64::max)
     };
     let flips = |number: usize| found.swings.iter().filter(|one| one.decides.contains(&number)).count();
-    let order = |a: &usize, b: &usize| {
-        (undecided(*a), flips(*a)).cmp(&(undecided(*b), flips(*b))).then(widest(*a).total_cmp(&widest(*b)))
+    // What users feel before what the cluster holds.
+    let felt = |number: usize| {
+        let indicator = scenario.goals.objectives[found.objectives[number]].indicator;
+        let felt = matches!(indicator, Indicator::Availability | Indicator::Latency { .. });
+        felt && undecided(number) > 0
     };
+    let rank = |number: usize| (felt(number), undecided(number), flips(number));
+    let order =
+        |a: &usize, b: &usize| rank(*a).cmp(&rank(*b)).then(widest(*a).total_cmp(&widest(*b)));
     // Of two alike the policy's first.
     let numbers = (0..found.objectives.len()).rev().filter(|number| widest(*number) > NOTABLE);
     numbers.max_by(order)
 }
 
-/// What decides most objectives comes first, then what moves the torn one most, then
-/// what moves any.
+/// What decides the torn objective comes first, then what decides most others, then
+/// what moves the torn one most, then what moves any.
 fn sort(found: &mut Robustness, scenario: &Scenario) {
     let objective = |number: usize| &scenario.goals.objectives[found.objectives[number]];
     let key = |swing: &Swing| {
         let torn = found.torn.map_or(0.0, |number| width(swing, number, objective(number)));
         let all: f64 =
             (0..found.objectives.len()).map(|number| width(swing, number, objective(number))).sum();
-        (swing.decides.len(), torn, all)
+        let decides = found.torn.is_some_and(|number| swing.decides.contains(&number));
+        ((decides, swing.decides.len()), torn, all)
     };
-    let mut keyed: Vec<((usize, f64, f64), Swing)> =
+    let mut keyed: Vec<(((bool, usize), f64, f64), Swing)> =
         found.swings.iter().map(|swing| (key(swing), swing.clone())).collect();
     keyed.sort_by(|(a, one), (b, other)| {
         b.0.cmp(&a.0)

@@ -193,8 +193,13 @@ pub struct DrillArgs {
 #[command(after_help = "\
 Examples:
   plan capacity
+  plan capacity compose kubernetes outputs/example/kubernetes --out capacity/
   plan capacity -m k8s/ --model model.yaml --users 5000 --duration 20m -o json")]
 pub struct CapacityArgs {
+    /// Several configurations, side by side: manifests, or kubernetes, compose (the
+    /// application that comes along). Without any: what the input says.
+    #[arg(value_name = "CONFIGURATION", num_args = 0..=4)]
+    pub sides: Vec<String>,
     /// The input; its load is where the search starts.
     #[command(flatten)]
     pub input: InputArgs,
@@ -208,6 +213,9 @@ pub struct CapacityArgs {
     /// time stand for the rest), or auto: sliced beyond two hours.
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = values::fidelity)]
     pub fidelity: Fidelity,
+    /// Write document, page and chart to this folder.
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
     /// What to print.
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub output: Format,
@@ -267,7 +275,7 @@ pub struct RobustArgs {
     /// Manifests, or: kubernetes, compose (the application that comes along); the
     /// first is in question, the others are what it is compared with. Without any:
     /// what the input says, against itself with other numbers of pods.
-    #[arg(value_name = "CONFIGURATION")]
+    #[arg(value_name = "CONFIGURATION", num_args = 0..=4)]
     pub sides: Vec<String>,
     /// Everything else is the same for all.
     #[command(flatten)]

@@ -62,11 +62,6 @@ pub(super) fn completions(shell: Shell, screen: Screen) -> Exit {
     if screen.print(&String::from_utf8_lossy(&script)) { Exit::Met } else { Exit::Outside }
 }
 
-/// Reads all input, and says what is wrong with it.
-pub(super) fn load(args: &InputArgs, screen: Screen) -> Result<Scenario, Exit> {
-    load_request(&request(args), screen)
-}
-
 /// What the options ask for.
 pub(super) fn request(args: &InputArgs) -> Request {
     Request {

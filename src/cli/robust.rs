@@ -3,7 +3,7 @@
 use super::Exit;
 use super::args::{Format, RobustArgs};
 use super::commands::{load_files, refused, request};
-use super::compare::configuration;
+use super::compare::configurations;
 use super::screen::{self, Screen};
 use super::tune::progress;
 use crate::input::{self, Loaded, Request, world::World};
@@ -23,14 +23,20 @@ pub(super) fn robust(args: &RobustArgs, screen: Screen) -> Exit {
     if let Some(Err(error)) = args.out.as_deref().map(folder::check) {
         return refused(&error, screen);
     }
-    let requests = requests(args);
+    let requests = match requests(args, screen) {
+        Ok(requests) => requests,
+        Err(exit) => return exit,
+    };
     let mut all: Vec<Loaded> = Vec::new();
     for (_, request, _) in &requests {
-        match load_files(request, screen) {
+        // The others are the first again, and so are its warnings.
+        let heard = if all.is_empty() || args.sides.len() > 1 { screen } else { screen.hushed() };
+        match load_files(request, heard) {
             Ok(loaded) => all.push(loaded),
             Err(exit) => return exit,
         }
     }
+    screen.short_of_peak(&all[0].scenario);
     let unknowns = all[0].unknowns.clone();
     if unknowns.is_empty() {
         screen.error("nothing in the input has a range: write numbers as {low: …, mid: …, high: …} in the model");
@@ -70,18 +76,14 @@ pub(super) fn robust(args: &RobustArgs, screen: Screen) -> Exit {
 
 /// The configurations: what they are called, what they ask for, and how many times
 /// the pods.
-fn requests(args: &RobustArgs) -> Vec<(String, Request, f64)> {
-    let shared = request(&args.input);
-    match args.sides.as_slice() {
-        [] => alone("as it is", &shared),
-        [one] => alone(one, &configuration(shared, one)),
-        many => many.iter().map(|name| (name.clone(), configuration(shared.clone(), name), 1.0)).collect(),
-    }
-}
-
-fn alone(name: &str, request: &Request) -> Vec<(String, Request, f64)> {
-    let other = |factor: f64| (format!("{factor} times the pods"), request.clone(), factor);
-    std::iter::once((name.to_owned(), request.clone(), 1.0)).chain(OTHERS.map(other)).collect()
+fn requests(args: &RobustArgs, screen: Screen) -> Result<Vec<(String, Request, f64)>, Exit> {
+    let all = configurations(request(&args.input), &args.sides, screen)?;
+    let plain = |(name, request): (String, Request)| (name, request, 1.0);
+    let [(_, alone)] = all.as_slice() else { return Ok(all.into_iter().map(plain).collect()) };
+    let alone = alone.clone();
+    let other = |factor: f64| (format!("{factor} times the pods"), alone.clone(), factor);
+    let others: Vec<(String, Request, f64)> = OTHERS.map(other).into();
+    Ok(all.into_iter().map(plain).chain(others).collect())
 }
 
 /// A side with every unknown in the middle.

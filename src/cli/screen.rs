@@ -8,6 +8,7 @@ use anstream::{AutoStream, ColorChoice};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::args::Color;
+use crate::scenario::Scenario;
 
 /// Columns where nobody looks: a file or a pipe.
 const USUAL_WIDTH: usize = 80;
@@ -58,6 +59,19 @@ impl Screen {
     pub(super) fn warn(self, text: &str) {
         if !self.quiet {
             self.tell(text);
+        }
+    }
+
+    /// The same that says errors only.
+    pub(super) fn hushed(self) -> Self {
+        Self { quiet: true, verbose: false, ..self }
+    }
+
+    /// Says where the observed time ends before the traffic's peak: what is found then
+    /// is not about the users that were asked for.
+    pub(super) fn short_of_peak(self, scenario: &Scenario) {
+        if let Some(short) = scenario.short_of_peak() {
+            self.warn(&format!("\x1b[1;33mwarning\x1b[0m: {short}"));
         }
     }
 

@@ -38,7 +38,7 @@ pub struct Unknown {
 }
 
 /// Owners that a name lists before it counts.
-const NAMED: usize = 2;
+const NAMED: usize = 1;
 
 impl Unknown {
     /// What is not known of `about` (`chat-service/send: CPU`).
@@ -58,7 +58,7 @@ impl Unknown {
         }
     }
 
-    /// `chat-service/send, chat-service/history and 3 more: CPU`.
+    /// `chat-service/send and 4 more: CPU`.
     pub fn name(&self) -> String {
         let named = self.owners[..self.owners.len().min(NAMED)].join(", ");
         let more = match self.owners.len().saturating_sub(NAMED) {
@@ -203,6 +203,6 @@ mod tests {
             Unknown::new(about, (&low, mid, &high), Basis::Prior, "a book").add_to(&mut all);
         }
         let names: Vec<String> = all.iter().map(Unknown::name).collect();
-        assert_eq!(names, ["a/x, b/y and 1 more: CPU", "c/z: CPU", "d: waiting"]);
+        assert_eq!(names, ["a/x and 2 more: CPU", "c/z: CPU", "d: waiting"]);
     }
 }

@@ -15,6 +15,7 @@ pub mod fresh;
 mod number;
 pub mod promised;
 pub mod raster;
+pub mod reach;
 pub mod robust;
 pub mod table;
 mod text;

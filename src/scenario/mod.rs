@@ -25,7 +25,8 @@ pub use workload::{
 };
 
 use crate::k8s::version::Version;
-use crate::units::SimDuration;
+use crate::units::figures::{duration, percent};
+use crate::units::{SimDuration, SimTime};
 
 /// A run's whole input.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,7 +107,50 @@ impl Default for Limits {
     }
 }
 
+/// An observed time that ends before the traffic's peak.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShortOfPeak {
+    /// The share of the peak that is reached, in 0..1.
+    pub share: f64,
+    /// The observed time that is given.
+    pub horizon: SimDuration,
+    /// The observed time that would reach the peak.
+    pub needed: SimDuration,
+}
+
+impl std::fmt::Display for ShortOfPeak {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "within {} the traffic comes to {} of its peak, so the answer is about so many users; give \
+             --duration {}m or more, or leave it out",
+            duration(self.horizon),
+            percent(self.share),
+            self.needed.as_secs_f64().max(60.0).div_euclid(60.0) as u64
+                + u64::from(self.needed.as_secs_f64() % 60.0 > 0.0),
+        )
+    }
+}
+
+/// What is this close to the peak is the peak.
+const AT_PEAK: f64 = 0.98;
+
 impl Scenario {
+    /// Says so where the observed time ends before the traffic's peak.
+    pub fn short_of_peak(&self) -> Option<ShortOfPeak> {
+        let shape = match &self.demand.population {
+            Population::Users { shape, .. } | Population::Rate { shape, .. } => shape,
+        };
+        let most = shape.points.iter().map(|(_, value)| *value).fold(0.0, f64::max);
+        let begin = SimTime::ZERO + self.warm_up;
+        let share = shape.peak(begin, begin + self.horizon) / most.max(f64::MIN_POSITIVE);
+        let (first, _) = shape.points.iter().find(|(_, value)| *value >= most * AT_PEAK)?;
+        // A peak before the observation began is nobody's to wait for.
+        let needed = first.since_or_zero(begin);
+        (share < AT_PEAK && needed > self.horizon)
+            .then_some(ShortOfPeak { share, horizon: self.horizon, needed })
+    }
+
     /// What the workloads are called in results, in their order.
     pub fn workload_names(&self) -> Vec<String> {
         let all: Vec<(&str, &str)> =

@@ -17,6 +17,7 @@
 //! scenario by editing the user's own objects and reading them again, so that
 //! what is searched is what is written.
 
+pub mod bounds;
 pub mod certify;
 pub mod guard;
 pub mod harden;
@@ -27,6 +28,7 @@ pub mod score;
 pub mod search;
 pub mod settings;
 pub mod site;
+pub mod tradeoff;
 pub mod trial;
 pub mod window;
 

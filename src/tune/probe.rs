@@ -86,6 +86,14 @@ pub fn offered(scenario: &Scenario) -> Vec<f64> {
     sum
 }
 
+/// The CPU that one request of an operation asks of each workload, in core-seconds,
+/// if every call is made once and answered.
+pub fn work(scenario: &Scenario, workload: usize, operation: usize) -> Vec<f64> {
+    let mut sum = vec![0.0; scenario.workloads.len()];
+    ask(scenario, workload, operation, 1.0, &mut sum);
+    sum
+}
+
 /// Adds what so many requests of an operation cost, calls and all. Operations don't
 /// call themselves, not even by others: input sees to that.
 fn ask(scenario: &Scenario, workload: usize, operation: usize, times: f64, sum: &mut [f64]) {

@@ -73,6 +73,8 @@ pub struct Found {
     /// For each objective that the best misses: what it would take, if all others
     /// are to be kept.
     pub relaxed: Vec<(usize, f64)>,
+    /// What was tried in the hardest minutes and beaten by nothing in every way.
+    pub tradeoffs: Vec<Tradeoff>,
 }
 
 /// Searches; `say` hears of progress.
@@ -109,8 +111,9 @@ pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     }
     finalists.sort_by(|a, b| a.score.compare(&b.score));
     let relaxed = finalists.first().map_or(Vec::new(), |best| relaxed(task.scenario, best, &race.tried));
+    let tradeoffs = tradeoffs(task.scenario, &race.tried);
     let (tried, runs) = (race.tried.len(), (race.runs, whole));
-    Found { sites, needs, before, finalists, tried, runs, relaxed }
+    Found { sites, needs, before, finalists, tried, runs, relaxed, tradeoffs }
 }
 
 /// Settings through the whole scenario.

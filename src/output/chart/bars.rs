@@ -1,11 +1,11 @@
 //! A tornado: for each unknown a bar from what its low end to what its high end
 //! makes of one objective, the widest on top.
 
-use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::canvas::{colour, font};
+use super::plane::{Area, Axis, DRAWN, dashed, line, text};
 use super::scale::{linear_ticks, log_ticks};
 
 const WIDTH: u32 = 1_000;
@@ -17,8 +17,6 @@ const LEFT: i32 = 372;
 const RIGHT: i32 = 950;
 /// Characters of a label that fit left of the bars.
 const LABEL: usize = 52;
-/// Memory takes every drawing: the SVG is a string.
-const DRAWN: &str = "memory takes every drawing";
 
 /// One bar.
 pub(super) struct Bar {
@@ -38,22 +36,6 @@ pub(super) struct Tornado {
     /// Whether the axis is one of factors.
     pub(super) log: bool,
     pub(super) figure: Box<dyn Fn(f64) -> String>,
-}
-
-/// Values to pixels.
-struct Axis {
-    from: f64,
-    to: f64,
-    log: bool,
-}
-
-impl Axis {
-    fn place(&self, value: f64) -> i32 {
-        let on = |value: f64| if self.log { libm::log10(value.max(1e-9)) } else { value };
-        let (from, to) = (on(self.from), on(self.to));
-        let share = ((on(value) - from) / (to - from)).clamp(0.0, 1.0);
-        LEFT + (f64::from(RIGHT - LEFT) * share).round() as i32
-    }
 }
 
 impl Tornado {
@@ -76,11 +58,12 @@ impl Tornado {
             text(&root, &self.title, (16, 12), font(18, colour::INK));
             text(&root, &self.subtitle, (16, 37), font(12, colour::FADED));
             let ticks = self.ticks();
-            let axis = Axis { from: ticks[0], to: ticks[ticks.len() - 1], log: self.log };
+            let ends = (ticks[0], ticks[ticks.len() - 1]);
+            let axis = Axis { ends, pixels: (LEFT, RIGHT), log: self.log };
             let bottom = HEADER + rows;
             for tick in &ticks {
                 let x = axis.place(*tick);
-                line(&root, [(x, HEADER - 4), (x, bottom + 4)], colour::GRID);
+                line(&root, [(x, HEADER - 4), (x, bottom + 4)], colour::GRID.stroke_width(1));
                 let style = font(11, colour::INK).pos(Pos::new(HPos::Center, VPos::Top));
                 text(&root, &(self.figure)(*tick), (x, bottom + 8), style);
             }
@@ -88,7 +71,7 @@ impl Tornado {
                 self.bar(&root, &axis, bar, HEADER + number as i32 * ROW);
             }
             let middle = axis.place(self.middle);
-            line(&root, [(middle, HEADER - 4), (middle, bottom + 4)], colour::INK);
+            line(&root, [(middle, HEADER - 4), (middle, bottom + 4)], colour::INK.stroke_width(1));
             self.goal(&root, axis.place(self.goal), bottom);
             legend(&root);
             root.present().expect(DRAWN);
@@ -96,7 +79,7 @@ impl Tornado {
         svg
     }
 
-    fn bar(&self, root: &DrawingArea<SVGBackend<'_>, Shift>, axis: &Axis, bar: &Bar, top: i32) {
+    fn bar(&self, root: &Area<'_>, axis: &Axis, bar: &Bar, top: i32) {
         let label = match bar.label.char_indices().nth(LABEL) {
             Some((end, _)) => format!("{}…", &bar.label[..end]),
             None => bar.label.clone(),
@@ -121,32 +104,16 @@ impl Tornado {
         }
     }
 
-    fn goal(&self, root: &DrawingArea<SVGBackend<'_>, Shift>, x: i32, bottom: i32) {
-        let stroke = colour::INK.stroke_width(1);
-        for y in (HEADER - 4..bottom).step_by(9) {
-            root.draw(&PathElement::new([(x, y), (x, (y + 5).min(bottom))], stroke)).expect(DRAWN);
-        }
+    fn goal(&self, root: &Area<'_>, x: i32, bottom: i32) {
+        dashed(root, x, (HEADER - 4, bottom), colour::INK.stroke_width(1));
         let style = font(11, colour::INK).pos(Pos::new(HPos::Center, VPos::Bottom));
         text(root, &format!("goal {}", (self.figure)(self.goal)), (x, HEADER - 6), style);
     }
 }
 
-fn legend(root: &DrawingArea<SVGBackend<'_>, Shift>) {
+fn legend(root: &Area<'_>) {
     for (x, colour, label) in [(16, colour::SKY, "at its low end"), (132, colour::VERMILLION, "at its high end")] {
         root.draw(&Rectangle::new([(x, 62), (x + 14, 72)], colour.filled())).expect(DRAWN);
         text(root, label, (x + 20, 61), font(11, colour::INK));
     }
-}
-
-fn text(
-    root: &DrawingArea<SVGBackend<'_>, Shift>,
-    text: &str,
-    place: (i32, i32),
-    style: plotters::style::TextStyle<'_>,
-) {
-    root.draw(&Text::new(text.to_owned(), place, style)).expect(DRAWN);
-}
-
-fn line(root: &DrawingArea<SVGBackend<'_>, Shift>, ends: [(i32, i32); 2], colour: RGBColor) {
-    root.draw(&PathElement::new(ends, colour.stroke_width(1))).expect(DRAWN);
 }

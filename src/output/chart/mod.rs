@@ -6,10 +6,12 @@
 
 mod bars;
 mod canvas;
+mod curve;
 mod drill;
 mod frame;
 mod marks;
 mod panel;
+mod plane;
 mod scale;
 mod tornado;
 
@@ -17,6 +19,7 @@ use crate::observe::Observations;
 use crate::scenario::{Indicator, Scenario, Scope};
 use crate::units::figures::{amount, count, seconds};
 use canvas::colour;
+pub use curve::capacity;
 pub use drill::drill;
 pub use tornado::tornado;
 use frame::{Frame, draw};
