@@ -183,10 +183,8 @@ where
     let scenario = &question.sides[0].scenario;
     let (objectives, left_out) = judged(scenario, question.whole);
     let task = Task { question, objectives: &objectives };
-    let middle: Vec<Fare> = (0..question.sides.len())
-        .into_par_iter()
-        .map(|side| task.fare(side, &World::default()))
-        .collect();
+    let middle: Vec<Fare> =
+        (0..question.sides.len()).into_par_iter().map(|side| task.fare(side, &World::default())).collect();
     let swings = task.swings(&middle[0]);
     say(&format!("{} unknowns tried at both ends", question.unknowns.len()));
     let worlds = hypercube(question.unknowns, question.worlds, question.seed);
@@ -203,8 +201,7 @@ where
         worlds,
         regret,
     });
-    let mut found =
-        Robustness { objectives, left_out, sides: sides.collect(), swings, torn: None };
+    let mut found = Robustness { objectives, left_out, sides: sides.collect(), swings, torn: None };
     found.torn = torn(&found, scenario);
     sort(&mut found, scenario);
     found
@@ -363,8 +360,7 @@ fn torn(found: &Robustness, scenario: &Scenario) -> Option<usize> {
         felt && undecided(number) > 0
     };
     let rank = |number: usize| (felt(number), undecided(number), flips(number));
-    let order =
-        |a: &usize, b: &usize| rank(*a).cmp(&rank(*b)).then(widest(*a).total_cmp(&widest(*b)));
+    let order = |a: &usize, b: &usize| rank(*a).cmp(&rank(*b)).then(widest(*a).total_cmp(&widest(*b)));
     // Of two alike the policy's first.
     let numbers = (0..found.objectives.len()).rev().filter(|number| widest(*number) > NOTABLE);
     numbers.max_by(order)

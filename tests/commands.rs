@@ -1,5 +1,6 @@
 //! The commands besides simulate and explain: what they print, and their exit codes.
 
+use std::path::Path;
 use std::process::Output;
 
 use assert_cmd::Command;
@@ -65,25 +66,29 @@ fn a_missed_promise_is_the_exit_code() {
     json("drill node-failure --users 300 --replications 2 --exit-zero -o json", 0);
 }
 
-#[test]
-fn capacity_encloses_the_border() {
-    // One pod of half a core that works 10 ms a request carries fifty requests a second at most.
-    let home = tempfile::tempdir().unwrap();
+/// One pod of half a core that is asked 40 times a second: its manifest, and the
+/// options that name everything else.
+fn web(home: &Path, compute: &str) -> (String, String) {
     let file = |name: &str, text: &str| {
-        let path = home.path().join(name);
+        let path = home.join(name);
         std::fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let manifests = file(
-        "web.yaml",
-        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 1\n  \
-         selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      \
-         containers:\n      - name: web\n        image: web:1\n        resources: {requests: {cpu: 500m}, limits: {cpu: 500m}}\n",
+    let manifest = |name: &str, replicas: u32| {
+        let text = format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web}}\nspec:\n  replicas: {replicas}\n  \
+             selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec:\n      \
+             containers:\n      - name: web\n        image: web:1\n        \
+             resources: {{requests: {{cpu: 500m}}, limits: {{cpu: 500m}}}}\n"
+        );
+        file(name, &text)
+    };
+    let manifests = manifest("web.yaml", 1);
+    manifest("many.yaml", 4);
+    let model = format!(
+        "apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    operations:\n      ask: [{{compute: {compute}}}]\n"
     );
-    let model = file(
-        "model.yaml",
-        "apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    operations:\n      ask: [{compute: 10ms}]\n",
-    );
+    let model = file("model.yaml", &model);
     let traffic = file(
         "traffic.yaml",
         "apiVersion: plan/v1alpha1\nkind: Traffic\nload: {constant-arrival-rate: {rate: 40}}\nwarmUp: 1m\nduration: 4m\n\
@@ -93,14 +98,103 @@ fn capacity_encloses_the_border() {
         "policy.yaml",
         "apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n- {indicator: availability, atLeast: 99%}\n",
     );
-    let arguments = format!(
-        "capacity -m {manifests} --model {model} --traffic {traffic} --policy {policy} --replications 3 -o json"
-    );
-    let document = json(&arguments, 0);
+    (manifests, format!("--model {model} --traffic {traffic} --policy {policy}"))
+}
+
+#[test]
+fn capacity_encloses_the_border() {
+    // One pod of half a core that works 10 ms a request carries fifty requests a second at most.
+    let home = tempfile::tempdir().unwrap();
+    let (manifests, others) = web(home.path(), "10ms");
+    let document = json(&format!("capacity -m {manifests} {others} --replications 3 -o json"), 0);
     let (carries, breaks) = (document["carries"].as_f64().unwrap(), document["breaks"].as_f64().unwrap());
     assert_eq!(document["unit"], "journeysPerSecond");
     assert!((38.0..52.0).contains(&carries) && (44.0..70.0).contains(&breaks), "{carries} to {breaks}");
     assert!(document["curve"].as_array().is_some_and(|curve| curve.len() >= 3));
+    let knee = document["knee"].as_f64().expect("waiting outgrows work before the border");
+    assert!((10.0..=carries).contains(&knee), "the knee at {knee} of {carries}");
+    // Four pods carry about four times as many, in the same search.
+    let many = home.path().join("many.yaml").display().to_string();
+    let out = home.path().join("capacity").display().to_string();
+    let both = json(&format!("capacity {manifests} {many} {others} --replications 3 -o json --out {out}"), 0);
+    let of = |index: usize| both["configurations"][index]["capacity"]["carries"].as_f64().unwrap();
+    assert_eq!(both["kind"], "Capacities");
+    assert!((3.0..5.0).contains(&(of(1) / of(0))), "{} and {}", of(0), of(1));
+    let chart = std::fs::read_to_string(home.path().join("capacity/capacity.svg")).unwrap();
+    assert!(chart.contains("Requests not answered") && chart.contains("many.yaml"));
+}
+
+#[test]
+fn worlds_tell_which_unknown_decides() {
+    let home = tempfile::tempdir().unwrap();
+    let compute = "{low: 2ms, mid: 6ms, high: 40ms, cv: 1, basis: prior, source: a book}";
+    let (manifests, others) = web(home.path(), compute);
+    let many = home.path().join("many.yaml").display().to_string();
+    let out = home.path().join("robust").display().to_string();
+    let arguments = format!("robust {manifests} {many} {others} --worlds 12 --out {out} -o json");
+    let found = json(&arguments, 3);
+    // Half a core at 40 requests a second: 12.5 ms is the border, and above it requests are lost.
+    let kept = &found["allKept"];
+    assert!((3..=10).contains(&kept["worlds"].as_u64().unwrap()) && kept["of"] == 12, "{kept}");
+    assert!(kept["low"].as_f64() < kept["share"].as_f64() && kept["share"].as_f64() < kept["high"].as_f64());
+    let first = &found["unknowns"][0];
+    assert_eq!((&first["name"], &first["decides"][0]), (&"web/ask: CPU".into(), &"Availability".into()));
+    let (low, high) = (first["atLow"][0].as_f64().unwrap(), first["atHigh"][0].as_f64().unwrap());
+    assert!(low > 0.99 && high < 0.6, "{low} to {high}");
+    // Four pods lose nothing that one keeps, and keep more worlds.
+    assert_eq!(found["leastRegret"].as_str(), Some(many.as_str()), "{}", found["configurations"]);
+    assert_eq!(found["configurations"][1]["missedInVain"], 0);
+    assert!(found["configurations"][0]["missedInVain"].as_u64() > Some(0));
+    let page = std::fs::read_to_string(home.path().join("robust/robustness.txt")).unwrap();
+    assert!(page.contains("Measure web/ask: CPU first"), "{page}");
+    assert!(home.path().join("robust/tornado.svg").exists());
+    // The same on one thread.
+    let words: Vec<&str> = arguments.split_whitespace().collect();
+    let one =
+        Command::new(env!("CARGO_BIN_EXE_plan")).env("RAYON_NUM_THREADS", "1").args(words).output().unwrap();
+    assert_eq!(serde_json::from_slice::<Value>(&one.stdout).unwrap(), found);
+}
+
+#[test]
+fn nothing_unknown_and_no_peak_are_said() {
+    let home = tempfile::tempdir().unwrap();
+    let (manifests, others) = web(home.path(), "10ms");
+    // What a model leaves open is taken from the library, with its ranges.
+    let model = home.path().join("model.yaml");
+    let text = std::fs::read_to_string(&model).unwrap();
+    let all = "web:\n    startUp: {wait: 1s, cpu: 10ms}\n    memory: {base: 50Mi}\n    idleCpu: 1m\n    shutDown: 1s\n";
+    std::fs::write(&model, text.replace("web:\n", all)).unwrap();
+    let cluster = home.path().join("cluster.yaml");
+    std::fs::write(&cluster, "kind: Cluster\nprofiles: {own: {provisionedBy: nobody, pools: {a: {cpu: 4, memory: 16Gi, count: 1}}}}\n")
+        .unwrap();
+    let output = plan(&format!("robust -m {manifests} {others} --cluster {}", cluster.display()));
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("nothing in the input has a range"), "{err}");
+    // The busy hour's peak is not in its first two minutes.
+    let output = plan("robust --users 20 --duration 2m --worlds 2 --exit-zero");
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success() && err.contains("of its peak") && err.contains("--duration"), "{err}");
+}
+
+#[test]
+fn what_nothing_can_keep_is_proved_without_a_search() {
+    let home = tempfile::tempdir().unwrap();
+    let cluster = home.path().join("cluster.yaml");
+    std::fs::write(&cluster, "kind: Cluster\nprofiles: {own: {provisionedBy: nobody, pools: {three: {cpu: 4, memory: 16Gi, count: 3}}}}\n")
+        .unwrap();
+    let arguments = format!("tune --users 1M --cluster {}", cluster.display());
+    let page = plan(&arguments);
+    let text = String::from_utf8_lossy(&page.stdout).into_owned();
+    assert_eq!(page.status.code(), Some(1), "{text}{}", String::from_utf8_lossy(&page.stderr));
+    insta::assert_snapshot!(text);
+    let document = json(&format!("{arguments} -o json"), 1);
+    let bound = &document["outOfReach"][0];
+    assert!(bound["best"].as_f64() < bound["goal"].as_f64(), "{bound}");
+    // With nodes enough there is no such bound: what is left is for the search.
+    let few =
+        plan(&format!("tune --users 50 --duration 2m --tries 1 --no-out --cluster {}", cluster.display()));
+    assert!(!String::from_utf8_lossy(&few.stdout).contains("OUT OF REACH"));
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn json(home: &Path, arguments: &str) -> Value {
 }
 
 /// Few users and minutes: what is written does not depend on how many.
-const SMALL: &str = "--users 50 --duration 2m --tries 4";
+const SMALL: &str = "--users 50 --duration 2m --tries 4 --worlds 2";
 
 #[test]
 fn written_manifests_simulate_to_the_certified_figures() {
@@ -96,4 +96,22 @@ fn nothing_to_tune_is_said() {
     let err = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(2), "{err}");
     assert!(err.contains("there is nothing to tune"), "{err}");
+}
+
+#[test]
+fn replacement_after_node_loss_is_explained() {
+    let home = tempfile::tempdir().unwrap();
+    let policy = "apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n- {name: replaced, indicator: capacityRestored, \
+                  atMost: 30s, scope: {drill: node-failure}}\n- {indicator: availability, atLeast: 99%}\n";
+    fs::write(home.path().join("policy.yaml"), policy).unwrap();
+    let arguments = "tune --users 50 --duration 2m --tries 1 --worlds 0 --policy policy.yaml --no-out";
+    let output = plan(home.path(), arguments);
+    let page = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{page}");
+    for words in ["replaced (node-failure) is missed", "node-monitor-grace-period", "nearest: a goal of ≤"]
+    {
+        assert!(page.contains(words), "{words}: {page}");
+    }
+    // Short of the traffic's peak, and it says so.
+    assert!(page.contains("not for all of them") && page.contains("--duration"), "{page}");
 }

@@ -322,6 +322,10 @@ pub struct TuneArgs {
     /// How many candidates to try.
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub tries: u32,
+    /// In how many worlds to try the result where what nobody measured is otherwise; 0
+    /// for none.
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub worlds: u32,
     /// In which form to write the manifests.
     #[arg(long, value_name = "FORM", default_value = "kustomize")]
     pub form: Form,

@@ -20,10 +20,7 @@ pub(super) fn capacity(args: &CapacityArgs, screen: Screen) -> Exit {
     if let Some(Err(error)) = args.out.as_deref().map(folder::check) {
         return refused(&error, screen);
     }
-    let requests = match configurations(request(&args.input), &args.sides, screen) {
-        Ok(requests) => requests,
-        Err(exit) => return exit,
-    };
+    let requests = configurations(request(&args.input), &args.sides);
     let mut all: Vec<Carried> = Vec::new();
     for (name, request) in requests {
         let scenario = match load_request(&request, screen) {
@@ -39,20 +36,24 @@ pub(super) fn capacity(args: &CapacityArgs, screen: Screen) -> Exit {
         };
         let tried = |one: &Tried| {
             let replications = plural(one.replications as u64, "replication", "replications");
-            screen.log(&format!("{name}: {} at {}: {replications}", one.outcome.name(), count(one.load)));
+            screen.step(&format!("{name}: {} at {}: {replications}", one.outcome.name(), count(one.load)));
         };
         let found = search(&with_load(&scenario, start), args.seed, args.replications, tried);
         let capacity = bend(&scenario, found, args.seed, tried);
         all.push(Carried { name, scenario, capacity });
     }
-    if let Some(Err(error)) = args.out.as_deref().map(|target| folder::replace(target, &files(&all, args.seed))) {
+    if let Some(Err(error)) =
+        args.out.as_deref().map(|target| folder::replace(target, &files(&all, args.seed)))
+    {
         return refused(&error, screen);
     }
     let text = match args.output {
         Format::Table => output::capacity::pages(&all, screen::width()),
         Format::Json => json(&all, args.seed),
         Format::Yaml => match all.as_slice() {
-            [one] => output::explain::yaml(&output::capacity::document(&one.scenario, &one.capacity, args.seed)),
+            [one] => {
+                output::explain::yaml(&output::capacity::document(&one.scenario, &one.capacity, args.seed))
+            }
             many => output::explain::yaml(&output::capacity::documents(many, args.seed)),
         },
     };

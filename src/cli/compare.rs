@@ -8,8 +8,8 @@ use super::commands::{load_files, load_request, request};
 use super::screen::{self, Screen};
 use crate::capacity::load_of;
 use crate::compare::{drills, simulate};
-use crate::input::{Request, manifest};
 use crate::input::promises::of_the_default_application;
+use crate::input::{Request, manifest};
 use crate::output;
 use crate::output::compare::Compared;
 use crate::output::promised::Shown;
@@ -70,7 +70,7 @@ fn is_the_documents(args: &CompareArgs) -> bool {
 
 /// The document's own table, with what both sides do.
 fn promised(args: &CompareArgs, screen: Screen) -> Exit {
-    let read = |name: &str| load_files(&asked_for(args, name, screen)?, screen);
+    let read = |name: &str| load_files(&asked_for(args, name), screen);
     let (mut before, mut after) = match read(&args.a).and_then(|a| Ok((a, read(&args.b)?))) {
         Ok(sides) => sides,
         Err(exit) => return exit,
@@ -105,12 +105,11 @@ fn is_known(side: &Scenario, name: &str) -> bool {
 
 /// One side: a name of the default application's, or manifests.
 fn side(args: &CompareArgs, name: &str, screen: Screen) -> Result<Scenario, Exit> {
-    load_request(&asked_for(args, name, screen)?, screen).map(|side| Scenario { fidelity: args.fidelity, ..side })
+    load_request(&asked_for(args, name), screen).map(|side| Scenario { fidelity: args.fidelity, ..side })
 }
 
-fn asked_for(args: &CompareArgs, name: &str, screen: Screen) -> Result<Request, Exit> {
-    let beside_own = is_own(&args.a) || is_own(&args.b);
-    configuration(request(&args.input), name, beside_own, screen)
+fn asked_for(args: &CompareArgs, name: &str) -> Request {
+    configuration(request(&args.input), name, is_own(&args.a) || is_own(&args.b))
 }
 
 /// Whether it is a name of the default application's, and no path.
@@ -120,33 +119,30 @@ fn is_own(name: &str) -> bool {
 
 /// Configurations with their names, everything else as it is shared; the input as it
 /// is where none is named.
-pub(super) fn configurations(
-    shared: Request,
-    names: &[String],
-    screen: Screen,
-) -> Result<Vec<(String, Request)>, Exit> {
+pub(super) fn configurations(shared: Request, names: &[String]) -> Vec<(String, Request)> {
     if names.is_empty() {
-        return Ok(vec![("as it is".to_owned(), shared)]);
+        return vec![("as it is".to_owned(), shared)];
     }
     let beside_own = names.iter().any(|name| is_own(name));
-    let one = |name: &String| Ok((name.clone(), configuration(shared.clone(), name, beside_own, screen)?));
+    let one = |name: &String| (name.clone(), configuration(shared.clone(), name, beside_own));
     names.iter().map(one).collect()
 }
 
 /// What a configuration's name asks for: one of the default application's, or
 /// manifests. Beside the default application other manifests are another form of it,
 /// so that its model, traffic, policy and cluster are theirs, too.
-fn configuration(shared: Request, name: &str, beside_own: bool, screen: Screen) -> Result<Request, Exit> {
+fn configuration(shared: Request, name: &str, beside_own: bool) -> Request {
     match name {
-        "kubernetes" if is_own(name) => Ok(shared),
-        "compose" if is_own(name) => Ok(Request { compose: true, profile: None, ..shared }),
-        path if beside_own => match manifest::texts(&[path.into()]) {
-            Ok(texts) => Ok(Request { manifests: Vec::new(), texts: Some(texts), ..shared }),
-            Err(failure) => {
-                screen.error(&failure.to_string());
-                Err(Exit::Usage)
+        "kubernetes" if is_own(name) => shared,
+        "compose" if is_own(name) => Request { compose: true, profile: None, ..shared },
+        path => {
+            let manifests = vec![path.into()];
+            // What can't be read is for the usual reader to complain of.
+            let texts = (beside_own && path != "-").then(|| manifest::readable_texts(&manifests));
+            match texts.flatten() {
+                Some(texts) => Request { manifests: Vec::new(), texts: Some(texts), ..shared },
+                None => Request { manifests, ..shared },
             }
-        },
-        path => Ok(Request { manifests: vec![path.into()], ..shared }),
+        }
     }
 }

@@ -62,6 +62,15 @@ impl Screen {
         }
     }
 
+    /// Says that a step of something long is done: to whoever watches, or asks for it.
+    pub(super) fn step(self, text: &str) {
+        if io::stderr().is_terminal() {
+            self.warn(text);
+        } else {
+            self.log(text);
+        }
+    }
+
     /// The same that says errors only.
     pub(super) fn hushed(self) -> Self {
         Self { quiet: true, verbose: false, ..self }

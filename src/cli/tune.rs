@@ -9,17 +9,20 @@ use super::Exit;
 use super::args::{Form, Format, TuneArgs};
 use super::bundle::{self, Proved};
 use super::commands::{load_files, refused, request, usual_folder};
+use super::robust;
 use super::screen::{self, Screen};
 use crate::change::{ChangeSet, ObjectName, apply};
 use crate::emit::{self, Base, ChartName, Emission, Fault, Layout, Originals};
+use crate::input::world::World;
 use crate::input::{self, Loaded, Request};
 use crate::judge::Outcome;
 use crate::output::tune::Tuned;
 use crate::output::{self, File, folder};
 use crate::scenario::Scenario;
+use crate::tune::bounds::OutOfReach;
 use crate::tune::certify::promised;
 use crate::tune::harden::{Hardened, Headroom};
-use crate::tune::{self, Finalist, Found, Object, Task, Trial, reasons, trial};
+use crate::tune::{self, Certificate, Finalist, Found, Object, Task, Trial, reasons, trial};
 use crate::units::figures::plural;
 
 /// `plan tune`
@@ -42,9 +45,8 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         tries: args.tries as usize,
         assemble: |changes: &ChangeSet| assemble(&request, &objects, changes),
     };
-    if !tune::site::sites(&loaded.scenario, &objects).iter().any(|site| site.asked) {
-        screen.error("no request reaches a Deployment or StatefulSet: there is nothing to tune");
-        return Exit::Usage;
+    if let Some(exit) = in_vain(args, &loaded.scenario, &objects, screen) {
+        return exit;
     }
     let say = |text: &str| progress(screen, text);
     let found = tune::search(&task, say);
@@ -65,13 +67,11 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
             }
         };
     let certificate = tune::certify(&written.scenario, trial, say);
+    let there = |world: &World, changes: &ChangeSet| in_world(&request, &objects, world, changes);
+    let robust = robust::of_tuned(args, &loaded, &found, (&changes, &objects), there, say);
     if args.form == Form::Bundle {
         let objects = changed(&objects, &changes);
-        let (loaded, scenario, certificate) = (&loaded, &written.scenario, &certificate);
-        let proved =
-            Proved { args: &args.input, request: &request, loaded, scenario, objects: &objects, certificate };
-        let more = bundle::operations(&proved, &written.emission);
-        written.emission.files.extend(more);
+        operable(args, (&request, &loaded), &objects, &certificate, &mut written);
     }
     let names = written.emission.files.iter().map(|one| one.path.clone()).collect();
     let tuned = Tuned {
@@ -82,6 +82,7 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         tested: &tested,
         hardened: &hardened,
         certificate: &certificate,
+        robust: robust.as_ref().map(|found| (found, loaded.unknowns.as_slice())),
         seed: args.seed,
         read_back: written.read_back,
         left_out: written.emission.left_out.iter().map(ToString::to_string).collect(),
@@ -91,6 +92,20 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         return refused(&error, screen);
     }
     shown(args, &tuned, screen)
+}
+
+/// Adds everything for operation to a bundle.
+fn operable(
+    args: &TuneArgs,
+    (request, loaded): (&Request, &Loaded),
+    objects: &[(ObjectName, Value)],
+    certificate: &Certificate,
+    written: &mut Written,
+) {
+    let scenario = &written.scenario;
+    let proved = Proved { args: &args.input, request, loaded, scenario, objects, certificate };
+    let more = bundle::operations(&proved, &written.emission);
+    written.emission.files.extend(more);
 }
 
 /// Rounds of writing and proving, at most.
@@ -154,8 +169,35 @@ fn shown(args: &TuneArgs, tuned: &Tuned<'_>, screen: Screen) -> Exit {
     }
 }
 
+/// Whether there is no use in a search: nothing to tune, or goals that nothing keeps.
+fn in_vain(args: &TuneArgs, scenario: &Scenario, objects: &[Object], screen: Screen) -> Option<Exit> {
+    let sites = tune::site::sites(scenario, objects);
+    if !sites.iter().any(|site| site.asked) {
+        screen.error("no request reaches a Deployment or StatefulSet: there is nothing to tune");
+        return Some(Exit::Usage);
+    }
+    screen.short_of_peak(scenario);
+    let found = tune::bounds::out_of_reach(scenario, &sites);
+    (!found.is_empty()).then(|| refuted(args, scenario, &found, screen))
+}
+
+/// Says what no settings can keep; its exit code.
+fn refuted(args: &TuneArgs, scenario: &Scenario, found: &[OutOfReach], screen: Screen) -> Exit {
+    let document = || output::reach::document(scenario, found);
+    let text = match args.output {
+        Format::Table => output::reach::page(scenario, found, screen::width()),
+        Format::Json => output::explain::json(&document()),
+        Format::Yaml => output::explain::yaml(&document()),
+    };
+    match screen.print(&text) {
+        false => Exit::Outside,
+        true if args.exit_zero => Exit::Met,
+        true => Exit::Missed,
+    }
+}
+
 /// Progress is for whoever watches, or asks for it.
-pub(super) fn progress(screen: Screen, text: &str) {
+fn progress(screen: Screen, text: &str) {
     if std::io::stderr().is_terminal() {
         screen.warn(text);
     } else {
@@ -200,6 +242,11 @@ fn assemble(request: &Request, objects: &[Object], changes: &ChangeSet) -> Optio
     let all: Vec<Value> = edited.chain(added).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": all});
     from_texts(request, vec![("candidate".to_owned(), list.to_string())]).ok()
+}
+
+/// The same where what is not known is otherwise.
+fn in_world(request: &Request, objects: &[Object], world: &World, changes: &ChangeSet) -> Option<Scenario> {
+    assemble(&Request { world: world.clone(), ..request.clone() }, objects, changes)
 }
 
 /// The scenario of manifests in memory.

@@ -191,7 +191,7 @@ mod tests {
         assert_eq!(world(0.9).value("another", 1, 10, 100), 10_u32);
         let third = world(1.0).value("x", MilliCpu(1), MilliCpu(3), MilliCpu(10));
         assert_eq!(third, MilliCpu(10));
-        assert_eq!(world(0.5).value("x", 2.0, 2.0, 2.0), 2.0);
+        assert_eq!(world(0.5).value("x", 2, 2, 2), 2_u32);
     }
 
     #[test]

@@ -54,9 +54,7 @@ const BESIDE: [(&str, Shown); 10] = [
     ("  answered", |one| Some(percent(one.capacity.at_most()?.availability))),
     ("  most pods", |one| Some(amount(one.capacity.at_most()?.pods.1))),
     ("  most nodes", |one| Some(amount(one.capacity.at_most()?.nodes.1))),
-    ("  a month", |one| {
-        Some(money(one.capacity.at_most()?.cost_per_month, &one.scenario.goals.currency))
-    }),
+    ("  a month", |one| Some(money(one.capacity.at_most()?.cost_per_month, &one.scenario.goals.currency))),
 ];
 
 fn beside(all: &[Carried]) -> Vec<String> {

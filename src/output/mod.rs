@@ -19,6 +19,7 @@ pub mod reach;
 pub mod robust;
 pub mod table;
 mod text;
+mod tradeoff;
 pub mod tune;
 pub mod validate;
 pub mod verdict;

@@ -30,6 +30,8 @@ pub struct Shown<'a> {
 const NAMED: usize = 10;
 /// Characters of a name on the page.
 const NAME: usize = 38;
+/// Characters of a configuration's name.
+const SIDE: usize = 30;
 
 impl Shown<'_> {
     /// The objective behind a number of the answer.
@@ -85,14 +87,17 @@ pub fn page(shown: &Shown<'_>, width: usize) -> String {
     );
     let mut lines = wrapped("", &text, width);
     lines.push(String::new());
-    lines.extend(body(shown, width));
+    lines.extend(answer(shown, width));
+    lines.extend(objectives(shown, width));
+    lines.extend(tornado(shown, width));
+    lines.extend(regret(shown, width));
     lines.join("\n") + "\n"
 }
 
-/// The page without its first sentence.
-pub(super) fn body(shown: &Shown<'_>, width: usize) -> Vec<String> {
-    let mut lines = answer(shown, width);
-    lines.extend(objectives(shown, width));
+/// The section of a tuning's page.
+pub(super) fn section(shown: &Shown<'_>, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new(), painted(Paint::Heading, "WHERE WHAT IS NOT KNOWN IS OTHERWISE")];
+    lines.extend(answer(shown, width));
     lines.extend(tornado(shown, width));
     lines.extend(regret(shown, width));
     lines
@@ -126,7 +131,8 @@ fn advice(shown: &Shown<'_>) -> String {
     let Some(first) = shown.found.swings.first() else {
         return "Nothing in the input has a range, so there is nothing to draw worlds from.".to_owned();
     };
-    let number = if first.decides.is_empty() || first.decides.contains(&torn) { torn } else { first.decides[0] };
+    let number =
+        if first.decides.is_empty() || first.decides.contains(&torn) { torn } else { first.decides[0] };
     let unknown = &shown.unknowns[first.unknown];
     let figures = format!(
         "{} is {} at {}, {} at {} (goal {})",
@@ -144,7 +150,10 @@ fn advice(shown: &Shown<'_>) -> String {
             0 => "the verdict is the same whatever they are",
             _ => "but together they do",
         };
-        return format!("No unknown alone decides an objective, {together}. {} moves most: {figures}.", unknown.name());
+        return format!(
+            "No unknown alone decides an objective, {together}. {} moves most: {figures}.",
+            unknown.name()
+        );
     }
     format!("Measure {} first, as it decides: {figures}.", unknown.name())
 }
@@ -160,9 +169,9 @@ fn objectives(shown: &Shown<'_>, width: usize) -> Vec<String> {
             0 => "x",
             _ => "?",
         };
-        let by = found.decider(shown.scenario, number).map_or("-".to_owned(), |swing| {
-            shown.unknowns[swing.unknown].name()
-        });
+        let by = found
+            .decider(shown.scenario, number)
+            .map_or("-".to_owned(), |swing| shown.unknowns[swing.unknown].name());
         rows.push(vec![
             sign.to_owned(),
             cut(&shown.objective(number).name, 24),
@@ -187,7 +196,8 @@ fn objectives(shown: &Shown<'_>, width: usize) -> Vec<String> {
             .collect();
         if !names.is_empty() {
             let text = format!("{} ({why})", names.join(", "));
-            lines.extend(wrapped("not judged: ", &text, width).iter().map(|line| painted(Paint::Quiet, line)));
+            lines
+                .extend(wrapped("not judged: ", &text, width).iter().map(|line| painted(Paint::Quiet, line)));
         }
     }
     lines
@@ -243,15 +253,16 @@ fn regret(shown: &Shown<'_>, width: usize) -> Vec<String> {
         return Vec::new();
     }
     let currency = &shown.scenario.goals.currency;
-    let head = ["", "CONFIGURATION", "ALL KEPT IN", "MISSES IN VAIN", "PAYS TOO MUCH", "A MONTH"];
+    let head = ["", "CONFIGURATION", "ALL KEPT", "IN VAIN", "TOO MUCH", "A MONTH"];
     let mut rows: Vec<Vec<String>> = vec![head.iter().map(|&text| text.to_owned()).collect()];
     let least = found.least_regret();
     for (index, side) in found.sides.iter().enumerate() {
         let (kept, of) = found.keeps_all(index);
-        let mean = side.worlds.iter().map(|fare| fare.cost).sum::<f64>() / (side.worlds.len() as f64).max(1.0);
+        let mean =
+            side.worlds.iter().map(|fare| fare.cost).sum::<f64>() / (side.worlds.len() as f64).max(1.0);
         rows.push(vec![
             if index == least { "*" } else { "" }.to_owned(),
-            cut(&side.name, NAME),
+            cut(&side.name, SIDE),
             format!("{kept}/{of}"),
             side.regret.missed.to_string(),
             if kept > 0 { money(side.regret.extra, currency) } else { "-".to_owned() },
@@ -261,7 +272,8 @@ fn regret(shown: &Shown<'_>, width: usize) -> Vec<String> {
     let mut sides = [Side::Right; 6];
     (sides[0], sides[1]) = (Side::Left, Side::Left);
     let table = columns(&sides, &rows);
-    let mut lines = vec![String::new(), painted(Paint::Heading, "REGRET"), painted(Paint::Heading, &table[0])];
+    let mut lines =
+        vec![String::new(), painted(Paint::Heading, "REGRET"), painted(Paint::Heading, &table[0])];
     lines.extend(table[1..].iter().cloned());
     let (kept, of) = found.keeps_all(least);
     let text = format!(

@@ -4,12 +4,15 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::Number;
+use super::robust::Shown;
 use super::table::figure;
 use super::text::{Paint, Side, columns, painted, wrapped};
 use crate::capacity::load_of;
 use crate::change::ChangeSet;
+use crate::input::world::Unknown;
 use crate::judge::{Judged, Outcome, Verdict};
-use crate::scenario::{Objective, Scenario};
+use crate::robust::Robustness;
+use crate::scenario::{Comparison, Objective, Scenario};
 use crate::source::{Step, steps_of};
 use crate::tune::harden::Hardened;
 use crate::tune::trial::Tested;
@@ -32,6 +35,8 @@ pub struct Tuned<'a> {
     pub hardened: &'a [Hardened],
     /// The proof.
     pub certificate: &'a Certificate,
+    /// How it fares where what is not known is otherwise, if that was asked for.
+    pub robust: Option<(&'a Robustness, &'a [Unknown])>,
     /// `--seed`.
     pub seed: u64,
     /// What the proof was simulated from, in words.
@@ -48,6 +53,12 @@ impl Tuned<'_> {
         let guards = self.tested.iter().map(|one| (one.guard.in_words(), one.kept, one.because.as_str()));
         let more = self.hardened.iter().map(|one| (one.headroom.in_words(), one.kept, one.because.as_str()));
         guards.chain(more)
+    }
+
+    /// How it fares in other worlds.
+    fn worlds(&self) -> Option<Shown<'_>> {
+        let (found, unknowns) = self.robust?;
+        Some(Shown { scenario: self.scenario, unknowns, found, seed: self.seed, whole: false })
     }
 
     /// The objectives of the policy with what the proof says of each: on the
@@ -77,6 +88,10 @@ pub fn page(tuned: &Tuned<'_>, width: usize) -> String {
     lines.extend(proof(tuned, width));
     lines.extend(drills(tuned, width));
     lines.extend(missed(tuned, width));
+    lines.extend(super::tradeoff::page(tuned.scenario, tuned.found, width));
+    if let Some(shown) = tuned.worlds() {
+        lines.extend(super::robust::section(&shown, width));
+    }
     lines.extend(last(tuned, width));
     lines.join("\n") + "\n"
 }
@@ -98,6 +113,10 @@ fn answer(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     };
     let name = &tuned.scenario.name;
     let mut lines = wrapped("", &format!("{name} tuned for {load} at the peak"), width);
+    if let Some(short) = tuned.scenario.short_of_peak() {
+        let text = format!("not for all of them: {short}");
+        lines.extend(wrapped("", &text, width).iter().map(|line| painted(Paint::Doubtful, line)));
+    }
     lines.push(String::new());
     lines.extend(wrapped("", &text, width).iter().map(|line| painted(paint, line)));
     let currency = &tuned.scenario.goals.currency;
@@ -220,8 +239,8 @@ fn proof(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
             .measured
             .map_or("-".to_owned(), |one| figure(objective.indicator, one.value, &goals.currency));
         let comparison = match objective.comparison {
-            crate::scenario::Comparison::AtLeast => "≥",
-            crate::scenario::Comparison::AtMost => "≤",
+            Comparison::AtLeast => "≥",
+            Comparison::AtMost => "≤",
         };
         let goal = figure(objective.indicator, objective.goal, &goals.currency);
         rows.push(vec![
@@ -328,6 +347,10 @@ fn missed(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
                     lines.extend(wrapped("  - ", because, width));
                 }
             }
+            lines.extend(nearest(objective, judged, &goals.currency).iter().flat_map(|near| {
+                let text = format!("nearest: a goal of {near} would be kept");
+                wrapped("  - ", &text, width)
+            }));
         }
         if let Some((_, value)) = tuned.found.relaxed.iter().find(|(one, _)| *one == number) {
             let value = figure(objective.indicator, *value, &goals.currency);
@@ -340,6 +363,16 @@ fn missed(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
         lines.insert(0, String::new());
     }
     lines
+}
+
+/// The goal that would just be kept for sure, where the objective is missed.
+fn nearest(objective: &Objective, judged: &Judged, currency: &str) -> Option<String> {
+    let (low, high) = judged.measured?.interval?;
+    let (sign, value) = match objective.comparison {
+        Comparison::AtLeast => ("≥", low),
+        Comparison::AtMost => ("≤", high),
+    };
+    Some(format!("{sign} {}", figure(objective.indicator, value, currency)))
 }
 
 fn last(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
@@ -382,6 +415,11 @@ pub struct Document {
     /// For objectives that are missed: what a candidate that keeps all others
     /// comes to.
     relaxed: Vec<RelaxedData>,
+    /// What more or less money buys, the cheapest first.
+    tradeoffs: Vec<super::tradeoff::TradeoffData>,
+    /// Where what is not known is otherwise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    robustness: Option<super::robust::Data>,
     candidates: usize,
     files: Vec<String>,
     /// What the form has no place for.
@@ -498,6 +536,8 @@ pub fn document(tuned: &Tuned<'_>) -> Document {
         },
         certificate: certificate_data(tuned),
         relaxed: relaxed.collect(),
+        tradeoffs: super::tradeoff::data(tuned.scenario, tuned.found),
+        robustness: tuned.worlds().map(|shown| super::robust::data(&shown)),
         candidates: tuned.found.tried,
         files: tuned.folder.as_ref().map_or(Vec::new(), |(_, files)| files.clone()),
         left_out: tuned.left_out.clone(),

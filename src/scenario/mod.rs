@@ -147,8 +147,11 @@ impl Scenario {
         let (first, _) = shape.points.iter().find(|(_, value)| *value >= most * AT_PEAK)?;
         // A peak before the observation began is nobody's to wait for.
         let needed = first.since_or_zero(begin);
-        (share < AT_PEAK && needed > self.horizon)
-            .then_some(ShortOfPeak { share, horizon: self.horizon, needed })
+        (share < AT_PEAK && needed > self.horizon).then_some(ShortOfPeak {
+            share,
+            horizon: self.horizon,
+            needed,
+        })
     }
 
     /// What the workloads are called in results, in their order.

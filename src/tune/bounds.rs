@@ -99,8 +99,7 @@ fn streams(scenario: &Scenario) -> Vec<Stream> {
     let weights: f64 = demand.journeys.iter().map(|one| one.weight).sum();
     let begin = SimTime::ZERO + scenario.warm_up;
     // A user who has given up after the timeout asks for the next.
-    let longest =
-        |visit: &Visit| f64::from(visit.times) * (visit.think.mean() + visit.timeout.as_secs_f64());
+    let longest = |visit: &Visit| f64::from(visit.times) * (visit.think.mean() + visit.timeout.as_secs_f64());
     let journeys_per_second = match &demand.population {
         Population::Users { peak, shape } => {
             let cycle: f64 = demand
@@ -148,12 +147,12 @@ fn limits(scenario: &Scenario, sites: &[Site]) -> Vec<Limit> {
 /// All nodes that there may be: by the pools, and by the policy.
 fn nodes(scenario: &Scenario) -> Limit {
     let goals = &scenario.goals.objectives;
-    let most = goals.iter().filter(|one| {
-        one.indicator == Indicator::NodesMax && one.comparison == Comparison::AtMost
-    });
+    let most = goals
+        .iter()
+        .filter(|one| one.indicator == Indicator::NodesMax && one.comparison == Comparison::AtMost);
     let most = most.min_by(|a, b| a.goal.total_cmp(&b.goal));
     let mut pools: Vec<_> = scenario.cluster.pools.iter().collect();
-    pools.sort_by(|a, b| b.cpu.cmp(&a.cpu));
+    pools.sort_by_key(|pool| std::cmp::Reverse(pool.cpu));
     let of_pools: u32 = pools.iter().map(|pool| pool.max).sum();
     let allowed = most.map_or(of_pools, |one| of_pools.min(one.goal.max(0.0) as u32));
     let (mut left, mut cores) = (allowed, 0.0);
@@ -259,7 +258,10 @@ fn words(scenario: &Scenario, streams: &[Stream], limit: &Limit, goal: f64) -> (
             amount(goal * cores)
         )),
     }
-    relax.push(format!("a lower goal: {} of requests can be answered at most", percent(answered(streams, limit, 1.0))));
+    relax.push(format!(
+        "a lower goal: {} of requests can be answered at most",
+        percent(answered(streams, limit, 1.0))
+    ));
     (binding, relax)
 }
 
@@ -274,8 +276,7 @@ mod tests {
     #[test]
     fn the_cheapest_requests_are_answered_first() {
         let streams = [stream(10.0, 1.0), stream(90.0, 0.1)];
-        let limit =
-            |cores: f64| Limit { cores, workload: None, words: String::new(), relax: Relax::Pod };
+        let limit = |cores: f64| Limit { cores, workload: None, words: String::new(), relax: Relax::Pod };
         assert!((needed(&streams, &limit(1.0)) - 19.0).abs() < 1e-9);
         for (cores, share) in [(19.0, 1.0), (14.0, 0.95), (9.0, 0.9), (4.5, 0.45)] {
             let seen = answered(&streams, &limit(cores), 1.0);

@@ -10,6 +10,7 @@ use super::propose::{self, Choice, Room};
 use super::score::Score;
 use super::settings::Settings;
 use super::site::{Site, Sizing, sites};
+use super::tradeoff::{Tradeoff, tradeoffs};
 use super::{Guard, Task, window};
 use crate::change::ChangeSet;
 use crate::judge::{Outcome, Verdict, judge};

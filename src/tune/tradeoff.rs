@@ -79,9 +79,9 @@ impl Tradeoff {
         let same_cost = self.cost() <= cheaper.cost() * (1.0 + SAME_COST);
         let keeps_more = self.score().violation < cheaper.score().violation - SAME_MARGIN;
         // To spare counts only where nothing is missed for it.
-        let spares_more = self.score().violation <= cheaper.score().violation
-            && self.margin > cheaper.margin + SAME_MARGIN;
-        (keeps_more || spares_more) && !(same_cost && !keeps_more)
+        let spares_more =
+            self.score().violation <= cheaper.score().violation && self.margin > cheaper.margin + SAME_MARGIN;
+        keeps_more || (spares_more && !same_cost)
     }
 }
 

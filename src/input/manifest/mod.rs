@@ -48,6 +48,13 @@ pub fn texts(paths: &[PathBuf]) -> Result<Vec<(String, String)>, Failure> {
     files::collect(paths).map(|(texts, _)| texts)
 }
 
+/// The same where all of them can be read; `None` where reading them has something to
+/// say.
+pub fn readable_texts(paths: &[PathBuf]) -> Option<Vec<(String, String)>> {
+    let (texts, problems) = files::collect(paths).ok()?;
+    (problems.is_empty() && !texts.is_empty()).then_some(texts)
+}
+
 /// Reads manifests from memory: names, as messages show them, and texts.
 pub fn read_texts(texts: Vec<(String, String)>, sources: &mut Sources) -> (ManifestSet, Vec<Problem>) {
     let mut problems = Vec::new();

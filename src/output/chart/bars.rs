@@ -97,7 +97,8 @@ impl Tornado {
             root.draw(&Rectangle::new(corners, colour.filled())).expect(DRAWN);
         }
         let (left, right) = if low <= high { (&parts[0], &parts[1]) } else { (&parts[1], &parts[0]) };
-        let outer = [(left.0.min(middle) - 5, left.2, HPos::Right), (right.0.max(middle) + 5, right.2, HPos::Left)];
+        let outer =
+            [(left.0.min(middle) - 5, left.2, HPos::Right), (right.0.max(middle) + 5, right.2, HPos::Left)];
         for (x, end, side) in outer {
             let style = font(10, colour::FADED).pos(Pos::new(side, VPos::Center));
             text(root, end, (x, top + ROW / 2), style);
@@ -112,7 +113,9 @@ impl Tornado {
 }
 
 fn legend(root: &Area<'_>) {
-    for (x, colour, label) in [(16, colour::SKY, "at its low end"), (132, colour::VERMILLION, "at its high end")] {
+    for (x, colour, label) in
+        [(16, colour::SKY, "at its low end"), (132, colour::VERMILLION, "at its high end")]
+    {
         root.draw(&Rectangle::new([(x, 62), (x + 14, 72)], colour.filled())).expect(DRAWN);
         text(root, label, (x + 20, 61), font(11, colour::INK));
     }

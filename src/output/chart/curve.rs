@@ -46,8 +46,20 @@ const PANELS: [Panel; 5] = [
         label: percent,
         value: |one| Some(1.0 - one.availability),
     },
-    Panel { title: "Most ready pods", log: false, whole: true, label: number_label, value: |one| Some(one.pods.1) },
-    Panel { title: "Most nodes", log: false, whole: true, label: number_label, value: |one| Some(one.nodes.1) },
+    Panel {
+        title: "Most ready pods",
+        log: false,
+        whole: true,
+        label: number_label,
+        value: |one| Some(one.pods.1),
+    },
+    Panel {
+        title: "Most nodes",
+        log: false,
+        whole: true,
+        label: number_label,
+        value: |one| Some(one.nodes.1),
+    },
     Panel {
         title: "Cost a month",
         log: false,
@@ -86,7 +98,7 @@ pub fn capacity(all: &[Carried], seed: u64) -> String {
             panel.draw(&root, all, &across, &ticks, top);
         }
         let style = font(11, colour::FADED).pos(Pos::new(HPos::Center, VPos::Top));
-        text(&root, unit, ((LEFT + RIGHT) / 2, height - 22), style);
+        text(&root, unit, (i32::midpoint(LEFT, RIGHT), height - 22), style);
         root.present().expect(DRAWN);
     }
     svg

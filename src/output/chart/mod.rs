@@ -21,9 +21,9 @@ use crate::units::figures::{amount, count, seconds};
 use canvas::colour;
 pub use curve::capacity;
 pub use drill::drill;
-pub use tornado::tornado;
 use frame::{Frame, draw};
 use panel::{Line, Panel, Style};
+pub use tornado::tornado;
 
 /// Panels of single workloads in one chart; the rest is in `timeseries.csv`.
 const MOST_WORKLOADS: usize = 12;
