@@ -163,6 +163,7 @@ impl Station {
     }
 
     /// A job with `work` of CPU time begins.
+    #[inline]
     pub fn add(&mut self, now: SimTime, job: Job, work: SimDuration) {
         self.advance(now);
         let end = self.virtual_time + (work.as_nanos() << FRACTION);
@@ -171,6 +172,7 @@ impl Station {
     }
 
     /// The next job that has ended by `now`, if any.
+    #[inline]
     pub fn take_ended(&mut self, now: SimTime) -> Option<Job> {
         self.advance(now);
         let Reverse((end, _, job)) = *self.running.peek()?;
@@ -188,6 +190,7 @@ impl Station {
     }
 
     /// When the next job ends if nothing changes; `None` when nothing runs.
+    #[inline]
     pub fn next_end(&self) -> Option<SimTime> {
         let Reverse((end, _, _)) = *self.running.peek()?;
         let progress = end.saturating_sub(self.virtual_time);
@@ -258,12 +261,17 @@ impl Station {
     }
 
     /// Brings the state up to `now`.
+    #[inline]
     fn advance(&mut self, now: SimTime) {
+        if self.last != now {
+            self.go_on(now);
+        }
+    }
+
+    /// The same when time has passed.
+    fn go_on(&mut self, now: SimTime) {
         let until = now.as_nanos();
         let mut last = self.last.as_nanos();
-        if last == until {
-            return;
-        }
         debug_assert!(last < until, "the station is at {}, asked about {now}", self.last);
         self.last = now;
         if self.is_empty() {
@@ -326,6 +334,7 @@ impl Station {
     }
 
     /// All `count` running jobs share `ran` nanoseconds at `rate`.
+    #[inline]
     fn run(&mut self, ran: u64, rate: u64, count: u64) {
         self.used += ran * rate / CORE;
         let for_jobs = self.for_jobs(rate);

@@ -1,9 +1,16 @@
 //! Pending events, handed out by time and then by the order they were put in.
 //!
-//! Most events wait in a timing wheel. An event that always comes the same time
-//! after it was put in (a network's travel time, a timeout) waits in a *lane* of
-//! its delay: a queue, because such events come due in the order in which they
-//! were put in.
+//! Most events wait in a timing wheel. Two kinds need less:
+//!
+//! * an event that always comes the same time after it was put in (a network's
+//!   travel time, a timeout) waits in a *lane* of its delay: a queue, because such
+//!   events come due in the order in which they were put in;
+//! * an *alarm* is one event that is moved about: what a pod's CPU finishes next
+//!   changes with every request that comes or goes. Setting an alarm anew replaces
+//!   it, so that nothing stale is ever handed out.
+//!
+//! At one instant lanes come after everything else, in the order of their numbers,
+//! and alarms after the lanes. Elsewhere the order put in decides.
 //!
 //! There are two clocks. Most of what happens may *pause*: its clock, the active
 //! one, stands still while time is skipped, and everything that waits on it waits
@@ -17,13 +24,14 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
+use crate::sim::alarms::Alarms;
 use crate::sim::wheel::{Entry, Key, Wheel};
 use crate::units::{SimDuration, SimTime};
 
 /// What keeps the pending events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// A timing wheel, and queues for constant delays.
+    /// A timing wheel, queues for constant delays, and a tree of alarms.
     #[default]
     Wheel,
     /// A binary heap for each clock.
@@ -59,38 +67,49 @@ pub struct Agenda<E> {
     store: Store<E>,
     /// The delay of each lane.
     delays: Vec<SimDuration>,
+    /// When each alarm goes off; `u64::MAX` while it isn't set.
+    alarms: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one agenda in a run, and it is the large variant")]
 enum Store<E> {
-    Wheel(Wheel<E>, Lanes<E>),
+    Wheel(Wheel<E>, Lanes<E>, Alarms<E>),
     Heap(BinaryHeap<Reverse<Entry<E>>>),
 }
 
 /// Queues of events with the same delay.
 #[derive(Clone, Debug)]
 struct Lanes<E> {
-    waiting: Vec<VecDeque<Entry<E>>>,
-    /// The first key of each lane.
-    heads: Vec<Key>,
-    /// The lane with the first key of all, and that key.
-    first: (usize, Key),
+    all: Vec<Lane<E>>,
+    /// When the first event of all comes, in nanoseconds, and in which lane it is.
+    first: (u64, usize),
+}
+
+#[derive(Clone, Debug)]
+struct Lane<E> {
+    delay: u64,
+    waiting: VecDeque<(u64, E)>,
+    /// The time of its first event.
+    head: u64,
 }
 
 impl<E: Copy> Lanes<E> {
-    fn new(count: usize) -> Self {
-        Self { waiting: vec![VecDeque::new(); count], heads: vec![Key::NEVER; count], first: (0, Key::NEVER) }
+    fn new(delays: &[SimDuration]) -> Self {
+        let lane =
+            |delay: &SimDuration| Lane { delay: delay.as_nanos(), waiting: VecDeque::new(), head: u64::MAX };
+        Self { all: delays.iter().map(lane).collect(), first: (u64::MAX, 0) }
     }
 
+    /// Puts an event in at `now`.
     #[inline]
-    fn put(&mut self, lane: usize, entry: Entry<E>) {
-        self.waiting[lane].push_back(entry);
-        if self.heads[lane] == Key::NEVER {
-            self.heads[lane] = entry.key;
-            if entry.key < self.first.1 {
-                self.first = (lane, entry.key);
-            }
+    fn put(&mut self, number: usize, now: SimTime, event: E) {
+        let lane = &mut self.all[number];
+        let time = now.as_nanos() + lane.delay;
+        lane.waiting.push_back((time, event));
+        if lane.head == u64::MAX {
+            lane.head = time;
+            self.first = self.first.min((time, number));
         }
     }
 
@@ -100,25 +119,24 @@ impl<E: Copy> Lanes<E> {
     /// unless nobody wants it, and how many left the lane.
     #[inline]
     fn take(&mut self, wanted: impl Fn(&E) -> bool) -> (Option<E>, usize) {
-        let lane = self.first.0;
-        let queue = &mut self.waiting[lane];
-        let before = queue.len();
-        let event = queue.pop_front().map(|entry| entry.event).filter(&wanted);
-        let head = loop {
-            match queue.front() {
-                Some(entry) if wanted(&entry.event) => break entry.key,
-                Some(_) => queue.pop_front(),
-                None => break Key::NEVER,
+        let lane = &mut self.all[self.first.1];
+        let event = lane.waiting.pop_front().map(|(_, event)| event).filter(&wanted);
+        let mut left = 1;
+        lane.head = loop {
+            match lane.waiting.front() {
+                Some((time, event)) if wanted(event) => break *time,
+                Some(_) => lane.waiting.pop_front(),
+                None => break u64::MAX,
             };
+            left += 1;
         };
-        let left = before - queue.len();
-        self.heads[lane] = head;
-        self.first = (0, Key::NEVER);
-        for (lane, &key) in self.heads.iter().enumerate() {
-            if key < self.first.1 {
-                self.first = (lane, key);
+        let mut first = (u64::MAX, 0);
+        for (number, lane) in self.all.iter().enumerate() {
+            if lane.head < first.0 {
+                first = (lane.head, number);
             }
         }
+        self.first = first;
         (event, left)
     }
 }
@@ -133,7 +151,7 @@ impl<E: Copy> Agenda<E> {
     /// An agenda at time zero with a lane for each of `delays`.
     pub fn new(engine: Engine, delays: &[SimDuration]) -> Self {
         let store = match engine {
-            Engine::Wheel => Store::Wheel(Wheel::default(), Lanes::new(delays.len())),
+            Engine::Wheel => Store::Wheel(Wheel::default(), Lanes::new(delays), Alarms::default()),
             Engine::Reference => Store::Heap(BinaryHeap::new()),
         };
         Self {
@@ -147,10 +165,12 @@ impl<E: Copy> Agenda<E> {
             pending: 0,
             store,
             delays: delays.to_vec(),
+            alarms: Vec::new(),
         }
     }
 
     /// The time of the event handed out last.
+    #[inline]
     pub fn now(&self) -> SimTime {
         self.now
     }
@@ -184,6 +204,12 @@ impl<E: Copy> Agenda<E> {
         self.see_first();
     }
 
+    /// How many events were ever put in, alarms aside.
+    #[inline]
+    pub fn put_in(&self) -> u64 {
+        self.put_in
+    }
+
     /// How many events are pending.
     pub fn pending(&self) -> usize {
         self.pending
@@ -214,7 +240,7 @@ impl<E: Copy> Agenda<E> {
         assert!(time >= self.active, "an event for {time} was put in at {}", self.active);
         let entry = self.entry(time, event);
         match &mut self.store {
-            Store::Wheel(wheel, _) => wheel.put(entry),
+            Store::Wheel(wheel, ..) => wheel.put(entry),
             Store::Heap(heap) => heap.push(Reverse(entry)),
         }
     }
@@ -228,11 +254,52 @@ impl<E: Copy> Agenda<E> {
     /// Puts an event in for a lane's delay from now by the active clock.
     #[inline]
     pub fn in_lane(&mut self, lane: u16, event: E) {
-        let entry = self.entry(self.active + self.delays[lane as usize], event);
+        self.put_in += 1;
+        self.pending += 1;
         match &mut self.store {
-            Store::Wheel(_, lanes) => lanes.put(lane as usize, entry),
-            Store::Heap(heap) => heap.push(Reverse(entry)),
+            Store::Wheel(_, lanes, _) => lanes.put(lane as usize, self.active, event),
+            Store::Heap(heap) => {
+                let time = (self.active + self.delays[lane as usize]).as_nanos();
+                heap.push(Reverse(Entry { key: Key::in_lane(time, lane, self.put_in), event }));
+            }
         }
+    }
+
+    /// Sets an alarm for when the active clock shows `time`; what it was set for
+    /// before is forgotten.
+    ///
+    /// # Panics
+    /// When `time` lies in the past.
+    #[inline]
+    pub fn set_alarm(&mut self, alarm: u32, time: SimTime, event: E) {
+        assert!(time >= self.active, "an alarm for {time} was set at {}", self.active);
+        let time = time.as_nanos();
+        match &mut self.store {
+            Store::Wheel(_, _, alarms) => self.pending += usize::from(alarms.set(alarm, time, event)),
+            Store::Heap(heap) => {
+                if self.alarms.len() <= alarm as usize {
+                    self.alarms.resize(alarm as usize + 1, u64::MAX);
+                }
+                let before = std::mem::replace(&mut self.alarms[alarm as usize], time);
+                self.pending += usize::from(before == u64::MAX);
+                if before != time {
+                    heap.push(Reverse(Entry { key: Key::of_alarm(time, alarm), event }));
+                }
+            }
+        }
+    }
+
+    /// Forgets what an alarm was set for, if anything.
+    #[inline]
+    pub fn clear_alarm(&mut self, alarm: u32) {
+        let was_set = match &mut self.store {
+            Store::Wheel(_, _, alarms) => alarms.clear(alarm),
+            Store::Heap(_) => self
+                .alarms
+                .get_mut(alarm as usize)
+                .is_some_and(|time| std::mem::replace(time, u64::MAX) != u64::MAX),
+        };
+        self.pending -= usize::from(was_set);
     }
 
     /// Notes when the first event comes that no pause holds up.
@@ -255,10 +322,9 @@ impl<E: Copy> Agenda<E> {
 
     #[inline]
     fn entry(&mut self, time: SimTime, event: E) -> Entry<E> {
-        let order = self.put_in;
         self.put_in += 1;
         self.pending += 1;
-        Entry { key: Key::new(time.as_nanos(), order), event }
+        Entry { key: Key::new(time.as_nanos(), self.put_in), event }
     }
 
     /// Hands out the next event that is still wanted and moves the clock to its
@@ -270,15 +336,20 @@ impl<E: Copy> Agenda<E> {
             let unpaused = self.unpaused_first;
             let (time, event, left) = match &mut self.store {
                 _ if self.paused => (0, None, 0),
-                Store::Wheel(wheel, lanes) => {
-                    let (_, head) = lanes.first;
-                    let soonest = head.min(unpaused);
-                    match wheel.first(soonest.time()) {
-                        Some(key) if key < soonest => (key.time(), wheel.take().filter(&wanted), 1),
-                        _ if unpaused <= head => (0, None, 0),
+                Store::Wheel(wheel, lanes, alarms) => {
+                    // At one instant: what no pause holds up and the wheel by the
+                    // order in which they were put in, then lanes, then alarms.
+                    let (lane, alarm) = (lanes.first.0, alarms.first());
+                    let soonest = lane.min(alarm);
+                    match wheel.first(soonest.min(unpaused.time())) {
+                        Some(key) if key < unpaused && key.time() <= soonest => {
+                            (key.time(), wheel.take().filter(&wanted), 1)
+                        }
+                        _ if unpaused.time() <= soonest => (0, None, 0),
+                        _ if alarm < lane => (alarm, Some(alarms.take()), 1),
                         _ => {
                             let (event, left) = lanes.take(&wanted);
-                            (head.time(), event, left)
+                            (lane, event, left)
                         }
                     }
                 }
@@ -286,6 +357,13 @@ impl<E: Copy> Agenda<E> {
                     Some(Reverse(entry)) if entry.key < unpaused => {
                         let entry = *entry;
                         heap.pop();
+                        if let Some(alarm) = entry.key.alarm() {
+                            let due = &mut self.alarms[alarm as usize];
+                            if *due != entry.key.time() {
+                                continue;
+                            }
+                            *due = u64::MAX;
+                        }
                         (entry.key.time(), Some(entry.event).filter(&wanted), 1)
                     }
                     _ => (0, None, 0),
@@ -350,6 +428,17 @@ mod tests {
                 if !growing {
                     let [wheel, heap] = both.each_mut().map(|agenda| agenda.hand_out(wanted));
                     assert_eq!(wheel, heap, "replication {replication}, step {step}");
+                } else if bits.is_multiple_of(5) {
+                    // Alarms are set, moved about and cleared.
+                    let (alarm, later) = ((bits >> 20) as u32 % 9, SimDuration::from_nanos(delay(bits / 5)));
+                    for agenda in &mut both {
+                        if bits % 11 == 0 {
+                            agenda.clear_alarm(alarm);
+                        } else {
+                            agenda.set_alarm(alarm, agenda.active() + later, order / 7 * 7);
+                        }
+                    }
+                    order += 1;
                 } else if bits.is_multiple_of(3) {
                     for agenda in &mut both {
                         agenda.in_lane((bits >> 20) as u16 % 4, order);

@@ -1,6 +1,7 @@
 //! The kernel: time, order, chance. It knows nothing of Kubernetes.
 
 pub mod agenda;
+pub mod alarms;
 pub mod fingerprint;
 pub mod random;
 pub mod wheel;

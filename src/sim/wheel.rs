@@ -16,6 +16,11 @@ pub const BLOCK_BITS: u32 = 30;
 const FINE: usize = 1 << (BLOCK_BITS - FINE_BITS);
 const COARSE: usize = 1 << 12;
 const NONE: u32 = u32::MAX;
+/// Above every order: where the keys of lane 0 begin at an instant. Lanes of 16
+/// bits stay below the keys of alarms.
+const IN_LANE: u64 = 1 << 46;
+/// What stands in the place of the order in an alarm's key.
+const OF_ALARM: u64 = 1 << 63;
 
 /// When an event is handed out: its time, then the order in which it was put in,
 /// as one number because that compares fastest.
@@ -29,6 +34,24 @@ impl Key {
     /// The key of the `order`-th event put in, for a time in nanoseconds.
     pub fn new(time: u64, order: u64) -> Self {
         Self((u128::from(time) << 64) | u128::from(order))
+    }
+
+    /// The key of the `order`-th event put in, into this lane: after everything of
+    /// its instant that is in none.
+    pub fn in_lane(time: u64, lane: u16, order: u64) -> Self {
+        debug_assert!(order < IN_LANE, "{order} events were put in");
+        Self::new(time, (u64::from(lane) + 1) * IN_LANE + order)
+    }
+
+    /// The key of an alarm: after everything else of its instant, by its number.
+    pub fn of_alarm(time: u64, alarm: u32) -> Self {
+        Self::new(time, OF_ALARM | u64::from(alarm))
+    }
+
+    /// The alarm that it is the key of, if it is one's.
+    pub fn alarm(self) -> Option<u32> {
+        let order = self.0 as u64;
+        (order & OF_ALARM != 0).then_some(order as u32)
     }
 
     /// The same place in the order so many nanoseconds earlier.
@@ -102,22 +125,30 @@ struct Node<E> {
 struct Ring {
     heads: Vec<u32>,
     used: Vec<u64>,
+    /// A bit for each word of `used` that isn't zero.
+    words: Vec<u64>,
 }
 
 impl Ring {
     fn new(buckets: usize) -> Self {
-        Self { heads: vec![NONE; buckets], used: vec![0; buckets / 64] }
+        let words = (buckets / 64).div_ceil(64);
+        Self { heads: vec![NONE; buckets], used: vec![0; buckets / 64], words: vec![0; words] }
     }
 
     /// Takes a bucket's list out.
     fn take(&mut self, bucket: usize) -> u32 {
-        self.used[bucket / 64] &= !(1 << (bucket % 64));
+        let word = &mut self.used[bucket / 64];
+        *word &= !(1 << (bucket % 64));
+        if *word == 0 {
+            self.words[bucket / 4_096] &= !(1 << (bucket / 64 % 64));
+        }
         std::mem::replace(&mut self.heads[bucket], NONE)
     }
 
     /// Makes `node` the head of a bucket's list; returns the old head.
     fn push(&mut self, bucket: usize, node: u32) -> u32 {
         self.used[bucket / 64] |= 1 << (bucket % 64);
+        self.words[bucket / 4_096] |= 1 << (bucket / 64 % 64);
         std::mem::replace(&mut self.heads[bucket], node)
     }
 
@@ -128,9 +159,20 @@ impl Ring {
         if rest != 0 {
             return Some(word * 64 + rest.trailing_zeros() as usize);
         }
-        let next = (word + 1..self.used.len()).find(|&word| self.used[word] != 0)?;
+        let next = first_bit(&self.words, word + 1)?;
         Some(next * 64 + self.used[next].trailing_zeros() as usize)
     }
+}
+
+/// The first bit at or after `from` that is set.
+fn first_bit(words: &[u64], from: usize) -> Option<usize> {
+    let word = from / 64;
+    let rest = words.get(word)? & (u64::MAX << (from % 64));
+    if rest != 0 {
+        return Some(word * 64 + rest.trailing_zeros() as usize);
+    }
+    let next = (word + 1..words.len()).find(|&word| words[word] != 0)?;
+    Some(next * 64 + words[next].trailing_zeros() as usize)
 }
 
 impl<E: Copy> Default for Wheel<E> {

@@ -25,6 +25,20 @@ pub struct Context {
     follows: VecDeque<Event>,
 }
 
+/// Who has which of the agenda's alarms.
+pub mod alarm {
+    use crate::world::ids::PodId;
+
+    /// The next arrival of an open population.
+    pub const ARRIVAL: u32 = 0;
+
+    /// The end of the work that a pod finishes next.
+    #[inline]
+    pub fn of_pod(id: PodId) -> u32 {
+        id.index + 1
+    }
+}
+
 /// One stream for each kind of thing that happens in order.
 #[derive(Debug)]
 pub struct Streams {
@@ -98,6 +112,7 @@ impl Context {
     }
 
     /// The present moment.
+    #[inline]
     pub fn now(&self) -> SimTime {
         self.agenda.now()
     }

@@ -187,8 +187,6 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         ending: false,
         station: Station::new(cx.agenda.active(), None, None, MilliCpu(1), 0),
         cpu_wanted: 0,
-        work_due: SimTime::NEVER,
-        work_stamp: 0,
         in_progress: 0,
         queue: std::collections::VecDeque::new(),
         leaked: 0,

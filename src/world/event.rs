@@ -25,8 +25,8 @@ pub enum Event {
     // Requests.
     /// A call reached its pod.
     CallArrived(FrameId),
-    /// The station's next job may have ended; the number recognises a stale event.
-    WorkEnded(PodId, u32),
+    /// The station's next job has ended.
+    WorkEnded(PodId),
     /// A wait inside an operation is over.
     WaitEnded(FrameId),
     /// An answer reached the caller.
@@ -198,7 +198,7 @@ impl Event {
             | Self::RequestAnswered(_)
             | Self::RequestFailed(..)
             | Self::CallArrived(_)
-            | Self::WorkEnded(..)
+            | Self::WorkEnded(_)
             | Self::WaitEnded(_)
             | Self::AnswerArrived(_)
             | Self::BackoffEnded(_)
@@ -221,67 +221,5 @@ impl Event {
             | Self::WatchStepEnded
             | Self::Ended => false,
         }
-    }
-
-    /// The event as a number for the fingerprint: its kind and whom it is about.
-    pub fn code(self) -> u64 {
-        let (kind, about) = match self {
-            Self::UserThought(user) => (1, user),
-            Self::JourneyDue => (2, 0),
-            Self::PopulationChanged => (3, 0),
-            Self::CallArrived(frame) => (4, frame.index),
-            Self::WorkEnded(pod, _) => (5, pod.index),
-            Self::WaitEnded(frame) => (6, frame.index),
-            Self::AnswerArrived(frame) => (7, frame.index),
-            Self::BackoffEnded(frame) => (8, frame.index),
-            Self::DeadlineCame(frame) => (9, frame.index),
-            Self::ContainerStarted(pod) => (10, pod.index),
-            Self::StartUpWaited(pod, _) => (11, pod.index),
-            Self::ProbeTicked(pod, kind) => (12 + u64::from(kind), pod.index),
-            Self::ProbeTimedOut(frame) => (15, frame.index),
-            Self::StatusReported(pod) => (16, pod.index),
-            Self::Terminated(pod) => (17, pod.index),
-            Self::ShutDownEnded(pod) => (18, pod.index),
-            Self::GraceEnded(pod) => (19, pod.index),
-            Self::PodRemoved(pod) => (20, pod.index),
-            Self::BackoffOver(pod) => (21, pod.index),
-            Self::SliceWritten(workload) => (22, workload),
-            Self::ProxySynced(workload, which) => (23 + u64::from(which), workload),
-            Self::WorkloadSynced(workload) => (25, workload),
-            Self::SchedulerRan => (26, 0),
-            Self::NodeSampled(node) => (28, node),
-            Self::MetricsScraped => (29, 0),
-            Self::HpaSynced(hpa) => (30, hpa),
-            Self::NodeAutoscalerRan => (31, 0),
-            Self::KarpenterBatched => (36, 0),
-            Self::NodeEmptied(node) => (37, node),
-            Self::RequestAnswered(user) => (38, user),
-            Self::RequestFailed(user, cause) => (40 + cause as u64, user),
-            Self::PodBound(pod) => (50, pod.index),
-            Self::StartUpEnded(pod) => (51, pod.index),
-            Self::ProbeAnswered(pod, kind, good) => (52 + u64::from(kind) * 2 + u64::from(good), pod.index),
-            Self::MemoryExceeded(pod) => (58, pod.index),
-            Self::PodDrained(pod) => (59, pod.index),
-            Self::NodeReady(node) => (32, node),
-            Self::ReplicaSetsSynced(workload) => (60, workload),
-            Self::NodesMonitored => (61, 0),
-            Self::TaintsHandedOut(zone) => (62, zone),
-            Self::TolerationEnded(pod) => (63, pod.index),
-            Self::MachineMissed(node) => (72, node),
-            Self::OrphansCollected(node) => (73, node),
-            Self::PullRetried(pod) => (64, pod.index),
-            Self::DrillStruck(drill) => (65, u32::from(drill)),
-            Self::DrillEnded(drill) => (66, u32::from(drill)),
-            Self::DrillWentOn(drill) => (67, u32::from(drill)),
-            Self::WatchStepEnded => (68, 0),
-            Self::PaceLooked(stamp) => (71, stamp),
-            Self::PodPreempted(uid) => (70, uid),
-            Self::DrainWentOn(node) => (69, node),
-            Self::CpuShared(node) => (70, node),
-            Self::WarmUpEnded => (33, 0),
-            Self::StepEnded => (34, 0),
-            Self::Ended => (35, 0),
-        };
-        (kind << 32) | u64::from(about)
     }
 }

@@ -11,7 +11,7 @@ use crate::observe::{Cause, MomentKind};
 use crate::scenario::{Container, ReleaseFault};
 use crate::service::Station;
 use crate::sim::random::draw;
-use crate::units::{SimDuration, SimTime};
+use crate::units::SimDuration;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, Phase};
@@ -153,8 +153,6 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     pod.leaked = 0;
     pod.reported = super::state::Reported::default();
     pod.skipped = super::state::Skipped::default();
-    pod.work_due = SimTime::NEVER;
-    pod.work_stamp = pod.work_stamp.wrapping_add(1);
 }
 
 /// The start-up's waiting part is over: its CPU work begins, under the limit.
@@ -386,8 +384,6 @@ fn container_ended(state: &mut State, cx: &mut Context, id: PodId, cause: Cause)
     (pod.listens, pod.started) = (false, false);
     pod.container = ContainerState::Waiting;
     pod.finished = now;
-    pod.work_stamp = pod.work_stamp.wrapping_add(1);
-    pod.work_due = SimTime::NEVER;
     requests::cut_off(state, cx, id, Some(cause));
     cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::StatusReported(id));
     let restarts = state.pod(id).is_some_and(|pod| state.spec(pod.workload).template.restart_always);
@@ -447,8 +443,6 @@ pub fn lose_power(state: &mut State, cx: &mut Context, id: PodId) {
     report_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
     (pod.listens, pod.started, pod.container) = (false, false, ContainerState::Waiting);
-    pod.work_stamp = pod.work_stamp.wrapping_add(1);
-    pod.work_due = SimTime::NEVER;
     requests::cut_off(state, cx, id, None);
 }
 

@@ -60,20 +60,15 @@ pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observa
         if event == Event::Ended {
             break;
         }
+        // The moment, and all that was put in until then: two runs that differ in
+        // anything differ in these from the next event on.
         fingerprint.fold(time.as_nanos());
-        let mut next = Some(event);
-        while let Some(event) = next {
+        fingerprint.fold(cx.agenda.put_in());
+        events += 1;
+        answer_to(&mut state, &mut cx, event);
+        while let Some(event) = cx.next_raised() {
             events += 1;
-            fingerprint.fold(event.code());
-            if state.pace.may_skip && event.stirs() {
-                slices::stirred(&mut state, &mut cx, event);
-            }
-            if state.broken.control_plane > time && event.needs_control_plane() {
-                cx.agenda.at(state.broken.control_plane, event);
-            } else {
-                dispatch(&mut state, &mut cx, event);
-            }
-            next = cx.next_raised();
+            answer_to(&mut state, &mut cx, event);
         }
         if events.is_multiple_of(4_096) {
             stopped = beyond_limits(&state);
@@ -83,6 +78,20 @@ pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observa
         }
     }
     reports::conclude(&state, cx, fingerprint, events, stopped)
+}
+
+/// Hands an event to whoever answers to it, unless that is a control plane which
+/// stands still.
+#[inline]
+fn answer_to(state: &mut State, cx: &mut Context, event: Event) {
+    if state.pace.may_skip && event.stirs() {
+        slices::stirred(state, cx, event);
+    }
+    if state.broken.control_plane > cx.now() && event.needs_control_plane() {
+        cx.agenda.at(state.broken.control_plane, event);
+    } else {
+        dispatch(state, cx, event);
+    }
 }
 
 /// Whether the run has outgrown the scenario's limits.
@@ -107,7 +116,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::RequestFailed(user, cause) => users::failed(state, cx, user, cause),
 
         Event::CallArrived(frame) => requests::arrived(state, cx, frame),
-        Event::WorkEnded(pod, stamp) => requests::work_ended(state, cx, pod, stamp),
+        Event::WorkEnded(pod) => requests::work_ended(state, cx, pod),
         Event::WaitEnded(frame) => requests::wait_ended(state, cx, frame),
         Event::AnswerArrived(frame) => requests::answer_arrived(state, cx, frame),
         Event::BackoffEnded(frame) => requests::backoff_ended(state, cx, frame),

@@ -31,6 +31,19 @@ pub struct Program {
     pub external_latency: Vec<u32>,
     /// The call that a probe of each workload makes.
     pub probe_calls: Vec<u32>,
+    /// What each workload's pods keep to.
+    pub serving: Vec<ServingCode>,
+}
+
+/// What a workload's pods keep to when they serve.
+#[derive(Clone, Copy, Debug)]
+pub struct ServingCode {
+    /// Calls with a place at the same time; `u32::MAX` for any number.
+    pub places: u32,
+    /// Calls that may wait for one; `u32::MAX` for any number.
+    pub queue: u32,
+    /// Memory that each call leaves behind, in bytes.
+    pub leak: u64,
 }
 
 /// CPU time of answering a probe: a trivial handler in a slow language
@@ -113,6 +126,11 @@ impl Program {
             next += workload.behaviour.operations.len() as u32;
         }
         for (number, workload) in scenario.workloads.iter().enumerate() {
+            program.serving.push(ServingCode {
+                places: workload.behaviour.concurrency.limit.unwrap_or(u32::MAX),
+                queue: workload.behaviour.concurrency.queue.unwrap_or(u32::MAX),
+                leak: workload.behaviour.memory.leak.0,
+            });
             for operation in &workload.behaviour.operations {
                 let codes: Vec<StepCode> = operation.steps.iter().map(|step| program.step(step)).collect();
                 program.add_operation(number as u32, &codes);
@@ -146,6 +164,12 @@ impl Program {
             TargetCode::Operation(operation) => operation,
             TargetCode::External(_) => unreachable!("calls to external services have no pod"),
         }
+    }
+
+    /// What random bits stand for with a sampler.
+    #[inline]
+    pub fn drawn(&self, sampler: u32, bits: u64) -> SimDuration {
+        self.samplers[sampler as usize].at(bits)
     }
 
     /// Adds an operation of these steps and the answer.

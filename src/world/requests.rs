@@ -18,7 +18,7 @@ use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::program::{Program, StepCode, TargetCode};
-use crate::world::sharing::{self, watch_pod};
+use crate::world::sharing::watch_pod;
 use crate::world::state::{Pod, State};
 
 /// What a draw of a request is for; a step's number is added where it matters.
@@ -154,15 +154,11 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.arrived = cx.agenda.active();
     let pod_id = frame.pod;
-    let pod = state.pods.get(pod_id.index, pod_id.generation);
-    let swallowed = pod.is_some_and(|pod| pod.hangs || state.node_is_dead(pod.node));
-    let accepted = pod.is_some_and(Pod::accepts);
-    if swallowed {
-        lose(state, id);
-    } else if accepted {
-        admit(state, cx, id, pod_id);
-    } else {
-        refused(state, cx, id);
+    // The pods of a node without power don't listen.
+    match state.pods.get(pod_id.index, pod_id.generation) {
+        Some(pod) if pod.accepts() && !pod.hangs => admit(state, cx, id, pod_id),
+        Some(pod) if pod.hangs || state.node_is_dead(pod.node) => lose(state, id),
+        _ => refused(state, cx, id),
     }
 }
 
@@ -220,11 +216,11 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
 /// A place, the queue, or a refusal.
 pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
-    let rules = state.scenario.workloads[pod.workload as usize].behaviour.concurrency;
-    if rules.limit.is_none_or(|limit| pod.in_progress < limit) {
-        begin(state, cx, id);
+    let rules = state.program.serving[pod.workload as usize];
+    if pod.in_progress < rules.places {
+        begin(state, cx, id, pod_id);
         fill(state, cx, pod_id);
-    } else if rules.queue.is_none_or(|queue| (pod.queue.len() as u32) < queue) {
+    } else if (pod.queue.len() as u32) < rules.queue {
         pod.queue.push_back(id);
         if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
             frame.phase = Phase::Queued;
@@ -235,19 +231,37 @@ pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
 }
 
 /// A frame gets its place and starts on its first step.
-fn begin(state: &mut State, cx: &mut Context, id: FrameId) {
+fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.begun = now;
     frame.phase = Phase::Computing;
-    let pod_id = frame.pod;
     let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
     pod.in_progress += 1;
-    if state.is_over_memory(pod_id) {
-        cx.raise(Event::MemoryExceeded(pod_id));
+    if state.workloads[pod.workload as usize].memory_limit.is_some() {
+        if state.is_over_memory(pod_id) {
+            cx.raise(Event::MemoryExceeded(pod_id));
+        } else {
+            next_step(state, cx, id);
+        }
         return;
     }
-    next_step(state, cx, id);
+    let line = state.program.steps[frame.step as usize];
+    // What nearly every operation begins with needs no second look at frame and pod.
+    if let StepCode::Compute(sampler) = line.code {
+        let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + u64::from(line.number)));
+        compute(pod, now, id, work);
+    } else {
+        next_step(state, cx, id);
+    }
+}
+
+/// A pod's CPU gets a frame's work.
+#[inline]
+fn compute(pod: &mut Pod, now: SimTime, id: FrameId, work: SimDuration) {
+    let as_usual = (pod.slower - 1.0).abs() < f64::EPSILON;
+    let work = if as_usual { work } else { work.scale(pod.slower) };
+    pod.station.add(now, Job(id.index), work);
 }
 
 /// Goes on with a frame's next step until one takes time.
@@ -262,34 +276,23 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
                 return;
             }
             StepCode::Compute(sampler) => {
-                let work =
-                    state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
+                let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Computing;
                 if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
-                    let as_usual = (pod.slower - 1.0).abs() < f64::EPSILON;
-                    let work = if as_usual { work } else { work.scale(pod.slower) };
-                    pod.station.add(cx.agenda.active(), Job(id.index), work);
+                    compute(pod, cx.agenda.active(), id, work);
                 }
                 return;
             }
             StepCode::Wait(sampler) => {
-                let wait =
-                    state.program.samplers[sampler as usize].at(draw(frame.key, purpose::STEP + number));
+                let wait = state.program.drawn(sampler, draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Waiting;
                 cx.agenda.after_active(wait, Event::WaitEnded(id));
                 return;
             }
             StepCode::Calls(first, end) => {
-                let key = frame.key;
-                let made = |&call: &u32| is_made(&state.program, key, call, position(number, call - first));
-                let count = (first..end).filter(made).count() as u32;
-                if count > 0 {
-                    frame.phase = Phase::Calling;
-                    frame.outstanding = count;
-                    call_all(state, cx, id, (first, end), number);
+                if call_all(state, cx, id, (first, end), number) {
                     return;
                 }
-                frame.step += 1;
             }
         }
     }
@@ -307,27 +310,31 @@ fn is_made(program: &Program, key: u64, call: u32, position: u64) -> bool {
     chance == u64::MAX || draw(key, purpose::CHANCE + position) <= chance
 }
 
-/// Sends the calls of a step.
-fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u64) {
-    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+/// Sends the calls of a step; without one the frame goes on to the next step.
+fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u64) -> bool {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return true };
     let key = frame.key;
+    let made = |&call: &u32| is_made(&state.program, key, call, position(number, call - first));
+    frame.outstanding = (first..end).filter(made).count() as u32;
+    if frame.outstanding == 0 {
+        frame.step += 1;
+        return false;
+    }
+    frame.phase = Phase::Calling;
     for call in first..end {
         let position = position(number, call - first);
         if is_made(&state.program, key, call, position) {
             send(state, cx, Caller::Frame(id), call, 0, draw(key, purpose::CHILD + position));
         }
     }
+    true
 }
 
 /// Jobs of a pod's station have ended.
-pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId, stamp: u32) {
-    let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
-    if pod.work_stamp != stamp {
-        return;
-    }
-    pod.work_due = SimTime::NEVER;
+pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId) {
+    let now = cx.agenda.active();
     while let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation)
-        && let Some(job) = pod.station.take_ended(cx.agenda.active())
+        && let Some(job) = pod.station.take_ended(now)
     {
         if job == START_UP {
             cx.raise(Event::StartUpEnded(pod_id));
@@ -360,7 +367,7 @@ fn finish(state: &mut State, cx: &mut Context, id: FrameId, workload: usize) {
         let (latency, wait) = (now.since(frame.arrived), frame.begun.since(frame.arrived));
         cx.seen.call_served(workload, (frame.sent, frame.weight), latency, wait, wanted);
     }
-    let leak = state.scenario.workloads[workload].behaviour.memory.leak.0;
+    let leak = state.program.serving[workload].leak;
     if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
         pod.in_progress -= 1;
         pod.leaked += leak;
@@ -529,11 +536,8 @@ fn forget_if_orphan(state: &mut State, id: FrameId) {
 pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
     loop {
         let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
-        let full = |pod: &Pod| {
-            let limit = state.scenario.workloads[pod.workload as usize].behaviour.concurrency.limit;
-            limit.is_some_and(|limit| pod.in_progress >= limit)
-        };
-        if pod.queue.is_empty() || full(pod) {
+        let places = state.program.serving[pod.workload as usize].places;
+        if pod.queue.is_empty() || pod.in_progress >= places {
             watch_pod(pod, &mut state.cpus, cx, id);
             if pod.has_drained() {
                 cx.raise(Event::PodDrained(id));
@@ -541,7 +545,7 @@ pub fn fill(state: &mut State, cx: &mut Context, id: PodId) {
             return;
         }
         if let Some(next) = pod.queue.pop_front() {
-            begin(state, cx, next);
+            begin(state, cx, next, id);
         }
     }
 }
@@ -560,7 +564,7 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
         pod.station.clear(cx.agenda.active());
         pod.queue.clear();
-        sharing::note(pod, &mut state.cpus, cx);
+        watch_pod(pod, &mut state.cpus, cx, pod_id);
     }
     for id in hit {
         if let Some(cause) = cause {

@@ -16,7 +16,7 @@
 //! the requests as they are. Pods without a request weigh 2 of 1,024 each.
 
 use crate::units::{MilliCpu, SimDuration};
-use crate::world::context::Context;
+use crate::world::context::{Context, alarm};
 use crate::world::cores::{NodeCpu, level};
 use crate::world::event::Event;
 use crate::world::ids::PodId;
@@ -31,7 +31,7 @@ const NOBODY: PodId = PodId { index: u32::MAX, generation: u32::MAX };
 const TICK: SimDuration = SimDuration::from_millis(4);
 
 /// Sees to a pod after its station has changed: its node knows what it wants,
-/// and an event for the station's next end, or one before it, is on the agenda.
+/// and the pod's alarm is set for the station's next end.
 pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
     watch_pod(pod, &mut state.cpus, cx, id);
@@ -41,18 +41,15 @@ pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
 #[inline]
 pub fn watch_pod(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context, id: PodId) {
     note(pod, cpus, cx);
-    if let Some(end) = pod.station.next_end()
-        && end < pod.work_due
-    {
-        pod.work_due = end;
-        pod.work_stamp = pod.work_stamp.wrapping_add(1);
-        cx.agenda.at_active(end, Event::WorkEnded(id, pod.work_stamp));
+    match pod.station.next_end() {
+        Some(end) => cx.agenda.set_alarm(alarm::of_pod(id), end, Event::WorkEnded(id)),
+        None => cx.agenda.clear_alarm(alarm::of_pod(id)),
     }
 }
 
 /// Tells a pod's node what the pod wants now.
 #[inline]
-pub fn note(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context) {
+fn note(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context) {
     let Some(node) = pod.node else { return };
     let cpu = &mut cpus[node as usize];
     let wants = pod.station.wanted().min(cpu.cores);

@@ -247,10 +247,6 @@ pub struct Pod {
     pub station: Station,
     /// What its node counts it with, in thousandths of a core.
     pub cpu_wanted: u64,
-    /// When an event for the station's next end comes.
-    pub work_due: SimTime,
-    /// The newest such event; older ones are stale.
-    pub work_stamp: u32,
     /// Calls with a place.
     pub in_progress: u32,
     /// Calls waiting for a place.

@@ -4,7 +4,7 @@ use crate::observe::Cause;
 use crate::scenario::Population;
 use crate::sim::random::{below, draw, unit};
 use crate::units::{SimDuration, SimTime};
-use crate::world::context::Context;
+use crate::world::context::{Context, alarm};
 use crate::world::event::Event;
 use crate::world::frames::Caller;
 use crate::world::population::newcomer;
@@ -311,5 +311,6 @@ fn next_arrival(state: &mut State, cx: &mut Context) {
     let gap = -libm::log(1.0 - cx.streams.arrivals.unit()) / (bound * factor);
     let within = gap < piece.as_secs_f64();
     state.users.candidate_at = if within { bound } else { 0.0 };
-    cx.agenda.after_active(if within { SimDuration::from_secs_f64(gap) } else { piece }, Event::JourneyDue);
+    let wait = if within { SimDuration::from_secs_f64(gap) } else { piece };
+    cx.agenda.set_alarm(alarm::ARRIVAL, cx.agenda.active() + wait, Event::JourneyDue);
 }
