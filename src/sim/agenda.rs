@@ -432,7 +432,7 @@ mod tests {
                     // Alarms are set, moved about and cleared.
                     let (alarm, later) = ((bits >> 20) as u32 % 9, SimDuration::from_nanos(delay(bits / 5)));
                     for agenda in &mut both {
-                        if bits % 11 == 0 {
+                        if bits.is_multiple_of(11) {
                             agenda.clear_alarm(alarm);
                         } else {
                             agenda.set_alarm(alarm, agenda.active() + later, order / 7 * 7);

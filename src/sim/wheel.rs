@@ -16,6 +16,8 @@ pub const BLOCK_BITS: u32 = 30;
 const FINE: usize = 1 << (BLOCK_BITS - FINE_BITS);
 const COARSE: usize = 1 << 12;
 const NONE: u32 = u32::MAX;
+/// Emptied buckets kept: as many as think times of a few minutes fill at a time.
+const SPARE: usize = 256;
 /// Above every order: where the keys of lane 0 begin at an instant. Lanes of 16
 /// bits stay below the keys of alarms.
 const IN_LANE: u64 = 1 << 46;
@@ -57,6 +59,11 @@ impl Key {
     /// The same place in the order so many nanoseconds earlier.
     pub fn earlier(self, nanos: u64) -> Self {
         Self(self.0 - (u128::from(nanos) << 64))
+    }
+
+    /// Its time in nanoseconds and its place in the order.
+    fn parts(self) -> (u64, u64) {
+        (self.time(), self.0 as u64)
     }
 
     /// The time in nanoseconds.
@@ -106,50 +113,56 @@ pub struct Wheel<E> {
     next_fine: usize,
     /// Nothing outside `current` comes before this moment; `u64::MAX` when nothing is there.
     next_start: u64,
-    fine: Ring,
-    coarse: Ring,
-    beyond: BTreeMap<u64, u32>,
+    /// The fine buckets: lists of nodes.
+    heads: Vec<u32>,
+    fine: Bits,
     nodes: Vec<Node<E>>,
     free: u32,
+    /// The coarse buckets. Hundreds of thousands of users think in them, so their
+    /// entries lie side by side: a list would meet cold memory at each.
+    blocks: Vec<Vec<Entry<E>>>,
+    coarse: Bits,
+    beyond: BTreeMap<u64, Vec<Entry<E>>>,
+    /// Emptied buckets, to be filled again.
+    spare: Vec<Vec<Entry<E>>>,
 }
 
-/// An entry in a bucket's list, or a free place.
+/// An entry in a fine bucket's list, or a free place. Half a cache line with the
+/// events of `world`.
 #[derive(Clone, Copy, Debug)]
 struct Node<E> {
-    entry: Entry<E>,
+    time: u64,
+    order: u64,
+    event: E,
     next: u32,
 }
 
-/// Heads of the buckets' lists, and a bit for each that isn't empty.
+/// A bit for each bucket that isn't empty.
 #[derive(Clone, Debug)]
-struct Ring {
-    heads: Vec<u32>,
+struct Bits {
     used: Vec<u64>,
     /// A bit for each word of `used` that isn't zero.
     words: Vec<u64>,
 }
 
-impl Ring {
+impl Bits {
     fn new(buckets: usize) -> Self {
-        let words = (buckets / 64).div_ceil(64);
-        Self { heads: vec![NONE; buckets], used: vec![0; buckets / 64], words: vec![0; words] }
+        Self { used: vec![0; buckets / 64], words: vec![0; (buckets / 64).div_ceil(64)] }
     }
 
-    /// Takes a bucket's list out.
-    fn take(&mut self, bucket: usize) -> u32 {
+    /// A bucket is empty now.
+    fn clear(&mut self, bucket: usize) {
         let word = &mut self.used[bucket / 64];
         *word &= !(1 << (bucket % 64));
         if *word == 0 {
             self.words[bucket / 4_096] &= !(1 << (bucket / 64 % 64));
         }
-        std::mem::replace(&mut self.heads[bucket], NONE)
     }
 
-    /// Makes `node` the head of a bucket's list; returns the old head.
-    fn push(&mut self, bucket: usize, node: u32) -> u32 {
+    /// A bucket isn't empty any more.
+    fn set(&mut self, bucket: usize) {
         self.used[bucket / 64] |= 1 << (bucket % 64);
         self.words[bucket / 4_096] |= 1 << (bucket / 64 % 64);
-        std::mem::replace(&mut self.heads[bucket], node)
     }
 
     /// The first bucket at or after `from` that isn't empty.
@@ -182,11 +195,14 @@ impl<E: Copy> Default for Wheel<E> {
             block: 0,
             next_fine: 0,
             next_start: u64::MAX,
-            fine: Ring::new(FINE),
-            coarse: Ring::new(COARSE),
-            beyond: BTreeMap::new(),
+            heads: vec![NONE; FINE],
+            fine: Bits::new(FINE),
             nodes: Vec::new(),
             free: NONE,
+            blocks: vec![Vec::new(); COARSE],
+            coarse: Bits::new(COARSE),
+            beyond: BTreeMap::new(),
+            spare: Vec::new(),
         }
     }
 }
@@ -201,8 +217,7 @@ impl<E: Copy> Wheel<E> {
             self.current.insert(place.map_or(0, |place| place + 1), entry);
         } else {
             self.next_start = self.next_start.min(entry.key.time());
-            let node = self.store(entry);
-            self.file(node);
+            self.file(entry);
         }
     }
 
@@ -226,35 +241,47 @@ impl<E: Copy> Wheel<E> {
         self.current.pop().map(|entry| entry.event)
     }
 
-    /// Puts an entry into a free place.
-    fn store(&mut self, entry: Entry<E>) -> u32 {
-        if self.free == NONE {
-            self.nodes.push(Node { entry, next: NONE });
-            return u32::try_from(self.nodes.len() - 1).expect("fewer than 4 billion events are pending");
-        }
-        let place = self.free;
-        self.free = self.nodes[place as usize].next;
-        self.nodes[place as usize] = Node { entry, next: NONE };
-        place
-    }
-
     /// Events before this moment belong into the current bucket.
     fn current_end(&self) -> u64 {
         (self.block << BLOCK_BITS) + ((self.next_fine as u64) << FINE_BITS)
     }
 
-    /// Links a stored entry into the list of its bucket.
-    fn file(&mut self, node: u32) {
-        let time = self.nodes[node as usize].entry.key.time();
+    /// Puts an entry into its bucket.
+    fn file(&mut self, entry: Entry<E>) {
+        let time = entry.key.time();
         let block = time >> BLOCK_BITS;
-        let head = if block == self.block {
-            self.fine.push((time >> FINE_BITS) as usize % FINE, node)
+        if block == self.block {
+            self.file_fine((time >> FINE_BITS) as usize % FINE, entry);
         } else if block - self.block < COARSE as u64 {
-            self.coarse.push(block as usize % COARSE, node)
+            let bucket = block as usize % COARSE;
+            let list = &mut self.blocks[bucket];
+            if list.is_empty() {
+                self.coarse.set(bucket);
+                if list.capacity() == 0 {
+                    *list = self.spare.pop().unwrap_or_default();
+                }
+            }
+            list.push(entry);
         } else {
-            self.beyond.insert(block, node).unwrap_or(NONE)
-        };
-        self.nodes[node as usize].next = head;
+            self.beyond.entry(block).or_default().push(entry);
+        }
+    }
+
+    /// Makes an entry the head of a fine bucket's list.
+    fn file_fine(&mut self, bucket: usize, entry: Entry<E>) {
+        let (time, order) = entry.key.parts();
+        let next = std::mem::replace(&mut self.heads[bucket], self.free);
+        let node = Node { time, order, event: entry.event, next };
+        self.fine.set(bucket);
+        if self.free == NONE {
+            self.nodes.push(node);
+            self.heads[bucket] =
+                u32::try_from(self.nodes.len() - 1).expect("fewer than 4 billion events are pending");
+        } else {
+            let place = &mut self.nodes[self.free as usize];
+            self.free = place.next;
+            *place = node;
+        }
     }
 
     /// Makes the next bucket with entries the current one, or the next block the
@@ -273,13 +300,14 @@ impl<E: Copy> Wheel<E> {
     /// Makes a fine bucket the current one.
     fn open_bucket(&mut self, bucket: usize) {
         self.next_fine = bucket + 1;
-        let mut at = self.fine.take(bucket);
+        self.fine.clear(bucket);
+        let mut at = std::mem::replace(&mut self.heads[bucket], NONE);
         while at != NONE {
-            let node = self.nodes[at as usize];
-            self.current.push(node.entry);
+            let Node { time, order, event, next } = self.nodes[at as usize];
+            self.current.push(Entry { key: Key::new(time, order), event });
             self.nodes[at as usize].next = self.free;
             self.free = at;
-            at = node.next;
+            at = next;
         }
         if self.current.len() > 1 {
             self.current.sort_unstable_by_key(|entry| Reverse(entry.key));
@@ -291,19 +319,22 @@ impl<E: Copy> Wheel<E> {
         let Some(next) = self.next_block() else { return };
         self.block = next;
         self.next_fine = 0;
-        let near = self.coarse.take(next as usize % COARSE);
+        let bucket = next as usize % COARSE;
+        self.coarse.clear(bucket);
+        let near = std::mem::take(&mut self.blocks[bucket]);
         self.spread(near);
-        if let Some(list) = self.beyond.remove(&next) {
-            self.spread(list);
+        if let Some(far) = self.beyond.remove(&next) {
+            self.spread(far);
         }
     }
 
-    /// Moves a list of the open block's entries into their fine buckets.
-    fn spread(&mut self, mut at: u32) {
-        while at != NONE {
-            let next = self.nodes[at as usize].next;
-            self.file(at);
-            at = next;
+    /// Moves the open block's entries into their fine buckets.
+    fn spread(&mut self, mut entries: Vec<Entry<E>>) {
+        for entry in entries.drain(..) {
+            self.file(entry);
+        }
+        if entries.capacity() > 0 && self.spare.len() < SPARE {
+            self.spare.push(entries);
         }
     }
 

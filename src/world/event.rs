@@ -52,8 +52,9 @@ pub enum Event {
     PodDrained(PodId),
     /// The kubelet has set a pod up; its container starts.
     ContainerStarted(PodId),
-    /// The start-up's waiting part is over; its CPU part begins.
-    StartUpWaited(PodId, u32),
+    /// The start-up's waiting part is over; its CPU part begins. With the last bits
+    /// of the container's run.
+    StartUpWaited(PodId, u16),
     /// A probe worker ticked: 0 startup, 1 readiness, 2 liveness.
     ProbeTicked(PodId, u8),
     /// A probe was not answered in time.
@@ -137,6 +138,9 @@ pub enum Event {
     /// The run is over.
     Ended,
 }
+
+// Hundreds of thousands are pending at a time; two fit a cache line with their keys.
+const _: () = assert!(size_of::<Event>() == 12);
 
 impl Event {
     /// Whether it is something that a control plane does which stands still.

@@ -125,7 +125,7 @@ pub fn container_started(state: &mut State, cx: &mut Context, id: PodId) {
     run_container(state, cx, id);
     let wait = cx.times.start_wait[workload as usize].at(cx.streams.starts.bits());
     let run = state.pod(id).map_or(0, |pod| pod.run);
-    cx.agenda.at(now + wait, Event::StartUpWaited(id, run));
+    cx.agenda.at(now + wait, Event::StartUpWaited(id, run as u16));
     // Without a readiness probe a running container counts as ready.
     if serving(state, workload).readiness.is_none() && state.pod(id).is_some_and(|pod| pod.started) {
         cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
@@ -156,9 +156,9 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
 }
 
 /// The start-up's waiting part is over: its CPU work begins, under the limit.
-pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u32) {
+pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u16) {
     let Some(pod) = state.pod_mut(id) else { return };
-    if pod.run != run || !pod.runs() {
+    if pod.run as u16 != run || !pod.runs() {
         return;
     }
     let work = cx.times.start_work[pod.workload as usize].at(cx.streams.starts.bits());
