@@ -67,8 +67,9 @@ pub struct Agenda<E> {
     store: Store<E>,
     /// The delay of each lane.
     delays: Vec<SimDuration>,
-    /// When each alarm goes off; `u64::MAX` while it isn't set.
-    alarms: Vec<u64>,
+    /// The reference's alarms: when each goes off (`u64::MAX` while it isn't set),
+    /// and what it hands out.
+    alarms: Vec<(u64, E)>,
 }
 
 #[derive(Clone, Debug)]
@@ -278,9 +279,9 @@ impl<E: Copy> Agenda<E> {
             Store::Wheel(_, _, alarms) => self.pending += usize::from(alarms.set(alarm, time, event)),
             Store::Heap(heap) => {
                 if self.alarms.len() <= alarm as usize {
-                    self.alarms.resize(alarm as usize + 1, u64::MAX);
+                    self.alarms.resize(alarm as usize + 1, (u64::MAX, event));
                 }
-                let before = std::mem::replace(&mut self.alarms[alarm as usize], time);
+                let (before, _) = std::mem::replace(&mut self.alarms[alarm as usize], (time, event));
                 self.pending += usize::from(before == u64::MAX);
                 if before != time {
                     heap.push(Reverse(Entry { key: Key::of_alarm(time, alarm), event }));
@@ -297,7 +298,7 @@ impl<E: Copy> Agenda<E> {
             Store::Heap(_) => self
                 .alarms
                 .get_mut(alarm as usize)
-                .is_some_and(|time| std::mem::replace(time, u64::MAX) != u64::MAX),
+                .is_some_and(|(time, _)| std::mem::replace(time, u64::MAX) != u64::MAX),
         };
         self.pending -= usize::from(was_set);
     }
@@ -346,7 +347,7 @@ impl<E: Copy> Agenda<E> {
                             (key.time(), wheel.take().filter(&wanted), 1)
                         }
                         _ if unpaused.time() <= soonest => (0, None, 0),
-                        _ if alarm < lane => (alarm, Some(alarms.take()), 1),
+                        _ if alarm < lane => (alarm, Some(alarms.take()).filter(&wanted), 1),
                         _ => {
                             let (event, left) = lanes.take(&wanted);
                             (lane, event, left)
@@ -355,14 +356,14 @@ impl<E: Copy> Agenda<E> {
                 }
                 Store::Heap(heap) => match heap.peek() {
                     Some(Reverse(entry)) if entry.key < unpaused => {
-                        let entry = *entry;
+                        let mut entry = *entry;
                         heap.pop();
                         if let Some(alarm) = entry.key.alarm() {
-                            let due = &mut self.alarms[alarm as usize];
+                            let (due, event) = &mut self.alarms[alarm as usize];
                             if *due != entry.key.time() {
                                 continue;
                             }
-                            *due = u64::MAX;
+                            (*due, entry.event) = (u64::MAX, *event);
                         }
                         (entry.key.time(), Some(entry.event).filter(&wanted), 1)
                     }
