@@ -237,9 +237,10 @@ impl Capacity {
         let (least, most) = (loads().fold(load, f64::min), loads().fold(load, f64::max));
         let next = match (self.carries, self.breaks) {
             (Some(low), Some(high)) => self.between(low, high)?,
-            (Some(_), None) => most * 2.0,
-            // Unsure at the first try: the border is near; look below, then above.
-            (None, _) => least / 2.0,
+            // All met; or unsure so far, for want of requests or near the border: more
+            // users tell in either case.
+            (_, None) => most * 2.0,
+            (None, Some(_)) => least / 2.0,
         };
         let whole = if self.users { next.round().max(1.0) } else { next };
         let known = loads().any(|one| one.total_cmp(&whole).is_eq());
@@ -325,6 +326,19 @@ mod tests {
             assert!(low < border * 1.01 && high > border * 0.99, "{border}: {low} to {high}");
             assert!(high / low < 2.01 && found.tried.len() <= MOST, "{border}: {} tries", found.tried.len());
         }
+        // Where few requests say nothing, more are tried.
+        let mut few =
+            Capacity { tried: Vec::new(), carries: None, breaks: None, objectives: vec![0], users: true };
+        let mut next = Some(10.0);
+        while let Some(load) = next.filter(|_| few.tried.len() < MOST) {
+            let outcome = match load {
+                few if few < 100.0 => Outcome::Unsure,
+                some if some < 3_000.0 => Outcome::Met,
+                _ => Outcome::Missed,
+            };
+            next = few.learn(tried(load, outcome), 10.0);
+        }
+        assert!(few.carries.is_some_and(|load| load > 2_000.0), "{few:?}");
         let small = search_for(0.01, 1_000.0);
         assert_eq!(small.carries, None, "one user is too many already");
     }

@@ -84,6 +84,7 @@ fn an_infeasible_policy_gets_an_explanation() {
     assert_eq!(output.status.code(), Some(1), "{page}");
     assert!(page.contains("NOT ALL"), "{page}");
     assert!(page.contains("WHAT CAN'T BE KEPT") && page.contains("few is missed"), "{page}");
+    assert!(page.contains("nearest: a goal of ≤"), "{page}");
 }
 
 #[test]
@@ -108,7 +109,8 @@ fn replacement_after_node_loss_is_explained() {
     let output = plan(home.path(), arguments);
     let page = String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(1), "{page}");
-    for words in ["replaced (node-failure) is missed", "node-monitor-grace-period", "nearest: a goal of ≤"]
+    for words in
+        ["replaced (node-failure) is missed", "out of reach: replacements are made", "tolerationSeconds: 0"]
     {
         assert!(page.contains(words), "{words}: {page}");
     }

@@ -7,7 +7,7 @@ use super::canvas::{colour, font};
 use super::plane::{Area, Axis, DRAWN, dashed, line, text};
 use super::scale::{linear_ticks, log_ticks, number_label};
 use crate::capacity::Tried;
-use crate::output::capacity::Carried;
+use crate::output::capacity::{Carried, end};
 use crate::units::figures::{percent, seconds};
 
 const WIDTH: u32 = 1_000;
@@ -83,10 +83,13 @@ pub fn capacity(all: &[Carried], seed: u64) -> String {
         let height = HEADER + PANEL * PANELS.len() as i32 + FOOT;
         let root = SVGBackend::with_string(&mut svg, (WIDTH, height as u32)).into_drawing_area();
         root.fill(&WHITE).expect(DRAWN);
-        let name = all.first().map_or("", |one| one.scenario.name.as_str());
+        let title = match all {
+            [one] => format!("{}: capacity", one.scenario.name),
+            _ => "Capacity of several configurations".to_owned(),
+        };
         let users = all.first().is_some_and(|one| one.capacity.users);
         let unit = if users { "users" } else { "journeys/s" };
-        text(&root, &format!("{name}: capacity"), (16, 12), font(18, colour::INK));
+        text(&root, &title, (16, 12), font(18, colour::INK));
         let about = format!(
             "over {unit} at the peak (log scale), a point for each load that was tried; dashed: the most that keeps \
              every objective; ring: the knee; seed {seed}"
@@ -108,8 +111,9 @@ fn legend(root: &Area<'_>, all: &[Carried]) {
     let mut x = 16;
     for (one, colour) in all.iter().zip(COLOURS) {
         line(root, [(x, 68), (x + 18, 68)], colour.stroke_width(3));
-        text(root, &one.name, (x + 24, 62), font(11, colour::INK));
-        x += 46 + (one.name.chars().count() as f64 * 6.6) as i32;
+        let name = end(&one.name);
+        text(root, &name, (x + 24, 62), font(11, colour::INK));
+        x += 46 + (name.chars().count() as f64 * 6.6) as i32;
     }
 }
 
@@ -141,7 +145,8 @@ impl Panel {
 
     fn ticks(&self, all: &[Carried]) -> Vec<f64> {
         let values = || all.iter().flat_map(|one| one.capacity.tried.iter().filter_map(self.value));
-        let most = values().fold(0.0, f64::max);
+        // Where next to nothing fails there is nothing to be seen of it.
+        let most = values().fold(0.001, f64::max);
         if !self.log {
             return linear_ticks(most * 1.02, 4, self.whole);
         }
