@@ -4,7 +4,7 @@ use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
 use kubeplan::k8s::probe::{Handler, Probe};
 use kubeplan::scenario::{
     Autoscaler, Call, External, Interpolation, Population, Retry, RetryBudget, Scenario, Shape, Step, Target,
-    Visit,
+    Visit, WarmUp,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -114,6 +114,7 @@ fn system(number: u32) -> Scenario {
             one.behaviour.concurrency.limit = dice.one_of(&[None, Some(4), Some(32)]);
             one.behaviour.concurrency.queue = dice.one_of(&[None, Some(0), Some(16)]);
             one.behaviour.memory.per_request = Bytes::from_mib(1);
+            one.behaviour.warm_up = dice.maybe(WarmUp { factor: 3.0, lasts: SimDuration::from_secs(20) });
             one.behind_ingress = at == 0 && dice.below(2) == 0;
             one
         })

@@ -13,11 +13,12 @@ use kubeplan::k8s::version::Version;
 use kubeplan::observe::{MomentKind, Observations};
 use kubeplan::scenario::{
     Autoscaler, DisruptionBudget, Drill, Failure, Hook, Kind, Release, ReleaseFault, Scenario, Share, Step,
+    WarmUp,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{MilliCpu, SimDuration, SimTime};
 use kubeplan::world::simulate;
-use support::{exponential, scenario, workload};
+use support::{always, exponential, scenario, workload};
 
 const fn seconds(seconds: u64) -> SimDuration {
     SimDuration::from_secs(seconds)
@@ -95,6 +96,26 @@ fn a_lost_node_is_noticed_tainted_and_its_pods_replaced() {
             let back = (tainted + 300.0 + 12.0) as u64;
             assert!(between(&seen, back, 800).iter().all(|row| ready(row) == 6), "replaced by {back} s");
         }
+    }
+}
+
+#[test]
+fn a_restarted_process_is_slower_until_it_is_warm() {
+    let mut pod = workload("web", 1, vec![Step::Compute(always(0.01))]);
+    pod.behaviour.warm_up = Some(WarmUp { factor: 5.0, lasts: seconds(100) });
+    let all = Share::Part(1.0);
+    let crash = Failure::ContainerCrash { workload: 0, pods: all, out_of_memory: false };
+    let seen = run(&with(scenario(vec![pod], 5.0, 400), 60, None, crash), 0);
+    let usual =
+        between(&seen, 200, 300).iter().map(|row| row.slowest.as_secs_f64() * 1_000.0).fold(0.0, f64::max);
+    let answered: Vec<_> = between(&seen, 0, 200);
+    let answered = answered.iter().skip_while(|row| row.answered > 0).skip_while(|row| row.answered == 0);
+    for (second, row) in answered.enumerate().filter(|(_, row)| row.answered > 0) {
+        // 40 ms more at first, and 0.4 ms less with each second; one second either way
+        // for where in it the process began to listen and the request came.
+        let expected = (40.0 - 0.4 * second as f64).max(0.0);
+        let more = row.slowest.as_secs_f64() * 1_000.0 - usual;
+        assert!((more - expected).abs() < 0.9, "{more} ms more in second {second}, expected {expected}");
     }
 }
 

@@ -70,6 +70,8 @@ const HEAD: &str = "\
 # startUp      From container start to listening. `kubectl get pods -o yaml`: from startedAt of the
 #              container to lastTransitionTime of Ready, less the probe's delay, is wait + cpu; cpu is
 #              increase(container_cpu_usage_seconds_total{PODS}[1m]) after a start.
+# warmUp       factor: CPU per request just after a start over that later; duration: until it is the
+#              same. Just-in-time compilers and cold caches; leave it out where there is none.
 # memory       base: min_over_time(container_memory_working_set_bytes{PODS}[1d]); perRequest: how much
 #              more it is for each request in progress; leak: what does not come back, divided by
 #              requests since the start; perUser: the same by connected users.

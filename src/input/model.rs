@@ -12,7 +12,7 @@ use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
 use crate::input::world::Graded;
 use crate::scenario::{
-    Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, RetryBudget, StartUp, Step,
+    Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, RetryBudget, StartUp, Step, WarmUp,
 };
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -41,6 +41,8 @@ pub struct ModelFile {
 pub struct WorkloadFile {
     /// From container start to listening.
     pub start_up: Option<StartUpFile>,
+    /// Slower at first.
+    pub warm_up: Option<WarmUpFile>,
     /// `unlimited` or a number.
     pub threads: Option<Uncertain>,
     /// Requests in progress.
@@ -64,6 +66,14 @@ pub struct WorkloadFile {
 pub struct StartUpFile {
     wait: Option<Chance>,
     cpu: Option<Chance>,
+}
+
+/// `warmUp`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WarmUpFile {
+    factor: Uncertain,
+    duration: Uncertain,
 }
 
 /// `concurrency`
@@ -163,6 +173,7 @@ impl WorkloadFile {
         let operations = if self.operations.0.is_empty() { prior.operations } else { self.operations };
         Self {
             start_up: self.start_up.or(prior.start_up),
+            warm_up: self.warm_up.or(prior.warm_up),
             threads: self.threads.or(prior.threads),
             concurrency: self.concurrency.or(prior.concurrency),
             memory: self.memory.or(prior.memory),
@@ -186,6 +197,7 @@ impl WorkloadFile {
         Behaviour {
             operations,
             start_up: self.start_up(&at.key("startUp"), name, into),
+            warm_up: self.warm_up(name, &at.key("warmUp"), into),
             threads: limit(self.threads.as_ref(), &about("threads").key("threads"), 1, into),
             concurrency: self.concurrency(name, &at.key("concurrency"), into),
             memory: self.memory(name, &at.key("memory"), into),
@@ -219,6 +231,21 @@ impl WorkloadFile {
         }
     }
 
+    fn warm_up(&self, name: &str, at: &At, into: &mut Findings) -> Option<WarmUp> {
+        let of = self.warm_up.as_ref()?;
+        let about = |key: &str, what: &str| at.key(key).about(format!("{name}: warm-up {what}"));
+        let (at_factor, at_duration) = (about("factor", "factor"), about("duration", "time"));
+        let factor = of.factor.resolve(&at_factor, scalar::number, into)?;
+        let lasts = of.duration.resolve(&at_duration, scalar::duration, into)?;
+        if !(1.0..=MOST_WARM_UP).contains(&factor) {
+            let text =
+                format!("a pod that needs {factor} times the CPU at first is not slower, or never answers");
+            into.wrong(&at_factor, text, format!("from 1 to {MOST_WARM_UP}"));
+            return None;
+        }
+        (factor > 1.0 && lasts > SimDuration::ZERO).then_some(WarmUp { factor, lasts })
+    }
+
     fn concurrency(&self, name: &str, at: &At, into: &mut Findings) -> Concurrency {
         let of = self.concurrency.as_ref();
         let mut part = |number: Option<&Uncertain>, key: &str, what: &str, least: u32| {
@@ -244,6 +271,9 @@ impl WorkloadFile {
         }
     }
 }
+
+/// The most that a pod may be slower at first; more is a mistake.
+const MOST_WARM_UP: f64 = 1_000.0;
 
 /// A value that may be absent; `default` where it is absent or wrong.
 fn read<T: Graded>(

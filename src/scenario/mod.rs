@@ -21,7 +21,7 @@ pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
 pub use rule::Rule;
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
-    Operation, PodTemplate, Retry, RetryBudget, StartUp, Step, Target, Workload,
+    Operation, PodTemplate, Retry, RetryBudget, StartUp, Step, Target, WarmUp, Workload,
 };
 
 use crate::k8s::version::Version;

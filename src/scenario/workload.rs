@@ -145,6 +145,8 @@ pub struct DisruptionBudget {
 pub struct Behaviour {
     /// From container start to listening.
     pub start_up: StartUp,
+    /// How much slower it is at first; `None` where it isn't.
+    pub warm_up: Option<WarmUp>,
     /// How many requests can use CPU at the same moment in one pod: 1 for one
     /// event loop, `None` for as many as there are.
     pub threads: Option<u32>,
@@ -161,6 +163,25 @@ pub struct Behaviour {
     pub drains: bool,
     /// What it can be asked.
     pub operations: Vec<Operation>,
+}
+
+/// A process that is slower at first: caches are cold, code isn't compiled yet.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WarmUp {
+    /// How many times the usual CPU work a request costs when the process begins to
+    /// listen; above 1.
+    pub factor: f64,
+    /// After so long it costs what it always does. In between the factor falls in a
+    /// straight line.
+    pub lasts: SimDuration,
+}
+
+impl WarmUp {
+    /// How many times the usual CPU work a request costs that begins when so much of
+    /// the warm-up is `left`.
+    pub fn factor_with(self, left: SimDuration) -> f64 {
+        1.0 + (self.factor - 1.0) * left.as_secs_f64() / self.lasts.as_secs_f64()
+    }
 }
 
 /// From container start to listening.

@@ -202,6 +202,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         nominated: None,
         set,
         slower,
+        warm_at: SimTime::ZERO,
         hangs: false,
         crash_loops: false,
         failed_pulls: 0,

@@ -11,7 +11,7 @@ use crate::observe::{Cause, MomentKind};
 use crate::scenario::{Container, ReleaseFault};
 use crate::service::Station;
 use crate::sim::random::draw;
-use crate::units::SimDuration;
+use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, Phase};
@@ -176,7 +176,9 @@ pub fn listening(state: &mut State, cx: &mut Context, id: PodId) {
     let fault = state.release(pod).release.fault;
     let unprobed = serving(state, pod.workload).readiness.is_none();
     let crashes = pod.crash_loops || fault == ReleaseFault::CrashesOnStart;
+    let warm_up = state.program.serving[pod.workload as usize].warm_up;
     if let Some(pod) = state.pod_mut(id) {
+        pod.warm_at = warm_up.map_or(SimTime::ZERO, |warm_up| cx.agenda.active() + warm_up.lasts);
         let deaf = crashes || (unprobed && fault == ReleaseFault::NeverReady);
         pod.listens = !deaf;
     }

@@ -1,7 +1,7 @@
 //! The scenario's operations and journeys as flat tables for the loop: ids
 //! instead of names, tables instead of distributions.
 
-use crate::scenario::{Call, Retry, Scenario, Step, Target, Visit};
+use crate::scenario::{Call, Retry, Scenario, Step, Target, Visit, WarmUp};
 use crate::sim::random::{Distribution, Sampler};
 use crate::units::SimDuration;
 
@@ -44,6 +44,8 @@ pub struct ServingCode {
     pub queue: u32,
     /// Memory that each call leaves behind, in bytes.
     pub leak: u64,
+    /// How much slower a pod is at first.
+    pub warm_up: Option<WarmUp>,
 }
 
 /// CPU time of answering a probe: a trivial handler in a slow language
@@ -130,6 +132,7 @@ impl Program {
                 places: workload.behaviour.concurrency.limit.unwrap_or(u32::MAX),
                 queue: workload.behaviour.concurrency.queue.unwrap_or(u32::MAX),
                 leak: workload.behaviour.memory.leak.0,
+                warm_up: workload.behaviour.warm_up,
             });
             for operation in &workload.behaviour.operations {
                 let codes: Vec<StepCode> = operation.steps.iter().map(|step| program.step(step)).collect();

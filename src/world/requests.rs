@@ -17,7 +17,7 @@ use crate::world::endpoints;
 use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
-use crate::world::program::{Program, StepCode, TargetCode};
+use crate::world::program::{Program, ServingCode, StepCode, TargetCode};
 use crate::world::sharing::watch_pod;
 use crate::world::state::{Pod, State};
 
@@ -250,7 +250,8 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     // What nearly every operation begins with needs no second look at frame and pod.
     if let StepCode::Compute(sampler) = line.code {
         let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + u64::from(line.number)));
-        compute(pod, now, id, work);
+        let rules = &state.program.serving[pod.workload as usize];
+        compute(pod, rules, now, id, work);
     } else {
         next_step(state, cx, id);
     }
@@ -258,10 +259,17 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
 
 /// A pod's CPU gets a frame's work.
 #[inline]
-fn compute(pod: &mut Pod, now: SimTime, id: FrameId, work: SimDuration) {
-    let as_usual = (pod.slower - 1.0).abs() < f64::EPSILON;
-    let work = if as_usual { work } else { work.scale(pod.slower) };
+fn compute(pod: &mut Pod, rules: &ServingCode, now: SimTime, id: FrameId, work: SimDuration) {
+    let as_usual = (pod.slower - 1.0).abs() < f64::EPSILON && pod.warm_at <= now;
+    let work = if as_usual { work } else { work.scale(slower(pod, rules, now)) };
     pod.station.add(now, Job(id.index), work);
+}
+
+/// How many times the model's CPU work a request costs a pod.
+#[cold]
+fn slower(pod: &Pod, rules: &ServingCode, now: SimTime) -> f64 {
+    let left = pod.warm_at.since_or_zero(now);
+    pod.slower * rules.warm_up.map_or(1.0, |warm_up| warm_up.factor_with(left))
 }
 
 /// Goes on with a frame's next step until one takes time.
@@ -279,7 +287,8 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
                 let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Computing;
                 if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
-                    compute(pod, cx.agenda.active(), id, work);
+                    let rules = &state.program.serving[pod.workload as usize];
+                    compute(pod, rules, cx.agenda.active(), id, work);
                 }
                 return;
             }

@@ -252,7 +252,10 @@ fn is_calm(state: &State, cx: &Context) -> bool {
         && !state.pace.drill_near(now, PERIOD)
         && now + PERIOD * 2 < end
         && is_level(state, now)
-        && state.workloads.iter().all(|workload| workload.pods.iter().all(|&id| is_steady(state.pod(id))))
+        && state
+            .workloads
+            .iter()
+            .all(|workload| workload.pods.iter().all(|&id| is_steady(state.pod(id), cx.agenda.active())))
         && has_room(state, now)
 }
 
@@ -265,11 +268,11 @@ fn is_level(state: &State, now: SimTime) -> bool {
     here > 0.0 && (there / here - 1.0).abs() <= SLOPE && peak <= present * (1.0 + SLOPE)
 }
 
-/// Whether a pod is ready and its queue short, or has no node to be ready on.
-fn is_steady(pod: Option<&Pod>) -> bool {
+/// Whether a pod is ready and warm and its queue short, or has no node to be ready on.
+fn is_steady(pod: Option<&Pod>, active: SimTime) -> bool {
     pod.is_none_or(|pod| {
         let settled = pod.node.is_none() || pod.ready;
-        settled && !pod.deleting && !pod.hangs && pod.queue.len() <= QUEUE
+        settled && !pod.deleting && !pod.hangs && pod.warm_at <= active && pod.queue.len() <= QUEUE
     })
 }
 

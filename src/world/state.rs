@@ -277,6 +277,8 @@ pub struct Pod {
     pub set: u32,
     /// CPU work of its requests is this many times the model's.
     pub slower: f64,
+    /// Until then requests cost more CPU than later, by the clock of requests.
+    pub warm_at: SimTime,
     /// It accepts connections and answers nothing.
     pub hangs: bool,
     /// Its container ends at every start.

@@ -156,6 +156,7 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
         },
         behaviour: Behaviour {
             start_up: StartUp { wait: Distribution::Constant(3.0), cpu: Distribution::Constant(1.0) },
+            warm_up: None,
             threads: (name == "presence-service").then_some(1),
             concurrency: Concurrency { limit: Some(100), queue: Some(200) },
             memory: MemoryModel {

@@ -55,6 +55,7 @@ pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
     };
     let behaviour = Behaviour {
         start_up: StartUp { wait: always(1.0), cpu: always(0.0) },
+        warm_up: None,
         threads: None,
         concurrency: Concurrency { limit: None, queue: None },
         memory: MemoryModel {
