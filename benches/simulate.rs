@@ -53,5 +53,19 @@ fn three_hops(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, embedded, three_hops);
+/// A day of Deployments that follow usage curves, with HPAs and probes: W1 on 100
+/// nodes, W2 on 1,000.
+fn curves(c: &mut Criterion) {
+    let mut group = c.benchmark_group("simulate/curves");
+    group.sample_size(10);
+    for (name, deployments, nodes) in [("W1", 10, 100), ("W2", 100, 1_000)] {
+        let scenario = support::curves::deployments(deployments, nodes, 24);
+        let seed = Seed { base: 1, replication: 0 };
+        group.throughput(Throughput::Elements(24 * u64::from(deployments)));
+        group.bench_function(name, |b| b.iter(|| simulate(&scenario, seed)));
+    }
+    group.finish();
+}
+
+criterion_group!(benches, embedded, three_hops, curves);
 criterion_main!(benches);

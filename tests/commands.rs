@@ -297,3 +297,93 @@ fn a_policy_says_how_often_drills_come_which_count_and_what_must_fit() {
     assert_eq!(output.status.code(), Some(2), "{err}");
     assert!(err.contains("no drill `zone-outrage`") && err.contains("policy.yaml:8:3"), "{err}");
 }
+
+/// Manifests of a web server with an HPA, its recorded usage beside the model.
+fn with_usage(usage: &str, csv: &str) -> (tempfile::TempDir, String) {
+    let home = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| {
+        let path = home.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let manifests = file(
+        "web.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  replicas: 2\n  \
+         selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec:\n      \
+         containers:\n      - name: web\n        image: web:1\n        \
+         resources: {requests: {cpu: 500m, memory: 256Mi}, limits: {cpu: 500m, memory: 1Gi}}\n        \
+         readinessProbe: {httpGet: {path: /, port: 80}}\n---\n\
+         apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {name: web}\nspec:\n  \
+         scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: web}\n  minReplicas: 2\n  maxReplicas: 12\n  \
+         metrics: [{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}]\n",
+    );
+    file("web.csv", csv);
+    let model = file("model.yaml", &format!("kind: Model\nworkloads:\n  web:\n    usage: {usage}\n"));
+    (home, format!("-m {manifests} --model {model}"))
+}
+
+const RECORDED: &str = "time,cpu,memory\n1700000000,0.5,4e8\n1700000300,2.4,9e8\n1700000600,1.0,5e8\n";
+
+#[test]
+fn recorded_usage_needs_no_users() {
+    let (_home, files) = with_usage("{file: web.csv, interpolation: step}", RECORDED);
+    let document = json(&format!("simulate {files} --no-out --replications 3 --exit-zero -o json"), 0);
+    let web = &document["workloads"]["web"];
+    let asked = &web["usage"]["demandedCores"];
+    // (0.5 + 2.4 + 1.0) / 3 over fifteen minutes.
+    assert!((asked["mean"].as_f64().unwrap() - 1.3).abs() < 1e-6, "{asked}");
+    assert_eq!(document["horizonSeconds"], 900.0);
+    assert_eq!(web["requests"], 0.0);
+    // Two pods may use a core; the third comes after half a minute or so.
+    let overload = web["usage"]["overloadRatio"].as_f64().unwrap();
+    assert!(overload > 0.02 && overload < 0.2, "{overload}");
+    assert_eq!(document["objectives"][0]["indicator"], "overload");
+    assert_eq!(document["objectives"][0]["verdict"], "missed");
+    let page = plan(&format!("simulate {files} --no-out --replications 3"));
+    let text = String::from_utf8_lossy(&page.stdout).into_owned();
+    for words in ["1 workload by its recorded usage", "OVERLOAD", "usage curve asked for more"] {
+        assert!(text.contains(words), "{words} in\n{text}");
+    }
+    assert!(!text.contains("P99") && !text.contains("users"), "{text}");
+    // A drill that hits the pods that follow the curve.
+    let drills = json(&format!("drill pod-kill {files} --replications 2 --exit-zero -o json"), 0);
+    assert_eq!(drills["drills"][0]["target"][0], "1 pod of web");
+}
+
+#[test]
+fn what_is_wrong_with_recorded_usage_is_shown_at_its_line() {
+    for (usage, csv, words) in [
+        (
+            "{file: lost.csv, interpolation: step}",
+            RECORDED,
+            &["lost.csv", "model.yaml:4:19", "the model file's folder"][..],
+        ),
+        ("{file: web.csv, interpolation: step}", "0,1,1\n60,x,1\n", &["web.csv:2:1", "`x` is not a number"]),
+        ("{file: web.csv}", RECORDED, &["model.yaml:4:5", "`interpolation`"]),
+        (
+            "{file: web.csv, interpolation: step}\n    threads: 2",
+            RECORDED,
+            &["model.yaml:5:14", "beside `usage`"],
+        ),
+        ("{points: [[0s, 1]], interpolation: step}", RECORDED, &["model.yaml:4:23", "three parts"]),
+    ] {
+        let (_home, files) = with_usage(usage, csv);
+        for command in ["simulate --no-out", "validate"] {
+            let output = plan(&format!("{command} {files}"));
+            let shown = format!(
+                "{}{}",
+                String::from_utf8_lossy(&output.stdout),
+                String::from_utf8_lossy(&output.stderr)
+            );
+            assert_ne!(output.status.code(), Some(0), "{usage}: {shown}");
+            // The page of `validate` breaks lines and names the file once.
+            let told = words.iter().all(|word| shown.contains(word));
+            assert!(told || command == "validate", "{command} {usage}: {shown}");
+        }
+    }
+    let (_home, files) = with_usage("{file: web.csv, interpolation: step}", RECORDED);
+    for command in ["simulate --no-out --users 10", "capacity", "tune --no-out"] {
+        let output = plan(&format!("{command} {files}"));
+        assert_eq!(output.status.code(), Some(2), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}

@@ -13,6 +13,8 @@ use kubeplan::world::simulate_with;
 
 mod support;
 
+use support::curves::{deployments, following};
+
 /// Dice for one system.
 struct Dice(Stream);
 
@@ -166,6 +168,32 @@ fn demand(dice: &mut Dice, made: &mut Scenario) {
             retry: dice.retry(),
         })
         .collect();
+}
+
+/// Requests and usage curves side by side, on nodes too small for both, and curves alone.
+#[test]
+fn curves_go_the_same_way_on_both_engines() {
+    let mut mixed = system(3);
+    let end = mixed.workloads.len();
+    for number in 0..2 {
+        let points = [(0, 900, 64), (30 + number, 2_500, 200), (70, 300, 90)];
+        let mut one = following(&format!("curve-{number}"), 2, &points);
+        one.template.containers[0].readiness = Some(probe(2));
+        one.template.containers[0].limits.cpu = (number == 0).then_some(MilliCpu(700));
+        mixed.workloads.push(one);
+    }
+    mixed.autoscalers.push(support::curves::hpa(end, 60, (1, 9)));
+    mixed.cluster.pools[0].cpu = MilliCpu(8_000);
+    for (number, scenario) in [mixed, deployments(6, 60, 5)].into_iter().enumerate() {
+        let seed = Seed { base: 10, replication: 0 };
+        let wheel = simulate_with(&scenario, seed, Engine::Wheel);
+        let heap = simulate_with(&scenario, seed, Engine::Reference);
+        assert_eq!((wheel.fingerprint, wheel.events), (heap.fingerprint, heap.events), "system {number}");
+        assert!(wheel == heap, "system {number} was seen differently");
+        let used: f64 = wheel.workloads[end.min(wheel.workloads.len() - 1)].cpu_cores.mean();
+        assert!(used > 0.3, "system {number}: {used} cores");
+        assert!(number == 0 || !wheel.decisions.is_empty(), "the HPAs follow their curves");
+    }
 }
 
 #[test]

@@ -27,6 +27,12 @@ pub(super) fn capacity(args: &CapacityArgs, screen: Screen) -> Exit {
             Ok(scenario) => Scenario { fidelity: args.fidelity, ..scenario },
             Err(exit) => return exit,
         };
+        if !scenario.has_users() {
+            screen.error(
+                "there are no users here whose load could grow: raise the `scale` of the usage curves",
+            );
+            return Exit::Usage;
+        }
         screen.short_of_peak(&scenario);
         let start = match (all.last(), args.sides.len()) {
             (None, 0 | 1) => load_of(&scenario).0,

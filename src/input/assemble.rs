@@ -14,10 +14,11 @@ use crate::input::traffic::{Asked, Traffic, TrafficFile};
 use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
 use crate::scenario::{
-    Autoscaler, Behaviour, Cluster, External, Fidelity, Goals, Indicator, Kind, Limits, Scenario, Workload,
+    Autoscaler, Behaviour, Cluster, External, Fidelity, Goals, Indicator, Kind, Limits, Scenario, Usage,
+    Workload,
 };
-use crate::units::SimDuration;
 use crate::units::figures::{count, plural};
+use crate::units::{SimDuration, SimTime};
 
 /// What the files say, before it is put together.
 pub struct Parts {
@@ -55,15 +56,18 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<(Scenario, 
         }
         None => Some(sizing::cluster(&set, &mut assumed)),
     };
+    let usages = known.usages(documents.model.as_ref(), problems);
     let users = asked.users;
     let traffic = match &documents.traffic {
+        None if known.follow_curves() => known.without_users(&usages, &asked, problems),
         Some(document) => document
             .resolve(&mut assumed, problems, |file, into| Some(file.resolve(&known.directory, &asked, into))),
         None => guessed_traffic(&set, &known, asked, &mut assumed, problems),
     };
+    let usages = started(usages, traffic.as_ref());
     let goals = goals(&documents, &known.directory, traffic.as_ref(), users, problems);
     let autoscalers = autoscalers(&set);
-    let workloads = workloads(&set, &autoscalers, behaviours);
+    let workloads = workloads(&set, &autoscalers, behaviours.into_iter().zip(usages));
     if problems.iter().any(Problem::is_error) {
         return None;
     }
@@ -131,7 +135,10 @@ impl Known {
             directory.externals = document.file.externals.0.iter().map(|(name, _)| name.clone()).collect();
         }
         // Calls to a workload whose operations the model names otherwise can't be guessed.
-        let unmodelled = |index: &usize| modelled[*index].1.operations.0.is_empty();
+        let unmodelled = |index: &usize| {
+            let file = &modelled[*index].1;
+            file.operations.0.is_empty() && file.usage.is_none()
+        };
         let edges: Vec<(usize, usize)> =
             edges.into_iter().filter(|(from, to)| unmodelled(from) && unmodelled(to)).collect();
         priors::add_calls(&mut guesses, &edges, &full_names);
@@ -172,6 +179,57 @@ impl Known {
             None => problems.extend(found.problems.into_iter().map(|one| Problem::error(one.message))),
         }
         (behaviours, externals)
+    }
+
+    /// The usage curves of those that have one, from time zero on.
+    fn usages(&self, model: Option<&Document<ModelFile>>, problems: &mut Vec<Problem>) -> Vec<Option<Usage>> {
+        let mut found = Findings::default();
+        let at = At::root().key("workloads");
+        let usage = |(key, file): &(Option<String>, WorkloadFile)| {
+            file.usage(&at.key(key.as_deref().unwrap_or_default()), &mut found)
+        };
+        let usages = self.modelled.iter().map(usage).collect();
+        if let Some(document) = model {
+            document.report(found, problems);
+        }
+        usages
+    }
+
+    /// Whether every workload that the model describes follows a usage curve, and
+    /// there is one.
+    fn follow_curves(&self) -> bool {
+        let mut described = self.modelled.iter().filter(|(key, _)| key.is_some()).peekable();
+        described.peek().is_some() && described.all(|(_, file)| file.usage.is_some())
+    }
+
+    /// Traffic without users, as long as the longest curve. Workloads without a curve
+    /// stand idle.
+    fn without_users(
+        &self,
+        usages: &[Option<Usage>],
+        asked: &Asked,
+        problems: &mut Vec<Problem>,
+    ) -> Option<Traffic> {
+        if asked.users.is_some() {
+            let help = "give a curve its own `scale`, or describe the traffic with --traffic";
+            problems.push(Problem::error("there are no users here: all load is recorded usage").help(help));
+            return None;
+        }
+        let idle =
+            self.modelled.iter().zip(&self.directory.workloads).filter(|((_, file), _)| file.usage.is_none());
+        let idle: Vec<&str> = idle.map(|(_, (_, name))| name.as_str()).collect();
+        if !idle.is_empty() {
+            let more = if idle.len() > 8 { format!(" and {} more", idle.len() - 8) } else { String::new() };
+            let message =
+                format!("{}{more}: no usage curve, and nobody asks", idle[..idle.len().min(8)].join(", "));
+            problems
+                .push(Problem::warning(message).help("they stand idle; give each a `usage`, or --traffic"));
+        }
+        let length = |(usage, (_, file)): (&Option<Usage>, &(Option<String>, WorkloadFile))| {
+            file.usage.as_ref()?.length(usage.as_ref()?)
+        };
+        let longest = usages.iter().zip(&self.modelled).filter_map(length).max();
+        Some(Traffic::without_users(asked.duration.or(longest)))
     }
 
     /// Notes what a workload without a model was taken for.
@@ -222,7 +280,8 @@ fn guessed_traffic(
     assumed: &mut Findings,
     problems: &mut Vec<Problem>,
 ) -> Option<Traffic> {
-    let entries = priors::entry_points(set, &known.guesses, &known.edges);
+    let mut entries = priors::entry_points(set, &known.guesses, &known.edges);
+    entries.retain(|index| known.modelled[*index].1.usage.is_none());
     if entries.is_empty() {
         problems.push(
             Problem::error("nothing here serves users: there is no service to send requests to")
@@ -251,6 +310,15 @@ fn guessed_traffic(
     traffic.shorten(SimDuration::from_secs(3_600));
     problems.extend(found.problems.into_iter().map(|one| Problem::error(one.message)));
     Some(traffic)
+}
+
+/// The curves begin with the observation, like the traffic's load.
+fn started(mut usages: Vec<Option<Usage>>, traffic: Option<&Traffic>) -> Vec<Option<Usage>> {
+    let warm_up = traffic.map_or(SimDuration::ZERO, |traffic| traffic.warm_up);
+    for usage in usages.iter_mut().flatten() {
+        usage.start = SimTime::ZERO + warm_up;
+    }
+    usages
 }
 
 /// Says which workloads no request reaches. Where a model describes one, it is
@@ -302,7 +370,8 @@ fn goals(
     problems: &mut Vec<Problem>,
 ) -> Option<Goals> {
     if documents.policy.is_none() && documents.slos.is_none() {
-        return Some(policy::default_goals());
+        let users = traffic.is_none_or(|traffic| !traffic.demand.journeys.is_empty());
+        return Some(if users { policy::default_goals() } else { policy::default_goals_of_usage() });
     }
     // Without the traffic its journeys can't be looked up.
     let journeys = traffic?.demand.journeys.iter().map(|journey| journey.name.clone());
@@ -357,6 +426,7 @@ pub fn check(parts: &Parts, problems: &mut Vec<Problem>) -> Checked {
     let known = Known::of(set, documents.model.as_ref(), problems);
     let (behaviours, _) = known.behaviours(documents.model.as_ref(), &mut assumed, problems);
     let modelled = known.modelled.iter().map(|(key, _)| key.is_some());
+    known.usages(documents.model.as_ref(), problems);
     let cluster = match &documents.cluster {
         Some(document) => {
             document.resolve(&mut assumed, problems, |file, into| file.resolve(profile.as_deref(), into))
@@ -415,9 +485,13 @@ fn can_scale(kind: Kind) -> bool {
 }
 
 /// The workloads with their behaviours.
-fn workloads(set: &ManifestSet, autoscalers: &[Autoscaler], behaviours: Vec<Behaviour>) -> Vec<Workload> {
+fn workloads(
+    set: &ManifestSet,
+    autoscalers: &[Autoscaler],
+    behaviours: impl Iterator<Item = (Behaviour, Option<Usage>)>,
+) -> Vec<Workload> {
     let with_behaviour = set.workloads.iter().zip(behaviours).enumerate();
-    let workloads = with_behaviour.map(|(index, (from, behaviour))| {
+    let workloads = with_behaviour.map(|(index, (from, (behaviour, usage)))| {
         let hpa = autoscalers.iter().find(|hpa| hpa.workload == index);
         // Without `spec.replicas` an HPA's workload keeps what it had; in its
         // stride that is at least the HPA's minimum.
@@ -437,6 +511,7 @@ fn workloads(set: &ManifestSet, autoscalers: &[Autoscaler], behaviours: Vec<Beha
             min_ready: from.min_ready,
             template: from.template.clone(),
             behaviour,
+            usage,
             behind_ingress,
         }
     });

@@ -117,7 +117,7 @@ pub struct Curve {
 }
 
 /// How long a load without a length of its own is observed.
-const USUAL_LENGTH: SimDuration = SimDuration::from_secs(1_800);
+pub const USUAL_LENGTH: SimDuration = SimDuration::from_secs(1_800);
 const DAY: SimDuration = SimDuration::from_secs(86_400);
 
 impl LoadFile {

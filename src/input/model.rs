@@ -10,9 +10,11 @@ use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
+use crate::input::usage::{self, UsageFile};
 use crate::input::world::Graded;
 use crate::scenario::{
-    Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, RetryBudget, StartUp, Step, WarmUp,
+    Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, RetryBudget, StartUp, Step, Usage,
+    WarmUp,
 };
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -58,6 +60,8 @@ pub struct WorkloadFile {
     /// What it can be asked.
     #[serde(default)]
     pub operations: Named<Vec<StepFile>>,
+    /// What it uses instead, where that was recorded.
+    pub usage: Option<UsageFile>,
 }
 
 /// `startUp`
@@ -170,6 +174,15 @@ impl<'de> Deserialize<'de> for CallFile {
 impl WorkloadFile {
     /// What this file says, and `prior` where it says nothing.
     pub fn or(self, prior: Self) -> Self {
+        if self.usage.is_some() {
+            // The curve holds what the pods use; what is left is how they start and end.
+            return Self {
+                start_up: self.start_up.or(prior.start_up),
+                shut_down: self.shut_down.or(prior.shut_down),
+                drains: self.drains.or(prior.drains),
+                ..self
+            };
+        }
         let operations = if self.operations.0.is_empty() { prior.operations } else { self.operations };
         Self {
             start_up: self.start_up.or(prior.start_up),
@@ -181,7 +194,30 @@ impl WorkloadFile {
             shut_down: self.shut_down.or(prior.shut_down),
             drains: self.drains.or(prior.drains),
             operations,
+            usage: None,
         }
+    }
+
+    /// The usage curve, if there is one, from time zero on.
+    pub fn usage(&self, at: &At, into: &mut Findings) -> Option<Usage> {
+        let file = self.usage.as_ref()?;
+        let refused = [
+            ("operations", !self.operations.0.is_empty()),
+            ("threads", self.threads.is_some()),
+            ("concurrency", self.concurrency.is_some()),
+            ("idleCpu", self.idle_cpu.is_some()),
+        ];
+        refused.iter().filter(|(_, there)| *there).for_each(|(key, _)| usage::refuse(key, at, into));
+        if let Some(memory) = &self.memory {
+            let refused = [
+                ("perRequest", memory.per_request.is_some()),
+                ("leak", memory.leak.is_some()),
+                ("perUser", memory.per_user.is_some()),
+            ];
+            let at = at.key("memory");
+            refused.iter().filter(|(_, there)| *there).for_each(|(key, _)| usage::refuse(key, &at, into));
+        }
+        file.resolve(&at.key("usage"), into)
     }
 
     /// The behaviour, its calls looked up in `directory`.

@@ -101,6 +101,7 @@ enum IndicatorName {
     CostPerMonth,
     ScaleEventsPerHour,
     Restarts,
+    Overload,
     UsersRecovered,
     CapacityRestored,
     AvailabilityPerYear,
@@ -282,6 +283,7 @@ impl ObjectiveFile {
             IndicatorName::CostPerMonth => Indicator::CostPerMonth,
             IndicatorName::ScaleEventsPerHour => Indicator::ScaleEventsPerHour,
             IndicatorName::Restarts => Indicator::Restarts,
+            IndicatorName::Overload => Indicator::Overload,
             IndicatorName::UsersRecovered => Indicator::UsersRecovered,
             IndicatorName::CapacityRestored => Indicator::CapacityRestored,
             IndicatorName::AvailabilityPerYear => Indicator::AvailabilityPerYear,
@@ -338,7 +340,7 @@ impl ObjectiveFile {
 impl IndicatorName {
     fn unit(self) -> Unit {
         match self {
-            Self::Availability | Self::AvailabilityPerYear => Unit::Share,
+            Self::Availability | Self::AvailabilityPerYear | Self::Overload => Unit::Share,
             Self::Latency | Self::UsersRecovered | Self::CapacityRestored | Self::PendingPodSeconds => {
                 Unit::Duration
             }
@@ -378,6 +380,19 @@ fn tried(rule: &Rule, directory: &Directory, journeys: &[String]) -> Result<(), 
         rule.holds(&Facts::made_up(journeys, &directory.names(), next).as_object())?;
     }
     Ok(())
+}
+
+/// What must hold when there is neither a policy nor anybody who asks: pods that
+/// follow recorded usage may use what it asks for 99.9 % of the time.
+pub fn default_goals_of_usage() -> Goals {
+    let objective = Objective {
+        name: "overload".to_owned(),
+        indicator: Indicator::Overload,
+        scope: Scope::All,
+        comparison: Comparison::AtMost,
+        goal: 0.001,
+    };
+    Goals { objectives: vec![objective], ..default_goals() }
 }
 
 /// What must hold when there is no policy: 99.9 % of requests answered, by

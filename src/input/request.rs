@@ -12,12 +12,15 @@ use crate::input::document::Document;
 use crate::input::documents::Documents;
 use crate::input::drills;
 use crate::input::embedded;
+use crate::input::findings::At;
 use crate::input::load::read_trace;
 use crate::input::manifest::trees::Trees;
 use crate::input::manifest::{self, ManifestSet};
+use crate::input::model::ModelFile;
 use crate::input::openslo;
 use crate::input::problem::{self, Problem};
 use crate::input::traffic::{Asked, TrafficFile};
+use crate::input::usage::read_usage;
 use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
 use crate::scenario::Scenario;
@@ -127,8 +130,9 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
     let mut reading = Reading::default();
     let set = reading.manifests(request)?;
     let manifest_texts: Vec<SourceId> = reading.sources.ids().collect();
-    let documents = reading.documents(request);
+    let mut documents = reading.documents(request);
     let mut inputs = documents.texts();
+    inputs.extend(reading.usages(documents.model.as_mut(), request.model.as_deref()));
     let trace = documents.traffic.as_ref().and_then(|traffic| {
         let file = traffic.file.load.trace_file()?;
         let trace = reading.trace(file, request.traffic.as_deref(), traffic)?;
@@ -261,6 +265,48 @@ impl Reading {
 
     fn embedded(&mut self, path: &str) -> Option<SourceId> {
         embedded::text(path).map(|text| self.sources.add(path, text))
+    }
+
+    /// Reads the usage files that a model names, seen from its folder; each by the
+    /// name that the model gives it.
+    pub(super) fn usages(
+        &mut self,
+        document: Option<&mut Document<ModelFile>>,
+        model: Option<&Path>,
+    ) -> Vec<(String, SourceId)> {
+        let mut read: Vec<(String, SourceId)> = Vec::new();
+        let Some(document) = document else { return read };
+        let folder = model.and_then(Path::parent).unwrap_or(Path::new("")).to_owned();
+        let mut workloads = std::mem::take(&mut document.file.workloads);
+        for (workload, file) in &mut workloads.0 {
+            let Some(usage) = &mut file.usage else { continue };
+            let Some(name) = &usage.file else { continue };
+            let known = read.iter().find(|(known, _)| known == name).map(|(_, id)| *id);
+            let path = folder.join(name);
+            let id = match (known, fs::read_to_string(&path)) {
+                (Some(id), _) => id,
+                (None, Ok(text)) => self.sources.add(path.display().to_string(), text),
+                (None, Err(error)) => {
+                    let message = format!("cannot read `{}`: {error}", path.display());
+                    let at = At::root().key("workloads").key(workload).key("usage").key("file");
+                    let problem = Problem::error(message).at(document.place(&at.path));
+                    self.problems.push(problem.help("seen from the model file's folder"));
+                    continue;
+                }
+            };
+            if known.is_none() {
+                read.push((name.clone(), id));
+            }
+            match read_usage(self.sources.text(id)) {
+                Ok(rows) => usage.rows = Some(rows),
+                Err((span, message)) => {
+                    let help = "a line is `time,cpu,memory`, in seconds, cores and bytes";
+                    self.problems.push(Problem::error(message).at(Place { source: id, span }).help(help));
+                }
+            }
+        }
+        document.file.workloads = workloads;
+        read
     }
 
     /// The trace that a traffic file names, seen from that file's folder.

@@ -44,6 +44,9 @@ pub struct TrafficFile {
     pub journeys: Named<JourneyFile>,
 }
 
+/// Simulated before observation starts, where nobody says how long.
+const USUAL_WARM_UP: SimDuration = SimDuration::from_secs(900);
+
 /// A crowd that comes and goes.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -106,6 +109,20 @@ pub struct Traffic {
 }
 
 impl Traffic {
+    /// Nobody asks: all load is recorded usage. The warm-up is the usual one; a curve
+    /// without a length is observed as long as a load without one.
+    pub fn without_users(horizon: Option<SimDuration>) -> Self {
+        let population = Population::Users { peak: 0.0, shape: Shape::steady(1.0) };
+        let client_latency = SimDuration::ZERO;
+        let ramp_in = SimDuration::ZERO;
+        Self {
+            name: "recorded usage".to_owned(),
+            warm_up: USUAL_WARM_UP,
+            horizon: horizon.unwrap_or(load::USUAL_LENGTH),
+            demand: Demand { population, journeys: Vec::new(), client_latency, ramp_in },
+        }
+    }
+
     /// Squeezes a load that is `usual` long into the observed time where that is
     /// shorter, so that its peak is seen.
     pub fn shorten(&mut self, usual: SimDuration) {
@@ -149,8 +166,7 @@ impl TrafficFile {
         let at_latency = root.key("clientLatency").about(format!("{name}: latency between user and ingress"));
         let client_latency = self.client_latency.as_ref();
         let client_latency = client_latency.and_then(|it| it.resolve(&at_latency, scalar::duration, into));
-        let quarter_hour = SimDuration::from_secs(900);
-        let warm_up = into.or(&root.key("warmUp"), self.warm_up.as_ref(), scalar::duration, quarter_hour);
+        let warm_up = into.or(&root.key("warmUp"), self.warm_up.as_ref(), scalar::duration, USUAL_WARM_UP);
         let stated = self.duration.as_ref();
         let stated = stated.and_then(|text| into.take(&root.key("duration"), scalar::duration(text)));
         let journeys = self.journeys(directory, into);

@@ -29,7 +29,8 @@ pub fn validate(request: &Request) -> Result<Validated, Failure> {
     let mut reading = Reading::default();
     let set = reading.manifests(request)?;
     let trees = Trees::of(&reading.sources);
-    let documents = reading.documents(request);
+    let mut documents = reading.documents(request);
+    reading.usages(documents.model.as_mut(), request.model.as_deref());
     let trace = documents.traffic.as_ref().and_then(|traffic| {
         let file = traffic.file.load.trace_file()?;
         reading.trace(file, request.traffic.as_deref(), traffic)

@@ -39,6 +39,7 @@ pub(super) fn reasons(
         Indicator::NodesMax | Indicator::NodesMin | Indicator::CostPerMonth => about.nodes(),
         Indicator::PendingPodSeconds => about.found(|kind| kind == Kind::Unschedulable),
         Indicator::ScaleEventsPerHour => about.scale_events(),
+        Indicator::Overload => about.overload(),
         Indicator::Restarts => about.found(|kind| matches!(kind, Kind::OutOfMemory | Kind::Restarted)),
         Indicator::Rule(index) => rule::because(scenario, index, shown),
     });
@@ -275,6 +276,31 @@ impl Case<'_> {
         let most = events.iter().take(3).map(|(events, name)| format!("{name} {} times", per_run(*events)));
         let most = most.collect::<Vec<_>>().join(", ");
         if most.is_empty() { Vec::new() } else { vec![format!("replica counts changed: {most} a run")] }
+    }
+
+    /// Which curves asked for more than ready pods may use, the worst first.
+    fn overload(&self) -> Vec<String> {
+        /// So many are told; the rest has findings of its own.
+        const TOLD: usize = 3;
+        let wanted = path::reachable(self.scenario, &self.objective.scope);
+        let share = |index: &usize| self.pooled.workloads[*index].overload.mean;
+        let mut over: Vec<usize> = wanted.into_iter().filter(|index| share(index) > 0.0).collect();
+        over.sort_by(|one, other| share(other).total_cmp(&share(one)).then(one.cmp(other)));
+        let line = |index: &usize| {
+            let seen = &self.pooled.workloads[*index];
+            format!(
+                "{}: for {} of the time its usage curve asked for more than its ready pods may use; it asks for \
+                 {} cores on average and {} at most, and got {} and {}",
+                self.scenario.workloads[*index].name,
+                percent(share(index)),
+                amount(seen.demanded.mean),
+                amount(seen.demanded.max),
+                amount(seen.cpu_cores.mean),
+                amount(seen.cpu_cores.max),
+            )
+        };
+        let told = over.iter().take(TOLD).map(line);
+        told.chain(self.chain(over.first().copied(), |_| true)).collect()
     }
 
     fn found(&self, of: impl Fn(Kind) -> bool) -> Vec<String> {

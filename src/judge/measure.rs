@@ -20,6 +20,7 @@ pub(super) enum Measured {
 
 const NEEDS_DRILL: &str = "not judged here: it is about failures injected on purpose, which only drills do";
 const NOT_OF_JOURNEYS: &str = "not judged here: a journey has no such figure";
+const NO_CURVE: &str = "not judged here: no recorded usage curve says what is asked for";
 const NOBODY_ASKED: &str = "not judged here: nobody asked within the observed time";
 
 /// The value of `objective` in one run.
@@ -60,6 +61,7 @@ pub(super) fn measure(scenario: &Scenario, objective: &Objective, run: &Observat
             let restarts = |index: usize| run.workloads[index].restarts as f64;
             per_workload(objective, run, (0..run.workloads.len()).map(restarts).sum(), restarts)
         }
+        Indicator::Overload => overload(scenario, objective, run),
         Indicator::Rule(index) => {
             // A rule was tried before: it only fails on what there is no figure of.
             let held = scenario.goals.rules[index].holds(&rule::facts(scenario, run).as_object());
@@ -176,6 +178,18 @@ fn replicas(
 ) -> Measured {
     let all = (0..run.workloads.len()).map(&of).reduce(pick).unwrap_or(0.0);
     per_workload(objective, run, all, of)
+}
+
+/// The share of time in which usage curves asked for more than ready pods may use.
+fn overload(scenario: &Scenario, objective: &Objective, run: &Observations) -> Measured {
+    let of = |index: usize| run.workloads[index].overload.mean();
+    let follows = |index: &usize| scenario.workloads[*index].usage.is_some();
+    let all = (0..run.workloads.len()).filter(follows).map(of).reduce(f64::max);
+    match (&objective.scope, all) {
+        (Scope::Workload(index), _) if !follows(index) => Measured::Nothing(NO_CURVE),
+        (_, None) => Measured::Nothing(NO_CURVE),
+        (_, Some(all)) => per_workload(objective, run, all, of),
+    }
 }
 
 fn per_workload(objective: &Objective, run: &Observations, all: f64, of: impl Fn(usize) -> f64) -> Measured {

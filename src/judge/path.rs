@@ -5,13 +5,17 @@ use std::collections::BTreeSet;
 use crate::observe::{Cause, Pooled, Traffic};
 use crate::scenario::{Scenario, Scope, Step, Target};
 
-/// The workloads that a scope's requests reach first: index and no order.
+/// The workloads that a scope's requests reach first: index and no order. What
+/// follows a usage curve is reached, too, though nobody knows by what.
 pub(super) fn entries(scenario: &Scenario, scope: &Scope) -> BTreeSet<usize> {
     let visits = |journey: &crate::scenario::Journey| {
         journey.visits.iter().map(|visit| visit.workload).collect::<Vec<_>>()
     };
     match scope {
-        Scope::All | Scope::Drill(_) => scenario.demand.journeys.iter().flat_map(visits).collect(),
+        Scope::All | Scope::Drill(_) => {
+            let curves = (0..scenario.workloads.len()).filter(|one| scenario.workloads[*one].usage.is_some());
+            scenario.demand.journeys.iter().flat_map(visits).chain(curves).collect()
+        }
         Scope::Journey(index) => visits(&scenario.demand.journeys[*index]).into_iter().collect(),
         Scope::Workload(index) => BTreeSet::from([*index]),
     }

@@ -49,6 +49,8 @@ fn of_workload(seen: &WorkloadSeen) -> WorkloadFacts {
         oom_kills: seen.oom_kills as f64,
         scale_events: seen.scale_events as f64,
         pending_seconds: seen.pending_seconds,
+        demanded: span(&seen.demanded),
+        overload: seen.overload.mean(),
     }
 }
 

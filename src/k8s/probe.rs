@@ -254,6 +254,15 @@ impl Worker {
         }
     }
 
+    /// Takes note of so many probes that were answered well like the last one, and so
+    /// could change nothing but their number.
+    pub fn slept_through(&mut self, probes: u64) {
+        debug_assert!(self.stored == Some(Outcome::Success) && self.last == Outcome::Success);
+        if self.kind != Kind::Startup {
+            self.run = self.run.saturating_add(u32::try_from(probes).unwrap_or(u32::MAX));
+        }
+    }
+
     /// The same worker in a container (`id`) that has been up and well for a while.
     pub fn settled(self, id: u64) -> Self {
         let on_hold = self.kind == Kind::Startup && self.holds_after_startup;
@@ -263,6 +272,11 @@ impl Worker {
     /// The stored result; `None` until the container has run for the first time.
     pub fn stored(&self) -> Option<Outcome> {
         self.stored
+    }
+
+    /// Whether the stored and the last result are successes.
+    pub fn is_well(&self) -> bool {
+        self.stored == Some(Outcome::Success) && self.last == Outcome::Success
     }
 
     /// How many results in a row were like the last one.

@@ -140,6 +140,41 @@ pub fn order<U: Ord>(a: &Candidate<U>, b: &Candidate<U>, gates: Gates, now: SimT
     (Ordering::Equal, Rule::None)
 }
 
+/// Sorts pods by [`order`].
+///
+/// Upstream's order goes round in circles now and then: pods that became ready at one
+/// moment are told apart by their age, but by UID from a third that became ready a
+/// little later. Go's sort makes something of that, while the standard library's may
+/// stop the program. This one is stable, and makes something of it, too.
+pub fn sort<T: Copy>(pods: &mut [T], before: impl Fn(&T, &T) -> bool) {
+    const RUN: usize = 20;
+    for run in pods.chunks_mut(RUN) {
+        for end in 1..run.len() {
+            let mut at = end;
+            while at > 0 && before(&run[at], &run[at - 1]) {
+                run.swap(at, at - 1);
+                at -= 1;
+            }
+        }
+    }
+    let mut width = RUN;
+    while width < pods.len() {
+        for both in pods.chunks_mut(2 * width) {
+            let (left, right) = both.split_at(width.min(both.len()));
+            let (left, right) = (left.to_vec(), right.to_vec());
+            let (mut one, mut other) = (0, 0);
+            for place in both {
+                let from_right =
+                    other < right.len() && (one == left.len() || before(&right[other], &left[one]));
+                *place = if from_right { right[other] } else { left[one] };
+                other += usize::from(from_right);
+                one += usize::from(!from_right);
+            }
+        }
+        width *= 2;
+    }
+}
+
 /// The younger of two unlike moments first; one that was never noted is the
 /// youngest of all. Those of one power of two are told apart by UID alone.
 fn by_age<U: Ord>(
@@ -188,6 +223,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    proptest! {
+        #[test]
+        fn sorting_is_stable_and_survives_an_order_that_goes_round(
+            numbers in prop::collection::vec(0_u32..50, 0..200),
+        ) {
+            let mut sorted: Vec<(u32, usize)> = numbers.iter().copied().zip(0..).collect();
+            let mut expected = sorted.clone();
+            expected.sort_by_key(|(number, _)| *number);
+            sort(&mut sorted, |one, other| one.0 < other.0);
+            prop_assert_eq!(&sorted, &expected);
+            // Stone, paper, scissors.
+            sort(&mut sorted, |one, other| (one.0 + 1) % 3 == other.0 % 3);
+            sorted.sort_unstable();
+            expected.sort_unstable();
+            prop_assert_eq!(sorted, expected);
+        }
+    }
 
     const NOW: SimTime = SimTime::from_secs(10_000_000);
 

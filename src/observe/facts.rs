@@ -65,6 +65,10 @@ pub struct WorkloadFacts {
     pub scale_events: f64,
     /// Seconds that its pods spent unschedulable.
     pub pending_seconds: f64,
+    /// Cores that its usage curve asked for; 0 where it has none.
+    pub demanded: SpanFacts,
+    /// Share of time in which that was more than its ready pods may use.
+    pub overload: f64,
 }
 
 /// The cluster.
@@ -112,18 +116,21 @@ impl Facts {
         let mut span = || SpanFacts { min: next(), mean: next(), max: next() };
         let cluster = [span(), span(), span()];
         let users = span();
-        let spans: Vec<[SpanFacts; 3]> = workloads.iter().map(|_| [span(), span(), span()]).collect();
-        let mut workload = |traffic: TrafficFacts, [replicas, cpu, memory]: [SpanFacts; 3]| WorkloadFacts {
-            traffic,
-            replicas,
-            cpu,
-            memory,
-            throttled: next(),
-            restarts: next(),
-            oom_kills: next(),
-            scale_events: next(),
-            pending_seconds: next(),
-        };
+        let spans: Vec<[SpanFacts; 4]> = workloads.iter().map(|_| [span(), span(), span(), span()]).collect();
+        let mut workload =
+            |traffic: TrafficFacts, [replicas, cpu, memory, demanded]: [SpanFacts; 4]| WorkloadFacts {
+                traffic,
+                replicas,
+                cpu,
+                memory,
+                throttled: next(),
+                restarts: next(),
+                oom_kills: next(),
+                scale_events: next(),
+                pending_seconds: next(),
+                demanded,
+                overload: next(),
+            };
         let seen = workloads.iter().zip(called).zip(spans);
         let workloads =
             seen.map(|((name, traffic), spans)| (name.clone(), workload(traffic, spans))).collect();

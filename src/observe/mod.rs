@@ -185,6 +185,10 @@ pub struct WorkloadSeen {
     pub cpu_per_pod: Level,
     /// Memory used by all its pods, in bytes.
     pub memory: Level,
+    /// CPU that its usage curve asks for, in cores; nothing where it has none.
+    pub demanded: Level,
+    /// 1 while that is more than its ready pods may use, else 0.
+    pub overload: Level,
     /// The largest memory of any one pod.
     pub memory_pod_max: Bytes,
     /// Quota periods (100 ms) in which a pod wanted CPU.

@@ -50,6 +50,10 @@ pub struct PooledWorkload {
     pub cpu_per_pod: Span,
     /// Memory of all its pods, in bytes.
     pub memory: Span,
+    /// CPU that its usage curve asks for, in cores.
+    pub demanded: Span,
+    /// Share of time in which that was more than its ready pods may use: its mean.
+    pub overload: Span,
     /// The largest memory of any one pod.
     pub memory_pod_max: Bytes,
     /// Quota periods in which a pod wanted CPU.
@@ -117,6 +121,8 @@ impl PooledWorkload {
             cpu_cores: Span::of(runs, |run| &run.workloads[index].cpu_cores),
             cpu_per_pod: Span::of(runs, |run| &run.workloads[index].cpu_per_pod),
             memory: Span::of(runs, |run| &run.workloads[index].memory),
+            demanded: Span::of(runs, |run| &run.workloads[index].demanded),
+            overload: Span::of(runs, |run| &run.workloads[index].overload),
             ..Self::default()
         };
         for seen in runs.iter().map(|run| &run.workloads[index]) {

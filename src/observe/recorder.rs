@@ -152,9 +152,16 @@ impl Recorder {
     pub fn begin(&mut self, now: SimTime, active: SimTime) {
         (self.start, self.counts_from) = (now, active);
         for seen in &mut self.workloads {
-            *seen = WorkloadSeen { ready: seen.ready, desired: seen.desired, ..WorkloadSeen::default() };
-            seen.ready.restart(now);
-            seen.desired.restart(now);
+            *seen = WorkloadSeen {
+                ready: seen.ready,
+                desired: seen.desired,
+                demanded: seen.demanded,
+                overload: seen.overload,
+                ..WorkloadSeen::default()
+            };
+            for level in [&mut seen.ready, &mut seen.desired, &mut seen.demanded, &mut seen.overload] {
+                level.restart(now);
+            }
             seen.cpu_cores = Level::starting(now, 0.0);
             seen.cpu_per_pod = Level::starting(now, 0.0);
             seen.memory = Level::starting(now, 0.0);
@@ -313,6 +320,16 @@ impl Recorder {
     pub fn replicas(&mut self, now: SimTime, workload: usize, ready: u32, desired: u32) {
         self.workloads[workload].ready.set(now, f64::from(ready));
         self.workloads[workload].desired.set(now, f64::from(desired));
+    }
+
+    /// A workload's usage curve asks for so many cores.
+    pub fn demanded(&mut self, now: SimTime, workload: usize, cores: f64) {
+        self.workloads[workload].demanded.set(now, cores);
+    }
+
+    /// That is more than its ready pods may use, or not.
+    pub fn overloaded(&mut self, now: SimTime, workload: usize, overloaded: bool) {
+        self.workloads[workload].overload.set(now, f64::from(u8::from(overloaded)));
     }
 
     /// An HPA changed a replica count.

@@ -11,7 +11,10 @@ use crate::units::figures::{amount, bytes, count, money, percent, plural, second
 /// A value of an indicator with its unit.
 pub(super) fn figure(objective: &Objective, value: f64, currency: &str) -> String {
     match objective.indicator {
-        Indicator::Availability | Indicator::AvailabilityPerYear | Indicator::Rule(_) => percent(value),
+        Indicator::Availability
+        | Indicator::AvailabilityPerYear
+        | Indicator::Overload
+        | Indicator::Rule(_) => percent(value),
         Indicator::Latency { .. }
         | Indicator::UsersRecovered
         | Indicator::CapacityRestored

@@ -64,9 +64,16 @@ struct Page<'a> {
 impl Page<'_> {
     fn heading(&self) -> Vec<String> {
         let scenario = self.scenario;
+        let curves = scenario.workloads.iter().filter(|one| one.usage.is_some()).count() as u64;
+        let curves = plural(curves, "workload by its recorded usage", "workloads by their recorded usage");
+        let users = format!("{} users at the peak", count(self.pooled.users.max.round()));
+        let load = match (scenario.has_users(), scenario.has_usage()) {
+            (true, false) => users,
+            (true, true) => format!("{users} and {curves}"),
+            (false, _) => curves,
+        };
         let what = format!(
-            "{} users at the peak, {} observed after {} of warm-up, on cluster {} (Kubernetes {})",
-            count(self.pooled.users.max.round()),
+            "{load}, {} observed after {} of warm-up, on cluster {} (Kubernetes {})",
             seconds(scenario.horizon.as_secs_f64()),
             seconds(scenario.warm_up.as_secs_f64()),
             scenario.cluster.name,
@@ -163,21 +170,54 @@ impl Page<'_> {
 
     fn workloads(&self) -> Vec<String> {
         let wide = self.width >= WIDE;
+        let cores = if wide { "mean/max" } else { "mean" };
+        let mut lines = self.workload_table(false, header(wide), workload_row);
+        if !lines.is_empty() {
+            let legend = format!(
+                "replicas are min/mean/max, CPU cores {cores} of all pods, latency of calls answered"
+            );
+            lines.extend(self.quietly(&legend));
+        }
+        let curves = self.workload_table(true, usage_header(wide), usage_row);
+        if !curves.is_empty() {
+            lines.extend(curves);
+            let legend = format!(
+                "replicas are min/mean/max, CPU cores {cores} of all pods: what the recorded usage asks for, and \
+                 what they used; OVERLOAD is the share of time in which it asked for more than they may use"
+            );
+            lines.extend(self.quietly(&legend));
+        }
+        lines
+    }
+
+    /// The table of the workloads that follow a usage curve, or of the others; no
+    /// line where there are none.
+    fn workload_table(
+        &self,
+        curves: bool,
+        header: Vec<String>,
+        row: fn(&str, &PooledWorkload, bool) -> Vec<String>,
+    ) -> Vec<String> {
+        let wide = self.width >= WIDE;
         let names = self.scenario.workload_names();
-        let mut rows = vec![header(wide)];
-        for (name, seen) in names.iter().zip(&self.pooled.workloads) {
-            rows.push(workload_row(&cut(name, if wide { 22 } else { 17 }), seen, wide));
+        let mut rows = vec![header];
+        let all = self.scenario.workloads.iter().zip(names.iter().zip(&self.pooled.workloads));
+        for (_, (name, seen)) in all.filter(|(one, _)| one.usage.is_some() == curves) {
+            rows.push(row(&cut(name, if wide { 22 } else { 17 }), seen, wide));
+        }
+        if rows.len() == 1 {
+            return Vec::new();
         }
         let mut sides = vec![Side::Right; rows[0].len()];
         sides[0] = Side::Left;
         let mut lines = columns(&sides, &rows);
         lines[0] = painted(Paint::Heading, &lines[0]);
         lines.insert(0, String::new());
-        let cores = if wide { "mean/max" } else { "mean" };
-        let legend =
-            format!("replicas are min/mean/max, CPU cores {cores} of all pods, latency of calls answered");
-        lines.extend(wrapped("", &legend, self.width).iter().map(|line| painted(Paint::Quiet, line)));
         lines
+    }
+
+    fn quietly(&self, text: &str) -> Vec<String> {
+        wrapped("", text, self.width).iter().map(|line| painted(Paint::Quiet, line)).collect()
     }
 
     fn cluster(&self) -> Vec<String> {
@@ -309,7 +349,10 @@ fn unit(text: &str) -> &str {
 /// A value of an indicator with its unit.
 pub(super) fn figure(indicator: Indicator, value: f64, currency: &str) -> String {
     match indicator {
-        Indicator::Availability | Indicator::AvailabilityPerYear | Indicator::Rule(_) => percent(value),
+        Indicator::Availability
+        | Indicator::AvailabilityPerYear
+        | Indicator::Overload
+        | Indicator::Rule(_) => percent(value),
         Indicator::Latency { .. }
         | Indicator::PendingPodSeconds
         | Indicator::UsersRecovered
@@ -345,6 +388,7 @@ fn asked(indicator: Indicator) -> String {
         Indicator::CostPerMonth => "cost per month".to_owned(),
         Indicator::ScaleEventsPerHour => "replica count changes per hour".to_owned(),
         Indicator::Restarts => "container restarts".to_owned(),
+        Indicator::Overload => "share of time in which usage asked for more than pods may use".to_owned(),
         Indicator::UsersRecovered => "time until users are served again".to_owned(),
         Indicator::CapacityRestored => "time until capacity is back".to_owned(),
         Indicator::AvailabilityPerYear => "availability over a year".to_owned(),
@@ -372,6 +416,28 @@ fn workload_row(name: &str, seen: &PooledWorkload, wide: bool) -> Vec<String> {
     } else {
         vec![name.to_owned(), replicas, mean, quantile(0.99), failed]
     }
+}
+
+fn usage_header(wide: bool) -> Vec<String> {
+    let all: &[&str] = if wide {
+        &["WORKLOAD", "REPLICAS", "ASKED", "USED", "OVERLOAD", "THROTTLED"]
+    } else {
+        &["WORKLOAD", "REPLICAS", "ASKED", "USED", "OVERLOAD"]
+    };
+    all.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn usage_row(name: &str, seen: &PooledWorkload, wide: bool) -> Vec<String> {
+    let cores = |span: Span| {
+        if wide { format!("{}/{}", amount(span.mean), amount(span.max)) } else { amount(span.mean) }
+    };
+    let overload = percent(seen.overload.mean);
+    let mut row =
+        vec![name.to_owned(), spread(seen.ready), cores(seen.demanded), cores(seen.cpu_cores), overload];
+    if wide {
+        row.push(percent(seen.throttled_share()));
+    }
+    row
 }
 
 fn spread(span: Span) -> String {

@@ -185,6 +185,19 @@ pub struct WorkloadData {
     pub scale_events: Number,
     /// From a pod's creation to ready.
     pub start_seconds: QuantileData,
+    /// For a workload that follows a recorded usage curve.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage: Option<UsageData>,
+}
+
+/// What a recorded usage curve asks for.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UsageData {
+    /// Of all ready pods.
+    pub demanded_cores: MeanMaxData,
+    /// Share of the observed time in which that was more than they may use.
+    pub overload_ratio: Number,
 }
 
 /// One journey.
@@ -327,7 +340,10 @@ pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -
     let shown = &runs[verdict.shown];
     let all_names = scenario.workload_names();
     let names = |index: usize| all_names[index].clone();
-    let workloads = pooled.workloads.iter().enumerate().map(|(i, seen)| (names(i), workload(&pooled, seen)));
+    let workloads = pooled.workloads.iter().enumerate().map(|(i, seen)| {
+        let follows = scenario.workloads[i].usage.is_some();
+        (names(i), WorkloadData { usage: follows.then(|| usage(seen)), ..workload(&pooled, seen) })
+    });
     let journeys = scenario.demand.journeys.iter().zip(&pooled.journeys);
     let externals = scenario.externals.iter().zip(&pooled.externals);
     let objectives = scenario.goals.objectives.iter().zip(&verdict.objectives);
@@ -463,7 +479,12 @@ fn workload(pooled: &Pooled, seen: &PooledWorkload) -> WorkloadData {
         held_at_maximum_seconds: Number(pooled.per_run(seen.held_at_max.as_secs_f64())),
         scale_events: per_run(seen.scale_events),
         start_seconds: quantiles(&seen.start_time),
+        usage: None,
     }
+}
+
+fn usage(seen: &PooledWorkload) -> UsageData {
+    UsageData { demanded_cores: mean_max(seen.demanded), overload_ratio: Number(seen.overload.mean) }
 }
 
 fn journey(pooled: &Pooled, seen: &Traffic) -> JourneyData {

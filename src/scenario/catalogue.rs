@@ -1,5 +1,6 @@
 //! The drills that every application is put through when nobody says which.
 
+use crate::scenario::Workload;
 use crate::scenario::{
     Autoscaler, Drill, Failure, Kind, NodePool, Population, ProvisionedBy, Release, ReleaseFault, Scenario,
     Shape, Share, Step, Target,
@@ -94,13 +95,18 @@ pub fn usual_name(name: &str) -> &str {
     SYNONYMS.iter().find(|(other, _)| *other == name).map_or(name, |(_, ours)| ours)
 }
 
-/// The workload that users ask most: what most drills strike.
+/// The workload that users ask most, or, without users, the one whose usage curve
+/// rises highest: what most drills strike.
 pub fn busiest(scenario: &Scenario) -> Option<usize> {
     let mut asked = vec![0.0; scenario.workloads.len()];
     for journey in &scenario.demand.journeys {
         for visit in &journey.visits {
             asked[visit.workload] += journey.weight * f64::from(visit.times);
         }
+    }
+    if !scenario.has_users() {
+        let peak = |one: &Workload| one.usage.as_ref()?.points.iter().map(|point| point.cpu.0).max();
+        asked = scenario.workloads.iter().map(|one| peak(one).unwrap_or(0) as f64).collect();
     }
     let best = (0..asked.len()).max_by(|a, b| asked[*a].total_cmp(&asked[*b]).then(b.cmp(a)))?;
     (asked[best] > 0.0).then_some(best)
@@ -141,8 +147,27 @@ pub fn at_peak(scenario: &Scenario) -> Scenario {
             *shape = Shape::steady(shape.peak(SimTime::ZERO, end));
         }
     }
+    if let Some(moment) = usage_peak(scenario) {
+        for usage in at_peak.workloads.iter_mut().filter_map(|one| one.usage.as_mut()) {
+            *usage = usage.held_at(moment);
+        }
+    }
     at_peak.horizon = STRIKE.1 + LONG;
     at_peak
+}
+
+/// When all usage curves together ask for most CPU, from the end of the warm-up;
+/// `None` without any curve.
+pub fn usage_peak(scenario: &Scenario) -> Option<SimDuration> {
+    let curves = || scenario.workloads.iter().filter_map(|one| one.usage.as_ref());
+    let mut moments: Vec<SimDuration> =
+        curves().flat_map(|usage| usage.points.iter().map(|point| point.time)).collect();
+    moments.retain(|moment| *moment <= scenario.horizon);
+    moments.sort_unstable();
+    moments.dedup();
+    let asked =
+        |moment: &SimDuration| curves().map(|usage| usage.at(usage.start + *moment).cpu.0).sum::<u64>();
+    moments.into_iter().max_by_key(|moment| (asked(moment), std::cmp::Reverse(*moment)))
 }
 
 /// Every exercise that makes sense for a scenario, whatever its policy says of

@@ -1,5 +1,6 @@
 //! Who asks, how often, for what.
 
+use crate::scenario::interpolation::Interpolation;
 use crate::scenario::workload::Retry;
 use crate::sim::random::Distribution;
 use crate::units::{SimDuration, SimTime};
@@ -9,7 +10,8 @@ use crate::units::{SimDuration, SimTime};
 pub struct Demand {
     /// How many at which time.
     pub population: Population,
-    /// What one of them does. Not empty; the weights' sum is above 0.
+    /// What one of them does. The weights' sum is above 0; empty where nobody asks,
+    /// because all workloads follow recorded usage.
     pub journeys: Vec<Journey>,
     /// Network time between user and ingress, one way.
     pub client_latency: SimDuration,
@@ -77,15 +79,6 @@ pub struct Shape {
     pub points: Vec<(SimTime, f64)>,
     /// What holds between two points.
     pub interpolation: Interpolation,
-}
-
-/// What holds between two points of a shape.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interpolation {
-    /// A straight line.
-    Linear,
-    /// The earlier point's value.
-    Step,
 }
 
 /// What one user does, from start to end.

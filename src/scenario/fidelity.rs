@@ -42,6 +42,8 @@ impl Scenario {
         // A rate that jumps at random moments has no calm time to speak of.
         let jumps =
             matches!(&self.demand.population, Population::Rate { modulation, .. } if !modulation.is_empty());
+        // Usage curves go by the clock that is never stopped.
+        let jumps = jumps || self.has_usage() || !self.has_users();
         match self.fidelity {
             Fidelity::Full => false,
             Fidelity::Sliced => !jumps,

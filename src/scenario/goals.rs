@@ -86,6 +86,9 @@ pub enum Indicator {
     ScaleEventsPerHour,
     /// Container restarts, out-of-memory kills among them.
     Restarts,
+    /// The largest share of the observed time, over workloads with a usage curve, in
+    /// which the curve asked for more CPU than ready pods may use.
+    Overload,
     /// After a drill: until users are served again, in seconds.
     UsersRecovered,
     /// After a drill: until capacity is what it was, in seconds.
@@ -174,6 +177,7 @@ impl Indicator {
             Self::CostPerMonth => "costPerMonth",
             Self::ScaleEventsPerHour => "scaleEventsPerHour",
             Self::Restarts => "restarts",
+            Self::Overload => "overload",
             Self::UsersRecovered => "usersRecovered",
             Self::CapacityRestored => "capacityRestored",
             Self::AvailabilityPerYear => "availabilityPerYear",

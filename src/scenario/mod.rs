@@ -10,15 +10,19 @@ pub mod demand;
 pub mod drill;
 pub mod fidelity;
 pub mod goals;
+pub mod interpolation;
 pub mod rule;
+pub mod usage;
 pub mod workload;
 
 pub use cluster::{Cluster, NodePool, ProvisionedBy};
-pub use demand::{Demand, Interpolation, Journey, Population, RateState, Shape, Visit};
+pub use demand::{Demand, Journey, Population, RateState, Shape, Visit};
 pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
 pub use fidelity::{ErrorBound, Fidelity};
 pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
+pub use interpolation::Interpolation;
 pub use rule::Rule;
+pub use usage::{Usage, UsagePiece, UsagePoint};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
     Operation, PodTemplate, Retry, RetryBudget, StartUp, Step, Target, WarmUp, Workload,
@@ -152,6 +156,16 @@ impl Scenario {
             horizon: self.horizon,
             needed,
         })
+    }
+
+    /// Whether a workload follows a recorded usage curve.
+    pub fn has_usage(&self) -> bool {
+        self.workloads.iter().any(|workload| workload.usage.is_some())
+    }
+
+    /// Whether anybody asks anything.
+    pub fn has_users(&self) -> bool {
+        !self.demand.journeys.is_empty()
     }
 
     /// What the workloads are called in results, in their order.

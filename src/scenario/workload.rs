@@ -7,6 +7,7 @@ use crate::k8s::placement::Wishes;
 use crate::k8s::probe::Probe;
 use crate::k8s::resources::Resources;
 use crate::k8s::rollout::Strategy;
+use crate::scenario::usage::Usage;
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
 
@@ -27,6 +28,9 @@ pub struct Workload {
     pub template: PodTemplate,
     /// What the pods do with requests.
     pub behaviour: Behaviour,
+    /// What they use instead, where that was recorded: then no request reaches them,
+    /// and of `behaviour` only starting, ending and `memory.base` mean something.
+    pub usage: Option<Usage>,
     /// Whether requests from users reach it through an Ingress (and so with the
     /// ingress' propagation and retries) rather than through its Service alone.
     pub behind_ingress: bool,

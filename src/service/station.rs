@@ -149,6 +149,11 @@ impl Station {
         MilliCpu(self.share)
     }
 
+    /// What other processes in the container want.
+    pub fn stress(&self) -> MilliCpu {
+        MilliCpu(self.stress)
+    }
+
     /// The pod gets so much of its node from `now` on.
     pub fn set_share(&mut self, now: SimTime, share: MilliCpu) {
         self.advance(now);
@@ -284,6 +289,10 @@ impl Station {
         }
         while last < until {
             self.roll_over(last);
+            if count == 0 && until - last >= PERIOD && self.quota_left == self.quota {
+                last = self.whole_periods(last, until, rate);
+                continue;
+            }
             // What happens nearly always: the quota lasts, and the period, too.
             if until <= self.period_end && (until - last) * rate <= self.quota_left * CORE {
                 self.run(until - last, rate, count);
@@ -306,6 +315,26 @@ impl Station {
             }
             last = end;
         }
+    }
+
+    /// Goes through whole periods in which only other processes run, each like the
+    /// one before: where that ends. The present one begins at `last`, or less than
+    /// all of it is left and it is gone through as ever.
+    fn whole_periods(&mut self, last: u64, until: u64, rate: u64) -> u64 {
+        let periods = if self.period_end == last + PERIOD { (until - last) / PERIOD } else { 1 };
+        let lasts = (self.quota * CORE / rate).min(self.period_end - last);
+        let runs_out = lasts < self.period_end - last;
+        self.used += periods * (lasts * rate / CORE);
+        self.quota_left -= (lasts * rate).div_ceil(CORE).min(self.quota_left);
+        self.note_used();
+        if runs_out {
+            self.quota_left = 0;
+            self.note_throttled();
+        }
+        self.periods += periods - 1;
+        self.throttled += if runs_out { periods - 1 } else { 0 };
+        self.period_end += (periods - 1) * PERIOD;
+        self.period_end
     }
 
     /// Starts the period that holds `moment`, if it isn't the present one.
@@ -337,11 +366,12 @@ impl Station {
     #[inline]
     fn run(&mut self, ran: u64, rate: u64, count: u64) {
         self.used += ran * rate / CORE;
+        if count == 0 {
+            return;
+        }
         let for_jobs = self.for_jobs(rate);
         self.virtual_time += if for_jobs == count * CORE {
             ran << FRACTION
-        } else if count == 0 {
-            0
         } else {
             proportion(ran << FRACTION, for_jobs, count * CORE)
         };

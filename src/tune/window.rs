@@ -2,7 +2,7 @@
 
 use super::probe::Need;
 use super::site::Site;
-use crate::scenario::{NodePool, Population, Scenario, Shape};
+use crate::scenario::{NodePool, Population, Scenario, Shape, catalogue};
 use crate::units::{SimDuration, SimTime};
 
 /// Before the peak: long enough for an autoscaler to fall behind.
@@ -30,6 +30,12 @@ pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario 
     // Slowly, so that few come before the pods are ready: what fails then and is
     // tried again is a peak that no day has, and an HPA remembers it for minutes.
     cut.demand.ramp_in = WARM_UP * 3 / 4;
+    // Usage curves are held where they are highest: a candidate has to bear that, too.
+    if let Some(moment) = catalogue::usage_peak(scenario) {
+        cut.workloads.iter_mut().filter_map(|one| one.usage.as_mut()).for_each(|usage| {
+            *usage = usage.held_at(moment);
+        });
+    }
     let until = (top + TAIL).min(end);
     cut.horizon = until.since_or_zero(from + WARM_UP).max(TAIL);
     in_stride(&mut cut, sites, needs, share);

@@ -71,16 +71,20 @@ fn view(pod: &Pod) -> PodView {
 /// are not simulated and have nothing.
 fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec) -> Vec<Option<Sample>> {
     let MetricSpec::Resource { resource, container, .. } = metric else { return vec![None; pods.len()] };
+    // All pods are the target's: what their template says is the same for all.
+    let first = pods.iter().find_map(|&id| state.pod(id));
+    let first = first.and_then(|pod| state.spec(pod.workload).template.containers.first());
+    let Some(first) = first else { return vec![None; pods.len()] };
+    let other = container.as_ref().is_some_and(|name| *name != first.name);
     let one = |id: &PodId| {
         let pod = state.pod(*id)?;
-        let first = &state.spec(pod.workload).template.containers.first()?.name;
         let metrics = pod_metrics([&pod.window])?;
         let mut sample = match resource {
             ResourceName::Cpu => metrics.cpu(),
             ResourceName::Memory => metrics.memory(),
             ResourceName::Other(_) => return None,
         };
-        if container.as_ref().is_some_and(|name| name != first) {
+        if other {
             sample.value = 0;
         }
         Some(sample)

@@ -1,6 +1,6 @@
 //! Workload controllers: make and delete pods until there are as many as wanted.
 
-use crate::k8s::ranking::{Candidate, Gates, Manage, Phase, manage, order};
+use crate::k8s::ranking::{Candidate, Gates, Manage, Phase, manage, order, sort};
 use crate::k8s::statefulset::{self, Action, Health, StatefulSetView, Update};
 use crate::scenario::Kind;
 use crate::service::Station;
@@ -8,7 +8,7 @@ use crate::sim::random::draw;
 use crate::units::{MilliCpu, SimTime};
 use crate::world::context::Context;
 use crate::world::ids::PodId;
-use crate::world::state::{ContainerState, NodeLife, Pod, Reported, Skipped, State};
+use crate::world::state::{ContainerState, Curve, NodeLife, Pod, Reported, Skipped, State};
 use crate::world::{deployments, kubelet, scheduler, workloads};
 
 /// A controller looks at its pods.
@@ -50,7 +50,7 @@ fn sync_replica_set(state: &mut State, cx: &mut Context, workload: u32, set: u32
             let gates = Gates { deletion_cost: true, logarithmic: state.rules.victim_ranking_log2 };
             let mut candidates: Vec<_> =
                 active.iter().filter_map(|&id| Some((candidate(state, cx, id)?, id))).collect();
-            candidates.sort_by(|(a, _), (b, _)| order(a, b, gates, now).0);
+            sort(&mut candidates, |(a, _), (b, _)| order(a, b, gates, now).0.is_lt());
             for (_, id) in candidates.into_iter().take(count as usize) {
                 kubelet::delete(state, cx, id);
             }
@@ -203,6 +203,9 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         set,
         slower,
         warm_at: SimTime::ZERO,
+        curve: Curve::default(),
+        stressed: 0,
+        asleep: [SimTime::NEVER; 3],
         hangs: false,
         crash_loops: false,
         failed_pulls: 0,

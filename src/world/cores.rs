@@ -16,12 +16,14 @@ pub struct NodeCpu {
     pub shared: SimTime,
     /// The next time is on the agenda.
     pub due: bool,
+    /// They were shared out for as long as nothing changes.
+    pub held: bool,
 }
 
 impl NodeCpu {
     /// A node without pods.
     pub fn new(cores: MilliCpu) -> Self {
-        Self { cores: cores.0, wanted: 0, stress: 0, shared: SimTime::ZERO, due: false }
+        Self { cores: cores.0, wanted: 0, stress: 0, shared: SimTime::ZERO, due: false, held: false }
     }
 }
 

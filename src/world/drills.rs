@@ -8,7 +8,7 @@ use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{Calls, NetworkFault, NodeLife, State, Struck, Surge};
-use crate::world::{deployments, drain, kubelet, nodes, sharing, slices, workloads};
+use crate::world::{deployments, drain, kubelet, nodes, sharing, slices, usage, workloads};
 
 /// A leak grows so often.
 const LEAK_STEP: SimDuration = SimDuration::from_secs(1);
@@ -87,7 +87,7 @@ fn strike(state: &mut State, cx: &mut Context, number: u16, drill: &Drill) -> St
             format!("{} to {}", state.scenario.workloads[workload].name, count(replicas as usize, "replica"))
         }
         Failure::Slow { workload, factor } => {
-            slow_down(state, workload, factor);
+            slow_down(state, cx, workload, factor);
             state.scenario.workloads[workload].name.clone()
         }
         Failure::Network { from, to, delay, loss } => {
@@ -162,7 +162,7 @@ fn strike_pod(state: &mut State, cx: &mut Context, id: PodId, what: &Failure) {
             kubelet::crash(state, cx, id, false);
         }
         Failure::Hang { .. } => kubelet::hang(state, cx, id),
-        Failure::CpuStress { cpu, .. } => stress(state, cx, id, *cpu),
+        Failure::CpuStress { cpu, .. } => usage::stress(state, cx, id, *cpu),
         Failure::MemoryStress { size, .. } => {
             if let Some(pod) = state.pod_mut(id) {
                 pod.leaked += size.0;
@@ -171,15 +171,6 @@ fn strike_pod(state: &mut State, cx: &mut Context, id: PodId, what: &Failure) {
         }
         _ => {}
     }
-}
-
-/// Other processes in a pod's container want so much CPU from now on.
-fn stress(state: &mut State, cx: &mut Context, id: PodId, cpu: MilliCpu) {
-    let now = cx.agenda.active();
-    if let Some(pod) = state.pod_mut(id) {
-        pod.station.set_stress(now, cpu);
-    }
-    sharing::watch(state, cx, id);
 }
 
 /// What a drill does to nodes; which, in words.
@@ -237,7 +228,7 @@ fn carries(state: &State, node: u32) -> bool {
 }
 
 /// All pods of a workload take this many times the CPU for their requests.
-fn slow_down(state: &mut State, workload: usize, factor: f64) {
+fn slow_down(state: &mut State, cx: &mut Context, workload: usize, factor: f64) {
     state.workloads[workload].slower = factor;
     for id in state.workloads[workload].pods.clone() {
         let Some(release) = state.pod(id).map(|pod| state.release(pod).release) else { continue };
@@ -245,6 +236,7 @@ fn slow_down(state: &mut State, workload: usize, factor: f64) {
             pod.slower = factor * release.work;
         }
     }
+    usage::share(state, cx, workload as u32);
 }
 
 /// What a drill does again and again.
@@ -265,6 +257,17 @@ pub fn went_on(state: &mut State, cx: &mut Context, number: u16) {
     cx.agenda.after(LEAK_STEP, Event::DrillWentOn(number));
 }
 
+/// Pods neither crash at every start nor hang any longer.
+fn make_whole(state: &mut State, cx: &mut Context, pods: &[PodId]) {
+    for id in pods {
+        if let Some(pod) = state.pod_mut(*id) {
+            (pod.crash_loops, pod.hangs) = (false, false);
+            let workload = pod.workload;
+            usage::share(state, cx, workload);
+        }
+    }
+}
+
 /// What a drill broke is whole again.
 pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
     let now = cx.now();
@@ -273,16 +276,10 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
     cx.seen.watch.strikes[number as usize].ended = Some(now);
     let struck = std::mem::take(&mut state.broken.drills[number as usize]);
     match drill.what {
-        Failure::CrashLoop { .. } | Failure::Hang { .. } => {
-            for id in struck.pods {
-                if let Some(pod) = state.pod_mut(id) {
-                    (pod.crash_loops, pod.hangs) = (false, false);
-                }
-            }
-        }
+        Failure::CrashLoop { .. } | Failure::Hang { .. } => make_whole(state, cx, &struck.pods),
         Failure::CpuStress { .. } => {
             for id in struck.pods {
-                stress(state, cx, id, MilliCpu(0));
+                usage::stress(state, cx, id, MilliCpu(0));
             }
         }
         Failure::MemoryStress { size, .. } => {
@@ -314,7 +311,7 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
             }
         }
         Failure::External { external, .. } => state.broken.externals[external] = None,
-        Failure::Slow { workload, .. } => slow_down(state, workload, 1.0),
+        Failure::Slow { workload, .. } => slow_down(state, cx, workload, 1.0),
         Failure::Network { .. } | Failure::PodNetwork { .. } => {
             state.broken.network.retain(|fault| fault.drill != number);
         }

@@ -124,6 +124,10 @@ pub enum Event {
     /// Something that a drill does again and again is due.
     DrillWentOn(u16),
 
+    // Usage curves.
+    /// A workload's usage curve has another value.
+    UsageMoved(u32),
+
     // Fidelity.
     /// A look at whether time may be skipped; the number recognises a stale event.
     PaceLooked(u32),
@@ -220,6 +224,7 @@ impl Event {
             | Self::NodeAutoscalerRan
             | Self::KarpenterBatched
             | Self::NodesMonitored
+            | Self::UsageMoved(_)
             | Self::PaceLooked(_)
             | Self::StepEnded
             | Self::WatchStepEnded

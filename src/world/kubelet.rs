@@ -4,7 +4,7 @@
 //! requests and limits.
 
 use crate::k8s::placement::queue::Change;
-use crate::k8s::probe::{self, ContainerView, Kind, Probe, Tick, View, Worker};
+use crate::k8s::probe::{self, ContainerView, Kind, Probe, Skip, Tick, View, Worker};
 use crate::k8s::restart::{Policy, Restart};
 use crate::k8s::termination::{Ending, endings};
 use crate::observe::{Cause, MomentKind};
@@ -18,7 +18,7 @@ use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::requests::{self, START_UP};
 use crate::world::state::{ContainerState, NodeLife, Pod, State};
-use crate::world::{endpoints, scheduler, sharing, workloads};
+use crate::world::{endpoints, probing, scheduler, sharing, usage, workloads};
 
 /// The kubelet notices a container's end at its next relist (PLEG, 1 s).
 const RELIST: SimDuration = SimDuration::from_secs(1);
@@ -151,8 +151,10 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     pod.listens = false;
     pod.hangs = false;
     pod.leaked = 0;
+    pod.stressed = 0;
     pod.reported = super::state::Reported::default();
     pod.skipped = super::state::Skipped::default();
+    usage::share(state, cx, workload);
 }
 
 /// The start-up's waiting part is over: its CPU work begins, under the limit.
@@ -166,6 +168,8 @@ pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u16)
         listening(state, cx, id);
         return;
     }
+    state.settle_sample(id);
+    let Some(pod) = state.pod_mut(id) else { return };
     pod.station.add(cx.agenda.active(), START_UP, work);
     sharing::watch(state, cx, id);
 }
@@ -199,12 +203,30 @@ pub fn probe_ticked(state: &mut State, cx: &mut Context, id: PodId, kind: usize)
     let Some(pod) = state.pod_mut(id) else { return };
     let view = view_of(pod);
     let Some(worker) = &mut pod.probes[kind] else { return };
-    match worker.step(&view, now) {
+    let nothing_new = match worker.step(&view, now) {
         Tick::Exit => return,
-        Tick::Skip(_) => {}
-        Tick::Probe => ask(state, cx, id, kind, timeout),
+        Tick::Skip(why) => matches!(why, Skip::OnHold | Skip::Started),
+        Tick::Probe => {
+            ask(state, cx, id, kind, timeout);
+            true
+        }
+    };
+    if state.has_usage && nothing_new && sleep(state, id, kind, now + period) {
+        return;
     }
     cx.agenda.after(period, Event::ProbeTicked(id, kind as u8));
+}
+
+/// Lets a probe worker sleep from its last tick, whose result is known, where no
+/// later one can change anything; whether it does. `next` is when it would tick.
+fn sleep(state: &mut State, id: PodId, kind: usize, next: SimTime) -> bool {
+    let Some(pod) = state.pod(id) else { return false };
+    let well = pod.probes[kind].as_ref().is_some_and(Worker::is_well);
+    let sleeps = well && probing::may_sleep(state, pod);
+    if let Some(pod) = state.pod_mut(id).filter(|_| sleeps) {
+        pod.asleep[kind] = next;
+    }
+    sleeps
 }
 
 /// What a probe worker looks at.
@@ -233,12 +255,16 @@ fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: Sim
         return;
     }
     // While time is skipped every pod is well: it would not be skipped otherwise.
-    let at_rest = pod.station.is_empty() && pod.queue.is_empty() && pod.in_progress == 0;
+    let idle = pod.station.is_empty()
+        || (state.has_usage && state.spec(pod.workload).usage.is_some() && probing::is_at_ease(state, pod));
+    let at_rest = idle && pod.queue.is_empty() && pod.in_progress == 0;
     if at_rest || cx.agenda.is_paused() {
         probe_answered(state, cx, id, kind as u8, true);
         return;
     }
-    let call = state.program.probe_calls[pod.workload as usize];
+    let workload = pod.workload as usize;
+    state.settle_sample(id);
+    let call = state.program.probe_calls[workload];
     let operation = state.program.operation_of(call);
     let frame = Frame {
         caller: Caller::Probe(kind as u8),
@@ -339,6 +365,7 @@ pub fn set_ready(state: &mut State, cx: &mut Context, id: PodId, ready: bool) ->
     let workload = pod.workload;
     let one = &mut state.workloads[workload as usize];
     one.ready = one.ready + u32::from(counts) - u32::from(counted);
+    usage::share(state, cx, workload);
     workloads::note_replicas(state, cx, workload);
     endpoints::changed(state, cx, workload);
     let rolls = state.workloads[workload as usize].rollout.is_some();
@@ -381,11 +408,14 @@ fn kill_container(state: &mut State, cx: &mut Context, id: PodId, kind: u8) {
 /// back-off if the pod's policy says so.
 fn container_ended(state: &mut State, cx: &mut Context, id: PodId, cause: Cause) {
     let now = cx.now();
+    probing::wake(state, cx, id);
     report_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
     (pod.listens, pod.started) = (false, false);
     pod.container = ContainerState::Waiting;
     pod.finished = now;
+    let workload = pod.workload;
+    usage::share(state, cx, workload);
     requests::cut_off(state, cx, id, Some(cause));
     cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::StatusReported(id));
     let restarts = state.pod(id).is_some_and(|pod| state.spec(pod.workload).template.restart_always);
@@ -434,17 +464,23 @@ pub fn crash(state: &mut State, cx: &mut Context, id: PodId, out_of_memory: bool
 
 /// A process answers nothing any more; what it worked on is never answered.
 pub fn hang(state: &mut State, cx: &mut Context, id: PodId) {
+    probing::wake(state, cx, id);
     if let Some(pod) = state.pod_mut(id) {
         pod.hangs = true;
+        let workload = pod.workload;
+        usage::share(state, cx, workload);
     }
     requests::cut_off(state, cx, id, None);
 }
 
 /// The power of a pod's node is gone.
 pub fn lose_power(state: &mut State, cx: &mut Context, id: PodId) {
+    probing::wake(state, cx, id);
     report_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
     (pod.listens, pod.started, pod.container) = (false, false, ContainerState::Waiting);
+    let workload = pod.workload;
+    usage::share(state, cx, workload);
     requests::cut_off(state, cx, id, None);
 }
 
@@ -496,10 +532,13 @@ pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
         return;
     }
     pod.deleting = true;
+    probing::wake(state, cx, id);
+    let Some(pod) = state.pod(id) else { return };
     let (uid, workload, waited) = (pod.uid, pod.workload, pod.unschedulable_since);
     let (ready, bound, runs) = (pod.ready, pod.node.is_some(), pod.runs());
     if ready {
         state.workloads[workload as usize].ready -= 1;
+        usage::share(state, cx, workload);
         workloads::note_replicas(state, cx, workload);
     }
     endpoints::changed(state, cx, workload);
@@ -579,6 +618,7 @@ pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
     pod.deleting = true;
     if counted {
         state.workloads[workload as usize].ready -= 1;
+        usage::share(state, cx, workload);
         workloads::note_replicas(state, cx, workload);
     }
     requests::cut_off(state, cx, id, None);
@@ -587,6 +627,9 @@ pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
 
 /// Adds a pod's CPU since the last report to its workload's.
 pub fn report_use(state: &mut State, cx: &mut Context, id: PodId) {
+    if state.has_usage {
+        state.settle_sample(id);
+    }
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
     let workload = pod.workload as usize;
     let used = pod.cpu_used(&state.scenario.workloads[workload].behaviour, cx.agenda.clocks());

@@ -24,6 +24,7 @@ pub mod node_lifecycle;
 pub mod nodes;
 pub mod pace;
 pub mod population;
+pub mod probing;
 pub mod program;
 pub mod reports;
 pub mod requests;
@@ -32,6 +33,7 @@ pub mod sharing;
 pub mod slices;
 pub mod start;
 pub mod state;
+pub mod usage;
 pub mod users;
 pub mod workloads;
 
@@ -52,7 +54,20 @@ pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
 /// Runs a scenario once, with a choice of what keeps the pending events. The
 /// choice changes how long it takes and nothing else.
 pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observations {
-    let (mut state, mut cx) = start::begin(scenario, seed, engine);
+    let (state, cx) = start::begin(scenario, seed, engine);
+    run(state, cx)
+}
+
+/// Runs a scenario once with every tick of every probe, those included that can't
+/// change anything. What is seen is the same, and takes longer: for tests.
+pub fn simulate_sleepless(scenario: &Scenario, seed: Seed) -> Observations {
+    let (mut state, cx) = start::begin(scenario, seed, Engine::Wheel);
+    state.probes_sleep = false;
+    run(state, cx)
+}
+
+/// Goes through the events until the end.
+fn run(mut state: State, mut cx: Context) -> Observations {
     let mut fingerprint = Fingerprint::default();
     let mut events = 0_u64;
     let mut stopped = None;
@@ -164,6 +179,8 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::DrillStruck(drill) => drills::struck(state, cx, drill),
         Event::DrillEnded(drill) => drills::ended(state, cx, drill),
         Event::DrillWentOn(drill) => drills::went_on(state, cx, drill),
+
+        Event::UsageMoved(workload) => usage::moved(state, cx, workload),
 
         Event::PaceLooked(stamp) => slices::looked(state, cx, stamp),
 

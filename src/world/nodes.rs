@@ -27,6 +27,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
         life: NodeLife::Provisioning,
         place: None,
         pods: Vec::new(),
+        sampled: SimTime::ZERO,
         images: BTreeSet::new(),
         zone,
         heartbeat: Heartbeat { seen: SimTime::ZERO, started: true, ready: Ready::True },

@@ -112,9 +112,9 @@ pub fn conclude(
     assert_eq!(arrived, answered + failed + in_flight, "every request is somewhere");
     let mut workloads = seen.workloads;
     for one in &mut workloads {
-        let (ready, desired) = (one.ready.value(), one.desired.value());
-        one.ready.set(now, ready);
-        one.desired.set(now, desired);
+        for level in [&mut one.ready, &mut one.desired, &mut one.demanded, &mut one.overload] {
+            level.set(now, level.value());
+        }
     }
     Observations {
         seed: cx.seed,

@@ -342,6 +342,9 @@ fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32
 /// Jobs of a pod's station have ended.
 pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId) {
     let now = cx.agenda.active();
+    if state.has_usage {
+        state.settle_sample(pod_id);
+    }
     while let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation)
         && let Some(job) = pod.station.take_ended(now)
     {
@@ -570,6 +573,9 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
         .filter(|(_, _, frame)| here(frame))
         .map(|(index, generation, _)| FrameId { index, generation })
         .collect();
+    if state.has_usage {
+        state.settle_sample(pod_id);
+    }
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
         pod.station.clear(cx.agenda.active());
         pod.queue.clear();

@@ -19,11 +19,12 @@ use crate::world::pace::Pace;
 use crate::world::population::Users;
 use crate::world::program::Program;
 use crate::world::state::{
-    AutoscalerState, Broken, ExternalState, NodeAutoscaler, NodeController, NodeLife, Proxy, ReplicaSet,
-    Reported, RevisionSpec, Scheduler, State, WorkloadState,
+    AutoscalerState, Broken, Demanded, ExternalState, NodeAutoscaler, NodeController, NodeLife, Proxy,
+    ReplicaSet, Reported, RevisionSpec, Scheduler, State, WorkloadState,
 };
 use crate::world::{
-    controllers, drills, endpoints, kubelet, node_autoscaler, nodes, scheduler, slices, users, workloads,
+    controllers, drills, endpoints, kubelet, node_autoscaler, nodes, scheduler, slices, usage, users,
+    workloads,
 };
 
 /// Rows of a series: enough for a chart, whatever the run's length.
@@ -53,6 +54,7 @@ pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Con
     }
     first_events(&mut state, &mut cx);
     drills::begin(&mut state, &mut cx);
+    usage::begin(&mut state, &mut cx);
     users::begin(&mut state, &mut cx);
     slices::begin(&mut state, &mut cx);
     (state, cx)
@@ -100,6 +102,9 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         pods_created: 0,
         node_controller: NodeController::default(),
         pace: Pace::new(scenario.is_sliced()),
+        has_usage: scenario.has_usage(),
+        only_usage: scenario.workloads.iter().all(|workload| workload.usage.is_some()),
+        probes_sleep: true,
         retry_tokens,
         broken: Broken { externals: vec![None; scenario.externals.len()], ..Broken::default() },
     }
@@ -130,6 +135,7 @@ fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadSta
         desired: workload.replicas,
         pods: Vec::new(),
         ready: 0,
+        demanded: Demanded::default(),
         sync_due: false,
         slice_due: false,
         proxies: [proxy(), proxy()],

@@ -67,6 +67,12 @@ pub struct State<'a> {
     pub retry_tokens: Vec<u32>,
     /// Which time is simulated in full.
     pub pace: Pace,
+    /// Some workload follows a usage curve.
+    pub has_usage: bool,
+    /// All of them do.
+    pub only_usage: bool,
+    /// Probe workers whose ticks change nothing sleep.
+    pub probes_sleep: bool,
 }
 
 /// What drills have broken, as far as it isn't in the thing itself.
@@ -279,6 +285,12 @@ pub struct Pod {
     pub slower: f64,
     /// Until then requests cost more CPU than later, by the clock of requests.
     pub warm_at: SimTime,
+    /// Its part of its workload's usage curve.
+    pub curve: Curve,
+    /// What processes that a drill has started in it want, in thousandths of a core.
+    pub stressed: u64,
+    /// The next tick of each probe worker that sleeps.
+    pub asleep: [SimTime; 3],
     /// It accepts connections and answers nothing.
     pub hangs: bool,
     /// Its container ends at every start.
@@ -298,6 +310,30 @@ pub struct Reported {
     pub periods: u64,
     /// Throttled ones.
     pub throttled: u64,
+}
+
+/// A pod's part of its workload's usage curve.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Curve {
+    /// What it wants, in thousandths of a core.
+    pub cpu: u64,
+    /// What it holds above what it holds at rest, in bytes.
+    pub memory: u64,
+    /// Its node has less for it than it wants and its limit allows.
+    pub starved: bool,
+}
+
+/// What a workload's usage curve asks of its pods at a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Demanded {
+    /// CPU of all ready pods, in thousandths of a core.
+    pub cpu: u64,
+    /// Memory of all ready pods, in bytes.
+    pub memory: u64,
+    /// More than they may use by their limits, or by those that are up.
+    pub short: bool,
+    /// So many of them get too little of their node.
+    pub starved: u32,
 }
 
 /// What a pod did while time was skipped.
@@ -342,8 +378,26 @@ impl Pod {
     pub fn cpu_used(&mut self, behaviour: &Behaviour, clocks: Clocks) -> SimDuration {
         let ContainerState::Running(started) = self.container else { return SimDuration::ZERO };
         let idle = behaviour.idle_cpu.0 * clocks.now.since(started).as_nanos() / 1_000;
-        let skipped = self.skipped.used + clocks.paused.scale(self.skipped.cores);
+        let paused = clocks.paused;
+        let skipped = if paused == SimDuration::ZERO {
+            self.skipped.used
+        } else {
+            self.skipped.used + paused.scale(self.skipped.cores)
+        };
         self.station.used(clocks.active) + skipped + SimDuration::from_nanos(idle)
+    }
+
+    /// Takes the kubelet's sample of the moment `at`, if that is newer than the last.
+    /// Only for a pod that nothing has happened to since then.
+    pub fn take_sample(&mut self, at: SimTime, behaviour: &Behaviour) {
+        let ContainerState::Running(started) = self.container else { return };
+        if at < started || self.sample.is_some_and(|sample| sample.time >= at) {
+            return;
+        }
+        let clocks = Clocks { now: at, active: at, paused: SimDuration::ZERO };
+        let cpu_core_nanos = self.cpu_used(behaviour, clocks).as_nanos();
+        let working_set = self.memory(behaviour, 0.0);
+        self.sample = Some(ContainerSample { started, time: at, cpu_core_nanos, working_set });
     }
 
     /// Memory in use, with `users` connected to it.
@@ -352,7 +406,7 @@ impl Pod {
             return Bytes::ZERO;
         }
         let memory = &behaviour.memory;
-        let requests = memory.per_request.0 * u64::from(self.in_progress);
+        let requests = memory.per_request.0 * u64::from(self.in_progress) + self.curve.memory;
         Bytes(memory.base.0 + requests + self.leaked + (memory.per_user.0 as f64 * users) as u64)
     }
 }
@@ -366,6 +420,8 @@ pub struct WorkloadState {
     pub pods: Vec<PodId>,
     /// Ready pods that aren't being deleted.
     pub ready: u32,
+    /// What its usage curve asks of them; nothing where it has none.
+    pub demanded: Demanded,
     /// A look at the pods is on the agenda.
     pub sync_due: bool,
     /// A write of the slice is on the agenda.
@@ -458,6 +514,8 @@ pub struct Node {
     pub place: Option<usize>,
     /// The pods bound to it.
     pub pods: Vec<PodId>,
+    /// When its kubelet last sampled.
+    pub sampled: SimTime,
     /// Images it has pulled: workload and image number.
     pub images: BTreeSet<(u32, u32)>,
     /// Its zone, by its number at the node controller.
@@ -593,6 +651,16 @@ impl<'a> State<'a> {
     /// The revision of a pod.
     pub fn release(&self, pod: &Pod) -> RevisionSpec {
         self.workloads[pod.workload as usize].releases[pod.set as usize]
+    }
+
+    /// Takes the last sample of a pod that follows a usage curve, before anything
+    /// about it changes. Others are sampled when their time comes.
+    pub fn settle_sample(&mut self, id: PodId) {
+        let Some(pod) = self.pods.get_mut(id.index, id.generation) else { return };
+        let workload = &self.scenario.workloads[pod.workload as usize];
+        if let Some(node) = pod.node.filter(|_| workload.usage.is_some()) {
+            pod.take_sample(self.nodes[node as usize].sampled, &workload.behaviour);
+        }
     }
 
     /// Whether a bound pod's node is without power or gone.

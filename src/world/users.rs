@@ -33,6 +33,9 @@ mod purpose {
 
 /// The first users and arrivals of a run.
 pub fn begin(state: &mut State, cx: &mut Context) {
+    if !state.scenario.has_users() {
+        return;
+    }
     match &state.scenario.demand.population {
         Population::Users { .. } => {
             let wanted = wanted_now(state, cx.now());

@@ -173,6 +173,7 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
                 steps: calls.iter().map(call).collect(),
             }],
         },
+        usage: None,
         behind_ingress: name == "api-gateway",
     }
 }

@@ -1,6 +1,7 @@
 //! Small systems built in code, for tests that compare runs with theory.
 #![allow(dead_code)]
 
+pub mod curves;
 pub mod hops;
 
 use kubeplan::k8s::labels::Labels;
@@ -77,6 +78,7 @@ pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
         min_ready: SimDuration::ZERO,
         template,
         behaviour,
+        usage: None,
         behind_ingress: false,
     }
 }
