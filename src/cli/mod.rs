@@ -8,6 +8,7 @@ mod compare;
 mod drill;
 mod explain;
 mod init;
+mod nodes;
 mod robust;
 mod screen;
 mod tune;

@@ -93,7 +93,7 @@ fn side(name: &str, loaded: &Loaded, factor: f64, args: &RobustArgs) -> Side {
         loaded.written().into_iter().map(|(name, value)| Object { name, value }).collect();
     let scenario = with_pods(&loaded.scenario, factor);
     let sites: Vec<Site> = sites(&scenario, &objects);
-    let needs = if args.whole { Vec::new() } else { probe::needs(&scenario, &sites, args.seed) };
+    let needs = if args.whole { Vec::new() } else { probe::needs(&scenario, &sites, args.seed, &mut 0) };
     Side { name: name.to_owned(), scenario, sites, needs }
 }
 

@@ -141,6 +141,21 @@ impl Screen {
         last
     }
 
+    /// Shows what a long command is doing: each step as a line, and the time that has
+    /// passed, where a person looks; the lines alone for whoever asks for them.
+    pub(super) fn steps(self, what: &str) -> Steps {
+        let watched = io::stderr().is_terminal() && !self.quiet;
+        let bar = if watched && !self.verbose { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
+        if watched {
+            let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] {wide_msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
+            bar.set_prefix(what.to_owned());
+            bar.set_message("Ctrl-C keeps the best so far");
+            bar.enable_steady_tick(TICK);
+        }
+        Steps { screen: self, watched, bar }
+    }
+
     fn bar(self, most: u64) -> ProgressBar {
         if self.quiet || self.verbose || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
@@ -149,6 +164,29 @@ impl Screen {
             ProgressStyle::with_template("{spinner} simulating: replication {pos} of {len} [{elapsed}]")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::with_draw_target(Some(most), ProgressDrawTarget::stderr()).with_style(style)
+    }
+}
+
+/// The steps of a command that takes minutes.
+pub(super) struct Steps {
+    screen: Screen,
+    watched: bool,
+    bar: ProgressBar,
+}
+
+impl Steps {
+    /// Another step is done.
+    pub(super) fn say(&self, text: &str) {
+        if self.watched {
+            self.bar.suspend(|| self.screen.warn(text));
+        } else {
+            self.screen.log(text);
+        }
+    }
+
+    /// All steps are done.
+    pub(super) fn finish(&self) {
+        self.bar.finish_and_clear();
     }
 }
 

@@ -1,7 +1,8 @@
 //! `plan tune`.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -9,8 +10,9 @@ use super::Exit;
 use super::args::{Form, Format, TuneArgs};
 use super::bundle::{self, Proved};
 use super::commands::{load_files, refused, request, usual_folder};
+use super::nodes;
 use super::robust;
-use super::screen::{self, Screen};
+use super::screen::{self, Screen, Steps};
 use crate::change::{ChangeSet, ObjectName, apply};
 use crate::emit::{self, Base, ChartName, Emission, Fault, Layout, Originals};
 use crate::input::world::World;
@@ -22,7 +24,7 @@ use crate::scenario::Scenario;
 use crate::tune::bounds::OutOfReach;
 use crate::tune::certify::promised;
 use crate::tune::harden::{Hardened, Headroom};
-use crate::tune::{self, Certificate, Finalist, Found, Object, Task, Trial, reasons, trial};
+use crate::tune::{self, Certificate, Extent, Finalist, Found, Object, Task, Trial, reasons, trial};
 use crate::units::figures::plural;
 
 /// `plan tune`
@@ -38,47 +40,49 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     }
     let objects: Vec<Object> =
         loaded.written().into_iter().map(|(name, value)| Object { name, value }).collect();
-    let task = Task {
-        scenario: &loaded.scenario,
-        objects: &objects,
-        seed: args.seed,
-        tries: args.tries as usize,
-        assemble: |changes: &ChangeSet| assemble(&request, &objects, changes),
-    };
     if let Some(exit) = in_vain(args, &loaded.scenario, &objects, screen) {
         return exit;
     }
-    let say = |text: &str| progress(screen, text);
+    let interrupted = interruptible(screen);
+    let stop = || interrupted.load(Ordering::Relaxed);
+    let steps = screen.steps("tuning");
+    let say = |text: &str| steps.say(text);
+    let task = task(args, &request, &loaded, &objects, &stop);
     let found = tune::search(&task, say);
     let Some(best) = found.finalists.first() else {
-        screen.error("Kubernetes' own rules (quotas, limit ranges) refuse every candidate");
-        return Exit::Missed;
+        steps.finish();
+        return nothing(stop(), screen);
     };
-    let (mut best, hardened) = tune::harden::headroom(&task, &found, best, say);
-    let (settings, tested) = trial::guards(&task, &found.sites, &best, promised(&loaded.scenario), say);
+    let nodes = match chosen_nodes(&task, &found, &request, &loaded, say) {
+        Ok(nodes) => nodes,
+        Err(text) => return outside(&text, &steps, screen),
+    };
+    // From here on everything is on the chosen nodes.
+    let (request, loaded) = nodes.as_ref().map_or((&request, &loaded), |one| (&one.request, &one.loaded));
+    let task = self::task(args, request, loaded, &objects, &stop);
+    let again = || tune::search::final_of(&task, &found.sites, best.settings.clone(), &mut 0);
+    let best = nodes.as_ref().and_then(|_| again()).unwrap_or_else(|| best.clone());
+    let (mut best, hardened) = tune::harden::headroom(&task, &found, &best, say);
+    let (settings, tested) = trial::guards(&task, &found, &best, promised(&loaded.scenario), say);
     best.settings = settings;
-    let wrote = |changes: &ChangeSet| write(args.form, &request, &loaded, &objects, changes);
-    let Proof { changes, mut written, trial, hardened } =
-        match prove(&task, &found, best, (&tested, hardened), wrote, say) {
-            Ok(proof) => proof,
-            Err(text) => {
-                screen.error(&text);
-                return Exit::Outside;
-            }
-        };
-    let certificate = tune::certify(&written.scenario, trial, say);
-    let there = |world: &World, changes: &ChangeSet| in_world(&request, &objects, world, changes);
-    let robust = robust::of_tuned(args, &loaded, &found, (&changes, &objects), there, say);
-    if args.form == Form::Bundle {
-        let objects = changed(&objects, &changes);
-        operable(args, (&request, &loaded), &objects, &certificate, &mut written);
-    }
+    let wrote = |changes: &ChangeSet| write(args.form, request, loaded, &objects, changes);
+    let mut proof = match prove(&task, &found, best, (&tested, hardened), wrote, say) {
+        Ok(proof) => proof,
+        Err(text) => return outside(&text, &steps, screen),
+    };
+    complete(&mut proof, args, (request, loaded), &objects, nodes.as_ref());
+    let Proof { changes, written, certificate, hardened } = proof;
+    let there = |world: &World, changes: &ChangeSet| in_world(request, &objects, world, changes);
+    let worlds = || robust::of_tuned(args, loaded, &found, (&changes, &objects), there, say);
+    let robust = (!stop()).then(worlds).flatten();
+    steps.finish();
     let names = written.emission.files.iter().map(|one| one.path.clone()).collect();
     let tuned = Tuned {
         scenario: &written.scenario,
         objects: &objects,
         found: &found,
         changes: &changes,
+        nodes: nodes.as_ref().map(|one| &one.chosen),
         tested: &tested,
         hardened: &hardened,
         certificate: &certificate,
@@ -94,18 +98,73 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     shown(args, &tuned, screen)
 }
 
-/// Adds everything for operation to a bundle.
-fn operable(
+/// What is to be tuned, of what was read.
+fn task<'a>(
+    args: &TuneArgs,
+    request: &'a Request,
+    loaded: &'a Loaded,
+    objects: &'a [Object],
+    stop: &'a (dyn Fn() -> bool + Sync),
+) -> Task<'a, impl Fn(&ChangeSet) -> Option<Scenario> + Sync + 'a> {
+    Task {
+        scenario: &loaded.scenario,
+        objects,
+        seed: args.seed,
+        tries: args.tries as usize,
+        assemble: move |changes: &ChangeSet| assemble(request, objects, changes),
+        stop,
+    }
+}
+
+/// Other nodes for the best, written, where there is a cluster file to say so in.
+fn chosen_nodes<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
+    task: &Task<'_, A>,
+    found: &Found,
+    request: &Request,
+    loaded: &Loaded,
+    say: impl Fn(&str) + Sync,
+) -> Result<Option<nodes::Nodes>, String> {
+    let best = found.finalists.first().filter(|_| nodes::can_be_written(loaded));
+    let chosen = best.and_then(|best| tune::nodes::choose(task, found, best, say));
+    chosen.map(|chosen| nodes::written(chosen, request, loaded)).transpose()
+}
+
+/// What is found can't be written.
+fn outside(text: &str, steps: &Steps, screen: Screen) -> Exit {
+    steps.finish();
+    screen.error(text);
+    Exit::Outside
+}
+
+/// Why there is no candidate.
+fn nothing(interrupted: bool, screen: Screen) -> Exit {
+    if interrupted {
+        screen.tell("interrupted before a candidate was tried");
+        return Exit::Interrupted;
+    }
+    screen.error("Kubernetes' own rules (quotas, limit ranges) refuse every candidate");
+    Exit::Missed
+}
+
+/// Adds what does not come of the manifests: the changed cluster file, and what
+/// operates a bundle, where it is proved.
+fn complete(
+    proof: &mut Proof,
     args: &TuneArgs,
     (request, loaded): (&Request, &Loaded),
-    objects: &[(ObjectName, Value)],
-    certificate: &Certificate,
-    written: &mut Written,
+    objects: &[Object],
+    nodes: Option<&nodes::Nodes>,
 ) {
-    let scenario = &written.scenario;
-    let proved = Proved { args: &args.input, request, loaded, scenario, objects, certificate };
-    let more = bundle::operations(&proved, &written.emission);
-    written.emission.files.extend(more);
+    let Proof { changes, written, certificate, .. } = proof;
+    if args.form == Form::Bundle && certificate.extent == Extent::Whole {
+        let objects = changed(objects, changes);
+        let scenario = &written.scenario;
+        let proved = Proved { args: &args.input, request, loaded, scenario, objects: &objects, certificate };
+        let more = bundle::operations(&proved, &written.emission);
+        written.emission.files.extend(more);
+    } else if args.form != Form::Bundle {
+        written.emission.files.extend(nodes.map(nodes::Nodes::file));
+    }
 }
 
 /// Rounds of writing and proving, at most.
@@ -115,11 +174,11 @@ const ROUNDS: u32 = 3;
 struct Proof {
     changes: ChangeSet,
     written: Written,
-    trial: Trial,
+    certificate: Certificate,
     hardened: Vec<Hardened>,
 }
 
-/// Writes the settings and simulates what was written. Where a fresh seed misses
+/// Writes the settings, simulates what was written, and proves it. Where a fresh seed misses
 /// what the search's kept, it goes on with more pods and another seed.
 fn prove<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     task: &Task<'_, A>,
@@ -134,12 +193,17 @@ fn prove<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         let reasons = reasons::reasons(found, &best, tested, &hardened);
         let changes = best.settings.changes(&found.sites, task.objects, &reasons);
         let written = write(&changes)?;
+        if task.stopped() {
+            let certificate = Certificate::of_nothing(task.seed, best.runs, best.verdict);
+            return Ok(Proof { changes, written, certificate, hardened });
+        }
         let trial = Trial::of(&written.scenario, task.seed, round);
         say(&format!("seed {}, never used before: {}", trial.seed, trial.verdict.outcome.name()));
         round += 1;
         let surprised = trial.verdict.outcome == Outcome::Missed && best.verdict.outcome != Outcome::Missed;
         if !surprised || round == ROUNDS {
-            return Ok(Proof { changes, written, trial, hardened });
+            let certificate = tune::certify(&written.scenario, trial, task.stop, say);
+            return Ok(Proof { changes, written, certificate, hardened });
         }
         best.settings = tune::harden::more(&found.sites, &best.settings);
         hardened.retain(|one| one.headroom != Headroom::Fresh);
@@ -162,6 +226,7 @@ fn shown(args: &TuneArgs, tuned: &Tuned<'_>, screen: Screen) -> Exit {
         return Exit::Outside;
     }
     match tuned.certificate.outcome() {
+        _ if tuned.certificate.extent != Extent::Whole => Exit::Interrupted,
         _ if args.exit_zero => Exit::Met,
         Outcome::Met | Outcome::NotJudged => Exit::Met,
         Outcome::Missed => Exit::Missed,
@@ -196,13 +261,19 @@ fn refuted(args: &TuneArgs, scenario: &Scenario, found: &[OutOfReach], screen: S
     }
 }
 
-/// Progress is for whoever watches, or asks for it.
-fn progress(screen: Screen, text: &str) {
-    if std::io::stderr().is_terminal() {
-        screen.warn(text);
-    } else {
-        screen.log(text);
-    }
+/// Set by the first Ctrl-C: the search then ends with what it has. The second ends
+/// the program.
+fn interruptible(screen: Screen) -> Arc<AtomicBool> {
+    let interrupted = Arc::new(AtomicBool::new(false));
+    let heard = Arc::clone(&interrupted);
+    // Without a handler Ctrl-C ends the program at once, and nothing is kept.
+    let _ = ctrlc::set_handler(move || {
+        if heard.swap(true, Ordering::Relaxed) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+        screen.tell("interrupted: ends with the best so far; once more to end at once");
+    });
+    interrupted
 }
 
 /// `outputs/NAME-tuned`

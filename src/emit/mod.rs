@@ -7,6 +7,7 @@
 //! holds.
 
 mod chart;
+mod document;
 mod flow;
 mod helm;
 mod kustomize;
@@ -26,6 +27,7 @@ use crate::change::{Edit, ObjectName};
 use crate::source::Step;
 
 pub use chart::{ChartName, helm_chart};
+pub use document::document;
 pub use helm::helm_values;
 pub use kustomize::{Base, Layout, kustomize};
 pub use originals::Originals;

@@ -7,7 +7,7 @@ use crate::input::scalar::{self, Scalar};
 use crate::input::uncertain::{Chance, Named, Uncertain};
 use crate::k8s::labels::Labels;
 use crate::k8s::placement::{Taint, TaintEffect};
-use crate::scenario::{Cluster, NodePool, ProvisionedBy};
+use crate::scenario::{Cluster, NodePool, NodeType, ProvisionedBy};
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
 
@@ -67,6 +67,19 @@ pub struct PoolFile {
     taints: Vec<TaintFile>,
     price_per_hour: Option<Scalar>,
     provision: Option<Chance>,
+    #[serde(default)]
+    alternatives: Named<TypeFile>,
+}
+
+/// Another instance type that a pool could be made of.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct TypeFile {
+    cpu: Scalar,
+    memory: Scalar,
+    reserved: Option<ReservedFile>,
+    max_pods: Option<Scalar>,
+    price_per_hour: Option<Scalar>,
 }
 
 /// Kept back on every node.
@@ -200,45 +213,38 @@ pub(super) fn kubelet_labels() -> Labels {
 
 impl PoolFile {
     fn resolve(&self, name: &str, fixed: bool, at: &At, into: &mut Findings) -> NodePool {
-        let cpu = into.or(&at.key("cpu"), Some(&self.cpu), scalar::cpu, MilliCpu(1_000));
-        let memory = into.or(&at.key("memory"), Some(&self.memory), scalar::memory, Bytes::from_mib(1_024));
-        let reserved = at.key("reserved");
-        let of = self.reserved.as_ref();
-        let reserved_cpu =
-            into.or(&reserved.key("cpu"), of.and_then(|of| of.cpu.as_ref()), scalar::cpu, MilliCpu::ZERO);
-        let reserved_memory = into.or(
-            &reserved.key("memory"),
-            of.and_then(|of| of.memory.as_ref()),
-            scalar::memory,
-            Bytes::ZERO,
-        );
-        if reserved_cpu >= cpu || reserved_memory >= memory {
-            into.wrong(&reserved, "nothing is left for pods", "keep back less than the node has");
-        }
+        let own = TypeFile {
+            cpu: self.cpu.clone(),
+            memory: self.memory.clone(),
+            reserved: self.reserved.clone(),
+            max_pods: self.max_pods.clone(),
+            price_per_hour: self.price_per_hour.clone(),
+        };
+        let own = own.resolve(name, at, into);
+        let at_others = at.key("alternatives");
+        let others = self.alternatives.0.iter();
+        let alternatives =
+            others.map(|(name, file)| file.resolve(name, &at_others.key(name), into)).collect();
         let (count, min, max) = self.size(fixed, at, into);
         let zones = if self.zones.is_empty() { vec!["zone-a".to_owned()] } else { self.zones.clone() };
         let at_provision = at.key("provision").about(format!("{}: time to provision a node", at.about));
         let provision = self.provision.as_ref().and_then(|chance| chance.resolve(&at_provision, into));
         NodePool {
             name: name.to_owned(),
-            cpu,
-            memory,
-            reserved_cpu,
-            reserved_memory,
-            max_pods: into.or(&at.key("maxPods"), self.max_pods.as_ref(), scalar::count, 110),
+            cpu: own.cpu,
+            memory: own.memory,
+            reserved_cpu: own.reserved_cpu,
+            reserved_memory: own.reserved_memory,
+            max_pods: own.max_pods,
             count,
             min,
             max,
             zones,
             labels: kubelet_labels().into_iter().chain(self.labels.clone()).collect(),
             taints: self.taints.iter().map(TaintFile::resolve).collect(),
-            price_per_hour: into.or(
-                &at.key("pricePerHour"),
-                self.price_per_hour.as_ref(),
-                scalar::number,
-                0.0,
-            ),
+            price_per_hour: own.price_per_hour,
             provision: provision.unwrap_or(Distribution::Constant(120.0)),
+            alternatives,
         }
     }
 
@@ -268,6 +274,32 @@ impl PoolFile {
             into.wrong(&at.key("max"), "nobody adds or removes nodes in this profile", help);
         }
         (count, min, max)
+    }
+}
+
+impl TypeFile {
+    fn resolve(&self, name: &str, at: &At, into: &mut Findings) -> NodeType {
+        let cpu = into.or(&at.key("cpu"), Some(&self.cpu), scalar::cpu, MilliCpu(1_000));
+        let memory = into.or(&at.key("memory"), Some(&self.memory), scalar::memory, Bytes::from_mib(1_024));
+        let reserved = at.key("reserved");
+        let of = self.reserved.as_ref();
+        let kept_cpu = of.and_then(|of| of.cpu.as_ref());
+        let kept_memory = of.and_then(|of| of.memory.as_ref());
+        let reserved_cpu = into.or(&reserved.key("cpu"), kept_cpu, scalar::cpu, MilliCpu::ZERO);
+        let reserved_memory = into.or(&reserved.key("memory"), kept_memory, scalar::memory, Bytes::ZERO);
+        if reserved_cpu >= cpu || reserved_memory >= memory {
+            into.wrong(&reserved, "nothing is left for pods", "keep back less than the node has");
+        }
+        let price = self.price_per_hour.as_ref();
+        NodeType {
+            name: name.to_owned(),
+            cpu,
+            memory,
+            reserved_cpu,
+            reserved_memory,
+            max_pods: into.or(&at.key("maxPods"), self.max_pods.as_ref(), scalar::count, 110),
+            price_per_hour: into.or(&at.key("pricePerHour"), price, scalar::number, 0.0),
+        }
     }
 }
 

@@ -84,6 +84,7 @@ fn usual_pool(set: &ManifestSet, into: &mut Findings) -> NodePool {
         taints: Vec::new(),
         price_per_hour: NODE_PRICE * times as f64,
         provision: Distribution::LogNormal { mean: 240.0, cv: 0.2 },
+        alternatives: Vec::new(),
     };
     // Every node has the pods of the DaemonSets; what they leave is for the rest.
     let room = NodePool {
@@ -232,6 +233,7 @@ fn pools_of(nodes: &[ManifestNode]) -> Vec<NodePool> {
             taints: node.taints.clone(),
             price_per_hour: 0.0,
             provision: Distribution::Constant(240.0),
+            alternatives: Vec::new(),
         };
         let alike = pools.iter_mut().find(|known| {
             let (name, zones) = (known.name.clone(), known.zones.clone());

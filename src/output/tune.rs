@@ -15,8 +15,10 @@ use crate::robust::Robustness;
 use crate::scenario::{Comparison, Objective, Scenario};
 use crate::source::{Step, steps_of};
 use crate::tune::harden::Hardened;
-use crate::tune::trial::Tested;
-use crate::tune::{Certificate, Found, Object};
+use crate::tune::nodes::Chosen;
+use crate::tune::trial::{NO_DIFFERENCE, NO_LOSS, Tested};
+use crate::tune::{Certificate, Extent, Found, Object};
+use crate::units::SimDuration;
 use crate::units::figures::{count, money, percent, plural};
 
 /// What there is to tell.
@@ -29,6 +31,8 @@ pub struct Tuned<'a> {
     pub found: &'a Found,
     /// What is changed.
     pub changes: &'a ChangeSet,
+    /// Other nodes, where they do as well for less.
+    pub nodes: Option<&'a Chosen>,
     /// The guards that were tried.
     pub tested: &'a [Tested],
     /// The headroom that was tried.
@@ -88,6 +92,7 @@ pub fn page(tuned: &Tuned<'_>, width: usize) -> String {
     lines.extend(proof(tuned, width));
     lines.extend(drills(tuned, width));
     lines.extend(missed(tuned, width));
+    lines.extend(rivals(tuned, width));
     lines.extend(super::tradeoff::page(tuned.scenario, tuned.found, width));
     if let Some(shown) = tuned.worlds() {
         lines.extend(super::robust::section(&shown, width));
@@ -103,7 +108,13 @@ fn answer(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     let number = |outcome| outcomes.iter().filter(|one| **one == outcome).count() as u64;
     let (met, missed, unsure) = (number(Outcome::Met), number(Outcome::Missed), number(Outcome::Unsure));
     let all = met + missed + unsure;
-    let (paint, text) = if missed > 0 {
+    let (paint, text) = if tuned.certificate.extent != Extent::Whole {
+        let text = format!(
+            "NOT CERTIFIED: interrupted; the best so far keeps {met} of {all} objectives{}",
+            if missed > 0 { format!(", {missed} missed") } else { String::new() }
+        );
+        (Paint::Doubtful, text)
+    } else if missed > 0 {
         let text = format!("NOT ALL: {met} of {all} objectives are kept, {missed} missed, {unsure} unsure");
         (Paint::Bad, text)
     } else if unsure > 0 {
@@ -167,7 +178,17 @@ fn short_path(path: &str) -> &str {
 
 fn changes(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     let mut lines = vec![String::new(), painted(Paint::Heading, "CHANGES")];
-    if tuned.changes.is_empty() {
+    if let Some(chosen) = tuned.nodes {
+        lines.push(format!("~ nodes {}", chosen.before.name));
+        lines.extend(wrapped(
+            "    ",
+            &format!("{} -> {}", nodes_in_words(chosen, false), nodes_in_words(chosen, true)),
+            width,
+        ));
+        let because = wrapped("      ", &chosen.because, width);
+        lines.extend(because.iter().map(|line| painted(Paint::Quiet, line)));
+    }
+    if tuned.changes.is_empty() && tuned.nodes.is_none() {
         lines.push("  none: the settings are as good as any that were tried".to_owned());
     }
     let mut told: Vec<&str> = Vec::new();
@@ -186,11 +207,35 @@ fn changes(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
         lines.push(format!("+ {} {name}", added.object["kind"].as_str().unwrap_or_default()));
         lines.extend(once(&added.because, &mut told, width));
     }
-    for (name, _, because) in tuned.extras().filter(|(_, kept, _)| !kept) {
-        let text = format!("{name}: {because}");
-        lines.extend(wrapped("  not set: ", &text, width).iter().map(|line| painted(Paint::Quiet, line)));
+    let quiet = |text: &str, lines: &mut Vec<String>| {
+        lines.extend(wrapped("  not set: ", text, width).iter().map(|line| painted(Paint::Quiet, line)));
+    };
+    // Most make no difference: their names are enough here, the document has the reasons.
+    let idle = |because: &str| because.starts_with(NO_DIFFERENCE) || because.starts_with(NO_LOSS);
+    for (name, _, because) in tuned.extras().filter(|(_, kept, because)| !kept && !idle(because)) {
+        quiet(&format!("{name}: {because}"), &mut lines);
+    }
+    let names: Vec<&str> =
+        tuned.extras().filter(|(_, kept, because)| !kept && idle(because)).map(|(name, _, _)| name).collect();
+    if !names.is_empty() {
+        quiet(&format!("no drill goes better with {}", names.join(", ")), &mut lines);
     }
     lines
+}
+
+/// `3 to 5 of 4 CPU and 16Gi`
+fn nodes_in_words(chosen: &Chosen, after: bool) -> String {
+    let pool = if after { &chosen.after } else { &chosen.before };
+    let size = format!("{} CPU and {}", pool.cpu, pool.memory);
+    let kind = match &chosen.kind {
+        Some(kind) if after => format!("{kind} ({size})"),
+        _ => size,
+    };
+    if pool.min == pool.max {
+        format!("{} of {kind}", pool.min)
+    } else {
+        format!("{} to {} of {kind}", pool.min, pool.max)
+    }
 }
 
 /// A reason, unless it has been told.
@@ -255,10 +300,17 @@ fn proof(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     table[0] = painted(Paint::Heading, &table[0]);
     let mut lines = vec![String::new()];
     let replications = plural(certificate.runs.len() as u64, "replication", "replications");
-    let text = format!(
-        "Proof: {}, read back and simulated in {replications} with seed {}, which the search did not use.",
-        tuned.read_back, certificate.seed
-    );
+    let text = match certificate.extent {
+        Extent::Nothing => format!(
+            "No proof: interrupted. The figures are the search's own, of {replications} over {} with seed {}.",
+            certificate.runs.first().map_or(SimDuration::ZERO, |run| run.end.since_or_zero(run.start)),
+            certificate.seed,
+        ),
+        Extent::Whole | Extent::Time => format!(
+            "Proof: {}, read back and simulated in {replications} with seed {}, which the search did not use.",
+            tuned.read_back, certificate.seed
+        ),
+    };
     lines.extend(wrapped("", &text, width));
     lines.push(String::new());
     lines.extend(table);
@@ -375,6 +427,43 @@ fn nearest(objective: &Objective, judged: &Judged, currency: &str) -> Option<Str
     Some(format!("{sign} {}", figure(objective.indicator, value, currency)))
 }
 
+/// What else would do, and at what cost.
+fn rivals(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
+    let goals = &tuned.scenario.goals;
+    if tuned.found.rivals.is_empty() {
+        return Vec::new();
+    }
+    let row = |name: &str, (nodes, booked): (f64, f64), missed: String| -> Vec<String> {
+        vec![name.to_owned(), money(nodes, &goals.currency), money(booked, &goals.currency), missed]
+    };
+    let head = ["WHAT ELSE WOULD DO", "NODES", "REQUESTED", "MISSES"];
+    let mut rows: Vec<Vec<String>> = vec![head.iter().map(|&text| text.to_owned()).collect()];
+    let mut missed = vec![(String::new(), Vec::new())];
+    let tuned_missed = missed_in(&tuned.certificate.verdict);
+    rows.push(row("tuned", certified_score(tuned), tuned_missed.len().to_string()));
+    for rival in &tuned.found.rivals {
+        let all = missed_in(&rival.verdict);
+        let name = rival.name.as_str();
+        rows.push(row(name, (rival.score.nodes, rival.score.booked), all.len().to_string()));
+        missed.push((rival.name.clone(), all));
+    }
+    let mut table = columns(&[Side::Left, Side::Right, Side::Right, Side::Right], &rows);
+    table[0] = painted(Paint::Heading, &table[0]);
+    let mut lines = vec![String::new()];
+    lines.extend(table);
+    for (name, all) in missed.iter().filter(|(_, all)| !all.is_empty()) {
+        let names: Vec<&str> = all.iter().map(|one| goals.objectives[*one].name.as_str()).collect();
+        lines.extend(wrapped("  - ", &format!("{name}: misses {}", names.join(", ")), width));
+    }
+    lines
+}
+
+/// The objectives that are missed.
+fn missed_in(verdict: &Verdict) -> Vec<usize> {
+    let all = 0..verdict.objectives.len();
+    all.filter(|one| verdict.objectives[*one].outcome == Outcome::Missed).collect()
+}
+
 fn last(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
     let (runs, whole) = tuned.found.runs;
     let text = format!(
@@ -406,6 +495,8 @@ pub struct Document {
     verdict: &'static str,
     /// Everything that is changed.
     changes: Vec<ChangeData>,
+    /// Other nodes, where they do as well for less.
+    nodes: Option<NodesData>,
     /// The guards and the headroom that were tried.
     guards: Vec<GuardData>,
     /// Money per month for nodes, and for what pods ask for.
@@ -420,6 +511,8 @@ pub struct Document {
     /// Where what is not known is otherwise.
     #[serde(skip_serializing_if = "Option::is_none")]
     robustness: Option<super::robust::Data>,
+    /// What else would do: the user's settings made larger, and VPA's.
+    rivals: Vec<RivalData>,
     candidates: usize,
     files: Vec<String>,
     /// What the form has no place for.
@@ -444,6 +537,18 @@ struct ChangeData {
 
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+struct NodesData {
+    pool: String,
+    from: String,
+    to: String,
+    /// Which of the pool's alternatives; absent where only the size changes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alternative: Option<String>,
+    because: String,
+}
+
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
 struct GuardData {
     name: &'static str,
     kept: bool,
@@ -460,9 +565,22 @@ struct CostData {
     requested_before: Number,
 }
 
+/// Settings that somebody would come to without a search. Money per month.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct RivalData {
+    name: String,
+    nodes: Number,
+    requested: Number,
+    verdict: &'static str,
+    missed: Vec<String>,
+}
+
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct CertificateData {
+    /// `whole`, `time` (interrupted before other loads and drills) or `nothing`.
+    extent: &'static str,
     seed: u64,
     replications: usize,
     fingerprint: String,
@@ -526,6 +644,13 @@ pub fn document(tuned: &Tuned<'_>) -> Document {
         seed: tuned.seed,
         verdict: tuned.certificate.outcome().name(),
         changes: change_data(tuned),
+        nodes: tuned.nodes.map(|chosen| NodesData {
+            pool: chosen.before.name.clone(),
+            from: nodes_in_words(chosen, false),
+            to: nodes_in_words(chosen, true),
+            alternative: chosen.kind.clone(),
+            because: chosen.because.clone(),
+        }),
         guards: guards.collect(),
         cost_per_month: CostData {
             currency: goals.currency.clone(),
@@ -538,10 +663,23 @@ pub fn document(tuned: &Tuned<'_>) -> Document {
         relaxed: relaxed.collect(),
         tradeoffs: super::tradeoff::data(tuned.scenario, tuned.found),
         robustness: tuned.worlds().map(|shown| super::robust::data(&shown)),
+        rivals: rival_data(tuned),
         candidates: tuned.found.tried,
         files: tuned.folder.as_ref().map_or(Vec::new(), |(_, files)| files.clone()),
         left_out: tuned.left_out.clone(),
     }
+}
+
+fn rival_data(tuned: &Tuned<'_>) -> Vec<RivalData> {
+    let objectives = &tuned.scenario.goals.objectives;
+    let of = |rival: &crate::tune::rival::Rival| RivalData {
+        name: rival.name.clone(),
+        nodes: Number(rival.score.nodes),
+        requested: Number(rival.score.booked),
+        verdict: rival.verdict.outcome.name(),
+        missed: missed_in(&rival.verdict).into_iter().map(|one| objectives[one].name.clone()).collect(),
+    };
+    tuned.found.rivals.iter().map(of).collect()
 }
 
 fn change_data(tuned: &Tuned<'_>) -> Vec<ChangeData> {
@@ -604,6 +742,11 @@ fn certificate_data(tuned: &Tuned<'_>) -> CertificateData {
         because: one.judged.because.clone(),
     });
     CertificateData {
+        extent: match certificate.extent {
+            Extent::Whole => "whole",
+            Extent::Time => "time",
+            Extent::Nothing => "nothing",
+        },
         seed: certificate.seed,
         replications: certificate.runs.len(),
         fingerprint: super::verdict::fingerprint(&certificate.runs),

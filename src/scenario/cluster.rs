@@ -57,6 +57,27 @@ pub struct NodePool {
     pub price_per_hour: f64,
     /// From the decision to add a node until it is ready (seconds).
     pub provision: Distribution,
+    /// Other instance types that it could be made of. No run heeds them.
+    pub alternatives: Vec<NodeType>,
+}
+
+/// An instance type.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NodeType {
+    /// Its name, such as `m6i.large`.
+    pub name: String,
+    /// CPU of one node.
+    pub cpu: MilliCpu,
+    /// Memory of one node.
+    pub memory: Bytes,
+    /// Kept back for kubelet and system.
+    pub reserved_cpu: MilliCpu,
+    /// Kept back for kubelet, system and the hard eviction threshold.
+    pub reserved_memory: Bytes,
+    /// Pods on one node.
+    pub max_pods: u32,
+    /// Money per node and hour.
+    pub price_per_hour: f64,
 }
 
 /// Who adds and removes nodes.
@@ -71,6 +92,19 @@ pub enum ProvisionedBy {
 }
 
 impl NodePool {
+    /// The same pool made of another type.
+    pub fn made_of(&self, kind: &NodeType) -> Self {
+        Self {
+            cpu: kind.cpu,
+            memory: kind.memory,
+            reserved_cpu: kind.reserved_cpu,
+            reserved_memory: kind.reserved_memory,
+            max_pods: kind.max_pods,
+            price_per_hour: kind.price_per_hour,
+            ..self.clone()
+        }
+    }
+
     /// CPU that pods of one node may ask for.
     pub fn allocatable_cpu(&self) -> MilliCpu {
         self.cpu.saturating_sub(self.reserved_cpu)

@@ -15,7 +15,7 @@ pub mod rule;
 pub mod usage;
 pub mod workload;
 
-pub use cluster::{Cluster, NodePool, ProvisionedBy};
+pub use cluster::{Cluster, NodePool, NodeType, ProvisionedBy};
 pub use demand::{Demand, Journey, Population, RateState, Shape, Visit};
 pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
 pub use fidelity::{ErrorBound, Fidelity};

@@ -16,10 +16,25 @@ const REPLICATIONS: u32 = 3;
 /// Replications at other loads.
 const OTHER_REPLICATIONS: u32 = 3;
 
+/// How far a proof went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything below.
+    Whole,
+    /// The whole time under a fresh seed, without other loads and drills: someone
+    /// wanted the answer.
+    Time,
+    /// Nothing: the figures are of the search's own runs.
+    Nothing,
+}
+
 /// What was proved.
 #[derive(Clone, Debug)]
 pub struct Certificate {
-    /// The seed of these runs, which the search has not used.
+    /// How far the proof went.
+    pub extent: Extent,
+    /// The seed of these runs, which the search has not used; the search's own
+    /// where nothing is proved.
     pub seed: u64,
     /// The runs of the whole scenario.
     pub runs: Vec<Observations>,
@@ -45,6 +60,12 @@ pub struct Other {
 }
 
 impl Certificate {
+    /// None: the runs of a search that was stopped.
+    pub fn of_nothing(seed: u64, runs: Vec<Observations>, verdict: Verdict) -> Self {
+        let (others, drills, promises) = (Vec::new(), Vec::new(), Vec::new());
+        Self { extent: Extent::Nothing, seed, runs, verdict, others, drills, promises }
+    }
+
     /// Missed if an objective is, on the whole scenario or in a drill.
     pub fn outcome(&self) -> Outcome {
         let drilled = self.promises.iter().map(|one| one.judged.outcome);
@@ -91,9 +112,20 @@ impl Trial {
     }
 }
 
-/// Adds what a trial lacks of a proof: other loads and every drill.
-pub fn certify(scenario: &Scenario, trial: Trial, say: impl Fn(&str) + Sync) -> Certificate {
+/// Adds what a trial lacks of a proof: other loads and every drill, unless someone
+/// wants the answer now.
+pub fn certify(
+    scenario: &Scenario,
+    trial: Trial,
+    stop: &(dyn Fn() -> bool + Sync),
+    say: impl Fn(&str) + Sync,
+) -> Certificate {
     let Trial { seed, runs, verdict } = trial;
+    let time_only =
+        |runs, verdict| Certificate { extent: Extent::Time, ..Certificate::of_nothing(seed, runs, verdict) };
+    if stop() {
+        return time_only(runs, verdict);
+    }
     let others = OTHER_LOADS.map(|load| {
         let other = at_load(scenario, load);
         let (_, verdict) = run::until_sure(&other, seed, Replications::Fixed(OTHER_REPLICATIONS), |_| ());
@@ -102,7 +134,7 @@ pub fn certify(scenario: &Scenario, trial: Trial, say: impl Fn(&str) + Sync) -> 
     });
     let mut drills = Vec::new();
     let mut promises = Vec::new();
-    if let Some(target) = catalogue::busiest(scenario) {
+    if let Some(target) = catalogue::busiest(scenario).filter(|_| !stop()) {
         let exercises = catalogue::exercises(scenario, target);
         let finished = |name: &str| say(&format!("held: {name}"));
         let (_, held) = run::drill(scenario, &exercises, promised(scenario), seed, REPLICATIONS, finished);
@@ -110,7 +142,10 @@ pub fn certify(scenario: &Scenario, trial: Trial, say: impl Fn(&str) + Sync) -> 
         (summaries, promises) = kept(scenario, &held);
         drills = held.into_iter().map(|one| one.exercise).zip(summaries).collect();
     }
-    Certificate { seed, runs, verdict, others: others.into(), drills, promises }
+    if stop() {
+        return time_only(runs, verdict);
+    }
+    Certificate { extent: Extent::Whole, seed, runs, verdict, others: others.into(), drills, promises }
 }
 
 /// What drills cost, and the objectives on them; `None` for those that did not

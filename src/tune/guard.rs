@@ -1,5 +1,5 @@
-//! What guards pods against updates, drains and lost nodes: settings that cost
-//! next to nothing, each worth it only if a drill says so.
+//! What guards pods against updates, drains, lost nodes and sudden load: settings
+//! that cost next to nothing, each worth it only if a simulation says so.
 
 use serde_json::{Map, Value, json};
 
@@ -24,6 +24,28 @@ pub enum Guard {
     Readiness,
     /// A liveness probe that finds a hang sooner.
     Liveness,
+    /// A longer grace period: answers under way may take their time.
+    Grace,
+    /// A start-up probe, so that liveness does not kill what starts slowly.
+    StartUp,
+    /// A liveness probe that does not take an overload for a hang.
+    Patience,
+    /// All new pods of a rollout at once (`maxSurge: 100%`).
+    MaxSurge,
+    /// A new pod counts only after it has stayed ready (`minReadySeconds`).
+    MinReady,
+    /// A progress deadline that a good rollout keeps.
+    Deadline,
+    /// An HPA that may add more pods at a time.
+    ScaleUp,
+    /// An HPA that acts on smaller differences (`tolerance`, honoured from 1.35).
+    Tolerance,
+    /// An HPA that does not take pods away after a lull of seconds.
+    Steady,
+    /// An HPA that takes pods away soon: fewer pod hours.
+    Shrink,
+    /// What serves users goes before what does not, where nodes are short.
+    Priority,
 }
 
 /// Longer than endpoints, proxies and the ingress need to hear of an end.
@@ -32,10 +54,25 @@ const SLEEP: u64 = 10;
 const AFTER_SLEEP: u64 = 30;
 /// Kubernetes waits 300 s where a pod says nothing.
 const TOLERATION: u64 = 30;
+/// Answers that a language model writes take tens of seconds.
+const GRACE: u64 = 90;
+/// A start may take this long (`periodSeconds` times `failureThreshold`).
+const START: (u64, u64) = (2, 90);
+/// Longer than a new version takes to fail under its first requests.
+const MIN_READY: u64 = 10;
+/// Three times Kubernetes' own.
+const DEADLINE: u64 = 1_800;
+/// Kubernetes' own window before fewer pods, and a short one.
+const WINDOW: (u64, u64) = (300, 60);
+/// Half of what the controller's flag says by default.
+const TOLERANCE: &str = "0.05";
+/// The class of what serves users; any value above 0 goes before what says nothing.
+const PRIORITY: (&str, i32) = ("plan-serving", 1_000);
 
 impl Guard {
-    /// All of them, in the order in which they are tried.
-    pub const ALL: [Self; 7] = [
+    /// Those that the search takes for granted, in the order in which they are left
+    /// out for a trial.
+    pub const USUAL: [Self; 7] = [
         Self::Drain,
         Self::Surge,
         Self::Budget,
@@ -43,6 +80,21 @@ impl Guard {
         Self::Tolerate,
         Self::Readiness,
         Self::Liveness,
+    ];
+
+    /// Those that are added for a trial, where something is lost without them.
+    pub const FURTHER: [Self; 11] = [
+        Self::Deadline,
+        Self::Grace,
+        Self::MinReady,
+        Self::StartUp,
+        Self::Patience,
+        Self::MaxSurge,
+        Self::ScaleUp,
+        Self::Tolerance,
+        Self::Steady,
+        Self::Priority,
+        Self::Shrink,
     ];
 
     /// What it is called on pages.
@@ -55,6 +107,17 @@ impl Guard {
             Self::Tolerate => "short tolerations",
             Self::Readiness => "quick readiness",
             Self::Liveness => "quick liveness",
+            Self::Grace => "longer grace period",
+            Self::StartUp => "start-up probe",
+            Self::Patience => "patient liveness",
+            Self::MaxSurge => "maxSurge 100 %",
+            Self::MinReady => "minReadySeconds",
+            Self::Deadline => "longer progress deadline",
+            Self::ScaleUp => "faster scale-up",
+            Self::Tolerance => "smaller HPA tolerance",
+            Self::Steady => "scale-down window of 300 s",
+            Self::Shrink => "scale-down window of 60 s",
+            Self::Priority => "priority over other pods",
         }
     }
 
@@ -62,17 +125,38 @@ impl Guard {
     pub fn drills(self) -> &'static [&'static str] {
         match self {
             Self::Drain => &["rollout", "pod-kill"],
-            Self::Surge => &["rollout"],
+            Self::Surge | Self::Deadline => &["rollout"],
             Self::Budget => &["node-drain"],
             Self::Spread => &["zone-outage", "node-failure"],
             Self::Tolerate => &["node-failure"],
             Self::Readiness | Self::Liveness => &["pod-hang"],
+            Self::Grace => &["rollout", "pod-kill", "node-drain"],
+            Self::StartUp => &["rollout", "cold-start", "load-spike"],
+            Self::Patience => &["load-spike", "cold-start", "pod-hang"],
+            Self::MaxSurge => &["rollout", "rollout-under-spike"],
+            Self::MinReady => &["rollout-crashing", "rollout-slow", "rollout"],
+            Self::ScaleUp => &["load-spike", "cold-start", "rollout-under-spike"],
+            Self::Tolerance | Self::Steady | Self::Shrink => &["load-spike", "cold-start"],
+            Self::Priority => &["node-failure", "zone-outage", "load-spike"],
         }
     }
 
     /// Whether it makes sense on a workload.
     pub fn is_for(self, site: &Site) -> bool {
-        site.scales && site.asked
+        match self {
+            Self::Priority => site.asked,
+            _ => site.scales && site.asked,
+        }
+    }
+
+    /// Whether it is a matter of the HPA, not of the pods.
+    pub fn is_of_hpa(self) -> bool {
+        matches!(self, Self::ScaleUp | Self::Tolerance | Self::Steady | Self::Shrink)
+    }
+
+    /// The object that it changes; `None` where there is none of that kind.
+    pub(super) fn object(self, site: &Site) -> Option<usize> {
+        if self.is_of_hpa() { site.hpa.as_ref().map(|hpa| hpa.object) } else { Some(site.object) }
     }
 }
 
@@ -105,6 +189,112 @@ pub(super) fn edits(
             let wanted = [("periodSeconds", 5)];
             probe(&format!("{container}.livenessProbe"), &wanted, object, because, into);
         }
+        Guard::StartUp => start_up(&container, object, because, into),
+        Guard::Patience => patience(&container, object, because, into),
+        Guard::ScaleUp | Guard::Tolerance | Guard::Steady | Guard::Shrink => {
+            behavior(guard, object, because, into);
+        }
+        Guard::Grace | Guard::MaxSurge | Guard::MinReady | Guard::Deadline | Guard::Priority => {
+            pods(guard, object, because, into);
+        }
+    }
+}
+
+/// Guards that set one number of a workload.
+fn pods(guard: Guard, object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let least = |path: &str, default: u64, wanted: u64, into: &mut Vec<Edit>| {
+        let now = at(&object.value, path).map_or(Some(default), Value::as_u64);
+        if now.is_some_and(|now| now < wanted) {
+            replace(object, path, json!(wanted), because, into);
+        }
+    };
+    let rolls = is_rolled(object);
+    match guard {
+        Guard::Grace => {
+            least("spec.template.spec.terminationGracePeriodSeconds", AFTER_SLEEP, GRACE, into);
+        }
+        Guard::MaxSurge if rolls => {
+            replace(object, "spec.strategy.rollingUpdate.maxSurge", json!("100%"), because, into);
+        }
+        Guard::MinReady => least("spec.minReadySeconds", 0, MIN_READY, into),
+        Guard::Deadline if rolls => least("spec.progressDeadlineSeconds", 600, DEADLINE, into),
+        Guard::Priority if at(&object.value, "spec.template.spec.priorityClassName").is_none() => {
+            set(object, "spec.template.spec.priorityClassName", Some(json!(PRIORITY.0)), because, into);
+        }
+        _ => {}
+    }
+}
+
+/// An edit in place of one of the same path: two guards may want the same field.
+fn replace(object: &Object, path: &str, to: Value, because: &str, into: &mut Vec<Edit>) {
+    into.retain(|edit| edit.path != path);
+    set(object, path, Some(to), because, into);
+}
+
+/// A Deployment whose updates replace pods in turn.
+fn is_rolled(object: &Object) -> bool {
+    let recreate = at(&object.value, "spec.strategy.type").is_some_and(|kind| kind == "Recreate");
+    object.name.kind == "Deployment" && !recreate
+}
+
+/// A start-up probe that asks what liveness asks, for as long as a start may take.
+fn start_up(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let path = format!("{container}.startupProbe");
+    let Some(liveness) = at(&object.value, &format!("{container}.livenessProbe")) else { return };
+    if at(&object.value, &path).is_some() {
+        return;
+    }
+    let handler = ["httpGet", "tcpSocket", "grpc", "exec", "timeoutSeconds"];
+    let mut probe: Map<String, Value> =
+        handler.iter().filter_map(|key| Some(((*key).to_owned(), liveness.get(*key)?.clone()))).collect();
+    probe.insert("periodSeconds".to_owned(), json!(START.0));
+    probe.insert("failureThreshold".to_owned(), json!(START.1));
+    set(object, &path, Some(Value::Object(probe)), because, into);
+}
+
+/// Raises what liveness bears before it kills.
+fn patience(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let path = format!("{container}.livenessProbe");
+    let Some(probe) = at(&object.value, &path) else { return };
+    for (field, default, least) in [("timeoutSeconds", 1, 5), ("failureThreshold", 3, 6)] {
+        if probe.get(field).map_or(Some(default), Value::as_u64).is_some_and(|now| now < least) {
+            set(object, &format!("{path}.{field}"), Some(json!(least)), because, into);
+        }
+    }
+}
+
+/// What an HPA may do at a time. The first API version has no place for it.
+fn behavior(guard: Guard, object: &Object, because: &str, into: &mut Vec<Edit>) {
+    if !matches!(object.name.api_version.as_str(), "autoscaling/v2" | "autoscaling/v2beta2") {
+        return;
+    }
+    let window = |path: &str| at(&object.value, path).map_or(Some(WINDOW.0), Value::as_u64);
+    let down = "spec.behavior.scaleDown.stabilizationWindowSeconds";
+    match guard {
+        Guard::ScaleUp => {
+            let up = |field: &str| format!("spec.behavior.scaleUp.{field}");
+            let policies = json!([
+                {"type": "Percent", "value": 300, "periodSeconds": 15},
+                {"type": "Pods", "value": 10, "periodSeconds": 15},
+            ]);
+            set(object, &up("policies"), Some(policies), because, into);
+            // Where nothing is said, this is so.
+            for (field, usual) in [("selectPolicy", json!("Max")), ("stabilizationWindowSeconds", json!(0))] {
+                if at(&object.value, &up(field)).is_some() {
+                    set(object, &up(field), Some(usual), because, into);
+                }
+            }
+        }
+        Guard::Tolerance if at(&object.value, "spec.behavior.scaleUp.tolerance").is_none() => {
+            set(object, "spec.behavior.scaleUp.tolerance", Some(json!(TOLERANCE)), because, into);
+        }
+        Guard::Steady if window(down).is_some_and(|now| now < WINDOW.0) => {
+            set(object, down, Some(json!(WINDOW.0)), because, into);
+        }
+        Guard::Shrink if window(down).is_some_and(|now| now > WINDOW.1) => {
+            replace(object, down, json!(WINDOW.1), because, into);
+        }
+        _ => {}
     }
 }
 
@@ -124,10 +314,7 @@ fn drain(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) 
 }
 
 fn surge(object: &Object, because: &str, into: &mut Vec<Edit>) {
-    let recreate = at(&object.value, "spec.strategy.type")
-        .and_then(Value::as_str)
-        .is_some_and(|kind| kind == "Recreate");
-    if object.name.kind != "Deployment" || recreate {
+    if !is_rolled(object) {
         return;
     }
     set(object, "spec.strategy.rollingUpdate.maxUnavailable", Some(json!(0)), because, into);
@@ -191,10 +378,14 @@ pub(super) fn added(
     objects: &[Object],
     because: String,
 ) -> Option<Added> {
+    let object = &objects[site.object];
+    if guard == Guard::Priority {
+        let named = at(&object.value, "spec.template.spec.priorityClassName").is_none();
+        return named.then(|| Added { object: class(), because });
+    }
     if guard != Guard::Budget || size.max < 2 {
         return None;
     }
-    let object = &objects[site.object];
     let selector = at(&object.value, "spec.selector")?;
     let guarded = objects.iter().any(|one| {
         one.name.kind == "PodDisruptionBudget"
@@ -217,6 +408,17 @@ pub(super) fn added(
         "spec": {"maxUnavailable": 1, "selector": selector},
     });
     Some(Added { object: budget, because })
+}
+
+/// The class of what serves users.
+fn class() -> Value {
+    json!({
+        "apiVersion": "scheduling.k8s.io/v1",
+        "kind": "PriorityClass",
+        "metadata": {"name": PRIORITY.0, "labels": {"app.kubernetes.io/managed-by": "plan"}},
+        "value": PRIORITY.1,
+        "description": "Pods that serve users.",
+    })
 }
 
 #[cfg(test)]
@@ -274,9 +476,10 @@ mod tests {
 
     #[test]
     fn guards_set_what_is_missing_and_nothing_twice() {
-        for guard in Guard::ALL {
+        for guard in Guard::USUAL.into_iter().chain(Guard::FURTHER).filter(|one| !one.is_of_hpa()) {
             let (value, paths) = guarded(guard, &web());
-            let nothing = matches!(guard, Guard::Budget | Guard::Liveness);
+            let liveness = matches!(guard, Guard::Liveness | Guard::StartUp | Guard::Patience);
+            let nothing = guard == Guard::Budget || liveness;
             assert_eq!(paths.is_empty(), nothing, "{guard:?}: {paths:?}");
             let (_, again) = guarded(guard, &object(value));
             assert_eq!(again, [""; 0], "{guard:?} twice");
@@ -286,6 +489,65 @@ mod tests {
         assert_eq!(paths, ["spec.template.spec.containers[0].readinessProbe.initialDelaySeconds"]);
         let container = &value["spec"]["template"]["spec"]["containers"][0];
         assert_eq!(container["readinessProbe"], json!({"periodSeconds": 1, "initialDelaySeconds": 2}));
+    }
+
+    #[test]
+    fn probes_of_a_start_ask_what_liveness_asks() {
+        let mut web = web();
+        let container = &mut web.value["spec"]["template"]["spec"]["containers"][0];
+        container["livenessProbe"] = json!({"httpGet": {"path": "/", "port": 80}, "failureThreshold": 1});
+        let (value, _) = guarded(Guard::StartUp, &web);
+        let container = &value["spec"]["template"]["spec"]["containers"][0];
+        let probe = json!({"httpGet": {"path": "/", "port": 80}, "periodSeconds": 2, "failureThreshold": 90});
+        assert_eq!(container["startupProbe"], probe);
+        let (value, paths) = guarded(Guard::Patience, &object(value));
+        assert_eq!(paths.len(), 2, "{paths:?}");
+        let liveness = &value["spec"]["template"]["spec"]["containers"][0]["livenessProbe"];
+        assert_eq!((&liveness["timeoutSeconds"], &liveness["failureThreshold"]), (&json!(5), &json!(6)));
+    }
+
+    #[test]
+    fn a_longer_grace_takes_the_place_of_what_the_sleep_needs() {
+        let mut found = Vec::new();
+        for guard in [Guard::Drain, Guard::Grace] {
+            edits(guard, &site(), &SIZE, &web(), "why", &mut found);
+        }
+        let path = "spec.template.spec.terminationGracePeriodSeconds";
+        let grace: Vec<&Edit> = found.iter().filter(|edit| edit.path == path).collect();
+        assert_eq!(grace.iter().map(|edit| edit.to.clone()).collect::<Vec<_>>(), [Some(json!(GRACE))]);
+    }
+
+    #[test]
+    fn behaviour_keeps_what_it_is_not_about() {
+        let hpa = |version: &str, behavior: Value| {
+            let spec = json!({"maxReplicas": 9, "behavior": behavior});
+            object(json!({
+                "apiVersion": version, "kind": "HorizontalPodAutoscaler", "metadata": {"name": "web"},
+                "spec": spec,
+            }))
+        };
+        let own = json!({"scaleUp": {"tolerance": "0.2", "stabilizationWindowSeconds": 60}});
+        let (value, paths) = guarded(Guard::ScaleUp, &hpa("autoscaling/v2", own.clone()));
+        assert_eq!(paths.len(), 2, "{paths:?}");
+        let up = &value["spec"]["behavior"]["scaleUp"];
+        assert_eq!((&up["tolerance"], &up["stabilizationWindowSeconds"]), (&json!("0.2"), &json!(0)));
+        for (guard, down, after) in [
+            (Guard::Steady, json!(null), json!(null)),
+            (Guard::Steady, json!(0), json!(300)),
+            (Guard::Shrink, json!(null), json!(60)),
+            (Guard::Shrink, json!(30), json!(30)),
+            (Guard::Tolerance, json!(null), json!(null)),
+        ] {
+            let behavior = if down.is_null() {
+                own.clone()
+            } else {
+                json!({"scaleDown": {"stabilizationWindowSeconds": down}})
+            };
+            let (value, _) = guarded(guard, &hpa("autoscaling/v2", behavior.clone()));
+            let window = &value["spec"]["behavior"]["scaleDown"]["stabilizationWindowSeconds"];
+            assert_eq!(*window, after, "{guard:?} on {behavior}");
+            assert!(guarded(guard, &hpa("autoscaling/v1", behavior)).1.is_empty(), "{guard:?}");
+        }
     }
 
     #[test]

@@ -159,6 +159,9 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     say: impl Fn(&str) + Sync,
 ) -> (Finalist, Vec<Hardened>) {
     let mut now = best.clone();
+    if task.stopped() {
+        return (now, Vec::new());
+    }
     let Some(scenario) = task.scenario_of(&found.sites, &now.settings) else {
         return (now, Vec::new());
     };
@@ -167,7 +170,7 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let mut calm = calm(task, found, &scenario);
     let mut hardened = Vec::new();
     for headroom in Headroom::TRIED {
-        if bearing.missed == 0 {
+        if bearing.missed == 0 || task.stopped() {
             break;
         }
         let settings = with(headroom, &found.sites, &now.settings, &peaks);
@@ -285,6 +288,12 @@ fn settled(site: &Site, need: Need, size: Sizing) -> u32 {
 /// How good settings are in the hardest minutes of a plain day.
 fn calm<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> Score {
     search::on_hardest(scenario, &found.sites, &found.needs, task.seed, 1..1 + SECOND_LOOK)
+}
+
+/// How many promises a scenario keeps on a worse day and in drills, of how many.
+pub(super) fn bears<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> (usize, usize) {
+    let bearing = bearing(task, found, scenario);
+    (bearing.of - bearing.missed, bearing.of)
 }
 
 fn bearing<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> Bearing {

@@ -30,13 +30,14 @@ const MOST: usize = 9;
 const CALM: f64 = 0.5;
 
 /// What every site needs at the scenario's peak; nothing for those that no
-/// request reaches.
-pub fn needs(scenario: &Scenario, sites: &[Site], base: u64) -> Vec<Need> {
+/// request reaches. `runs` counts on.
+pub fn needs(scenario: &Scenario, sites: &[Site], base: u64, runs: &mut usize) -> Vec<Need> {
     let mut replicas: Vec<u32> = sites.iter().map(|site| if site.scales { FIRST } else { 1 }).collect();
     let mut needs = Vec::new();
     for _ in 0..MOST {
         let plenty = with_plenty(scenario, sites, &replicas);
         let run = run::replicate(&plenty, base, 0..1, |_| ()).remove(0);
+        *runs += 1;
         needs = sites
             .iter()
             .map(|site| {

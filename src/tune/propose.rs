@@ -29,6 +29,8 @@ pub struct Room {
     pub cores: f64,
     /// The fewest pods of the whole application that the policy wants at the peak.
     pub least_pods: u32,
+    /// The most that it bears.
+    pub most_pods: u32,
     /// Pods of workloads that nothing is asked of this search.
     pub others: u32,
 }
@@ -37,9 +39,13 @@ impl Room {
     /// Of a scenario: its largest node, and what its policy says of pods.
     pub fn of(scenario: &Scenario, sites: &[Site]) -> Self {
         let largest = scenario.cluster.pools.iter().map(|pool| pool.allocatable_cpu().as_cores());
-        let wants =
-            |one: &&Objective| one.indicator == Indicator::PodsMax && one.comparison == Comparison::AtLeast;
-        let least = scenario.goals.objectives.iter().find(wants).map_or(0.0, |one| one.goal);
+        let bound = |comparison: Comparison| {
+            let bounds =
+                |one: &&Objective| one.indicator == Indicator::PodsMax && one.comparison == comparison;
+            scenario.goals.objectives.iter().find(bounds).map(|one| one.goal.clamp(0.0, f64::from(u32::MAX)))
+        };
+        let least = bound(Comparison::AtLeast).unwrap_or(0.0);
+        let most = bound(Comparison::AtMost).unwrap_or(f64::from(u32::MAX));
         let searched = |workload: &usize| {
             sites.iter().any(|site| site.workload == *workload && site.asked && site.scales)
         };
@@ -47,6 +53,7 @@ impl Room {
         Self {
             cores: largest.fold(0.1, f64::max),
             least_pods: least.ceil() as u32,
+            most_pods: most as u32,
             others: others.map(|one| scenario.workloads[one].replicas).sum(),
         }
     }
@@ -58,20 +65,88 @@ const LEAST_PODS: u32 = 2;
 const SINGLE_LOAD: f64 = 0.7;
 /// More pods than the peak needs: what an HPA may add when one day is worse.
 const SPARE: f64 = 1.25;
+/// Pods are loaded no more than this to have fewer of them.
+const MOST_LOAD: f64 = 0.9;
+/// Fewer pods come in such steps of width or load.
+const STEP: f64 = 1.15;
+/// So many steps, at most.
+const STEPS: usize = 200;
 /// Memory requested beyond the largest pod seen.
 const MEMORY_SPARE: f64 = 1.5;
 /// The same where an HPA would scale on memory: below the usual target of 80 %.
 const MEMORY_SPARE_HPA: f64 = 1.7;
 
-/// The choices that a grid of loads and targets makes for every workload alike.
+/// Load, target and floor of the choices to begin with: few pods before the peak or
+/// all of them, a few busy pods or many calm ones.
+const USUAL: [[f64; 3]; 8] = [
+    [0.35, 0.7, 0.6],
+    [0.5, 0.7, 1.0],
+    [0.2, 0.5, 1.0],
+    [0.65, 0.7, 0.6],
+    [0.4, 0.5, 1.0],
+    [0.35, 0.7, 1.0],
+    [0.5, 0.7, 0.6],
+    [0.65, 0.7, 1.0],
+];
+
+/// The choices to begin with, for every workload alike.
 pub fn usual() -> Vec<Choice> {
+    let of =
+        |width: f64| USUAL.map(|[load, target, floor]| Choice { load, target, floor, width, free: true });
+    let mut all = Vec::from(of(1.0));
+    all.extend(&of(2.0)[..4]);
+    all.extend([0.25, 0.4].map(|load| Choice { load, target: 0.7, floor: 0.6, width: 1.0, free: false }));
+    all
+}
+
+/// Steps from a choice to its neighbours, on load, target and floor: towards less
+/// cost where the policy is kept, towards safety where it is missed.
+const CHEAPER: [[f64; 3]; 4] = [[1.0, 1.12, 1.0], [1.0, 1.0, 0.8], [1.15, 1.0, 1.0], [1.15, 1.12, 0.9]];
+const SAFER: [[f64; 3]; 4] = [[0.5, 1.0, 1.0], [1.0, 0.85, 1.0], [0.8, 1.0, 1.35], [1.0, 1.0, 1.35]];
+/// Smaller steps, for when the large ones lead nowhere.
+const FINER: f64 = 0.5;
+
+/// Choices whose requests leave no scrap of a node: so much less that one pod more
+/// fits on each. Targets rise with it, as the pods use the same.
+pub fn packed(sites: &[Site], needs: &[Need], choices: &[Choice], room: Room) -> Vec<Choice> {
+    let node = room.cores * 1e3;
+    let one = |((site, need), choice): ((&Site, &Need), &Choice)| {
+        let size = scaled(site, *need, *choice, room);
+        let fit = (node / size.cpu as f64).floor() + 1.0;
+        let request = ((node / fit) / 10.0).floor() * 10.0;
+        let each = need.cores / f64::from(pods(site, *need, *choice, room)) * 1e3;
+        let target = if request > 0.0 { (each / request).clamp(0.3, 0.95) } else { choice.target };
+        if site.asked && site.scales { Choice { target, ..*choice } } else { *choice }
+    };
+    sites.iter().zip(needs).zip(choices).map(one).collect()
+}
+
+/// The neighbours of a choice: all sites alike, then each on its own, then both in
+/// smaller steps.
+pub fn moves(choices: &[Choice], kept: bool) -> Vec<Vec<Choice>> {
+    let steps = if kept { CHEAPER } else { SAFER };
+    let moved = |choice: &Choice, step: [f64; 3], size: f64| {
+        let by = step.map(|factor| 1.0 + (factor - 1.0) * size);
+        Choice {
+            load: (choice.load * by[0]).clamp(0.2, MOST_LOAD),
+            target: (choice.target * by[1]).clamp(0.3, 0.95),
+            floor: (choice.floor * by[2]).clamp(0.2, 1.0),
+            ..*choice
+        }
+    };
     let mut all = Vec::new();
-    for width in [1.0, 2.0] {
-        for load in [0.35, 0.45, 0.55, 0.65, 0.75] {
-            all.push(Choice { load, target: 0.7, floor: 0.6, width, free: true });
+    for size in [1.0, FINER] {
+        for step in steps {
+            all.push(choices.iter().map(|one| moved(one, step, size)).collect());
+        }
+        for site in (0..choices.len()).filter(|_| choices.len() > 1) {
+            for step in steps {
+                let mut one = choices.to_vec();
+                one[site] = moved(&one[site], step, size);
+                all.push(one);
+            }
         }
     }
-    all.extend([0.25, 0.4].map(|load| Choice { load, target: 0.7, floor: 0.6, width: 1.0, free: false }));
     all
 }
 
@@ -84,8 +159,10 @@ pub fn settings(
     demand: f64,
     guards: &Settings,
 ) -> Settings {
-    let sizes = sites.iter().zip(needs).zip(choices).map(|((site, need), choice)| {
-        let need = Need { cores: need.cores * demand, ..*need };
+    let needs: Vec<Need> = needs.iter().map(|need| Need { cores: need.cores * demand, ..*need }).collect();
+    let choices = squeezed(sites, &needs, choices, room);
+    let sizes = sites.iter().zip(&needs).zip(&choices).map(|((site, need), choice)| {
+        let need = *need;
         match (site.asked, site.scales) {
             (false, _) => site.now,
             (true, true) => scaled(site, need, *choice, room),
@@ -95,6 +172,53 @@ pub fn settings(
     let mut sizes: Vec<Sizing> = sizes.collect();
     fill(sites, &mut sizes, room);
     Settings { sizes, guards: guards.guards.clone() }
+}
+
+/// Choices with fewer and larger pods, or with more work for each, where there would
+/// be more pods than the policy bears. Pods grow first: a wide station waits less
+/// than a busy one. What can't grow any more (a process of one thread) is loaded more.
+fn squeezed(sites: &[Site], needs: &[Need], choices: &[Choice], room: Room) -> Vec<Choice> {
+    let mut choices = choices.to_vec();
+    let fixed: u32 = room.others;
+    let searched: Vec<usize> =
+        (0..sites.len()).filter(|one| sites[*one].asked && sites[*one].scales).collect();
+    for _ in 0..STEPS {
+        let count = |one: usize| pods(&sites[one], needs[one], choices[one], room);
+        let all: u32 = searched.iter().map(|one| count(*one)).sum::<u32>().saturating_add(fixed);
+        if all <= room.most_pods {
+            break;
+        }
+        let wider = |one: usize| {
+            let width = usable(&sites[one], choices[one], room);
+            width * STEP <= widest(&sites[one], room)
+        };
+        let can =
+            |one: &usize| count(*one) > LEAST_PODS && (wider(*one) || choices[*one].load * STEP <= MOST_LOAD);
+        // Those that grow before those that only get more work; the most pods first.
+        let best = searched.iter().copied().filter(can);
+        let Some(one) = best.max_by_key(|one| (wider(*one), count(*one), usize::MAX - one)) else { break };
+        if wider(one) {
+            choices[one].width = usable(&sites[one], choices[one], room) * STEP;
+        } else {
+            choices[one].load *= STEP;
+        }
+    }
+    choices
+}
+
+/// The most cores that a pod can be meant to use.
+fn widest(site: &Site, room: Room) -> f64 {
+    site.threads.map_or(f64::INFINITY, f64::from).min(0.9 * room.cores)
+}
+
+/// The cores that a pod is meant to use.
+fn usable(site: &Site, choice: Choice, room: Room) -> f64 {
+    choice.width.min(widest(site, room))
+}
+
+/// The pods at the peak.
+fn pods(site: &Site, need: Need, choice: Choice, room: Room) -> u32 {
+    ((need.cores / (choice.load * usable(site, choice, room))).ceil() as u32).max(LEAST_PODS)
 }
 
 /// Adds pods in turn until there are as many as the policy wants.
@@ -111,9 +235,8 @@ fn fill(sites: &[Site], sizes: &mut [Sizing], room: Room) {
 
 /// A workload of many pods.
 fn scaled(site: &Site, need: Need, choice: Choice, room: Room) -> Sizing {
-    let usable = site.threads.map_or(choice.width, |threads| choice.width.min(f64::from(threads)));
-    let usable = usable.min(0.9 * room.cores);
-    let pods = ((need.cores / (choice.load * usable)).ceil() as u32).max(LEAST_PODS);
+    let usable = usable(site, choice, room);
+    let pods = pods(site, need, choice, room);
     let cpu = request(need.cores / f64::from(pods) / choice.target, room);
     let (min, max) = if site.hpa.is_some() {
         let min = ((f64::from(pods) * choice.floor).ceil() as u32).clamp(LEAST_PODS, pods);
@@ -194,7 +317,7 @@ mod tests {
     }
 
     const CHOICE: Choice = Choice { load: 0.5, target: 0.5, floor: 0.5, width: 2.0, free: true };
-    const ROOM: Room = Room { cores: 3.92, least_pods: 0, others: 0 };
+    const ROOM: Room = Room { cores: 3.92, least_pods: 0, most_pods: u32::MAX, others: 0 };
 
     #[test]
     fn sizes_follow_from_needs() {
@@ -226,6 +349,45 @@ mod tests {
         for (cores, milli) in [(0.001, 10), (0.123, 130), (0.601, 650), (3.91, 3900), (50.0, 3900)] {
             assert_eq!(request(cores, ROOM), milli, "{cores}");
         }
+    }
+
+    #[test]
+    fn neighbours_lead_towards_less_cost_or_towards_safety() {
+        for (kept, sites, number) in [(true, 1, 8), (false, 1, 8), (true, 3, 2 * (4 + 12))] {
+            let all = moves(&vec![CHOICE; sites], kept);
+            assert_eq!(all.len(), number);
+            for one in all.iter().flatten() {
+                let grows =
+                    one.load >= CHOICE.load && one.target >= CHOICE.target && one.floor <= CHOICE.floor;
+                let eases =
+                    one.load <= CHOICE.load && one.target <= CHOICE.target && one.floor >= CHOICE.floor;
+                assert!(if kept { grows } else { eases }, "{one:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn pods_grow_before_they_get_busy_where_the_policy_limits_them() {
+        let sites = [site(true, None), site(true, Some(1))];
+        let needs = [Need { cores: 6.0, memory: 60 }, Need { cores: 2.0, memory: 60 }];
+        let choice = Choice { load: 0.5, width: 1.0, ..CHOICE };
+        let of = |most_pods: u32| {
+            let room = Room { most_pods, others: 2, ..ROOM };
+            let squeezed = squeezed(&sites, &needs, &[choice; 2], room);
+            let pods: Vec<u32> =
+                (0..2).map(|one| pods(&sites[one], needs[one], squeezed[one], room)).collect();
+            (pods, squeezed)
+        };
+        assert_eq!(of(18), (vec![12, 4], vec![choice; 2]));
+        let (pods, squeezed) = of(12);
+        assert_eq!(pods, [6, 4]);
+        assert!(squeezed[0].width > 1.9 && (squeezed[0].load - 0.5).abs() < 1e-9, "{squeezed:?}");
+        assert_eq!(squeezed[1], choice);
+        // Beyond that only load helps, and at last nothing does.
+        let (pods, squeezed) = of(7);
+        assert!(pods.iter().sum::<u32>() <= 5 && squeezed[0].load > 0.5, "{pods:?} {squeezed:?}");
+        let (pods, squeezed) = of(3);
+        assert!(pods.iter().sum::<u32>() > 1 && squeezed.iter().all(|one| one.load <= 0.9), "{squeezed:?}");
     }
 
     #[test]

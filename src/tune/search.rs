@@ -7,6 +7,7 @@ use tpe::TpeOptimizer;
 
 use super::probe::{self, Need};
 use super::propose::{self, Choice, Room};
+use super::rival::{self, Rival};
 use super::score::Score;
 use super::settings::Settings;
 use super::site::{Site, Sizing, sites};
@@ -23,14 +24,21 @@ use crate::units::figures::{count, plural};
 /// So many candidates are tried side by side before the search learns of them;
 /// fixed, as the answer must not depend on the machine.
 const BATCH: usize = 4;
+/// A model of fewer candidates than this says little of where to look.
+const NEAR: usize = 20;
+/// Rounds of proposals for each candidate, at most: the rest are known already.
+const MOST_ROUNDS: usize = 2;
 /// So many go through the whole scenario, at most.
 const FINALISTS: usize = 4;
 /// The best are tried on this many further seeds before the finals.
 pub(super) const SECOND_LOOK: u32 = 3;
 /// Costs this close are the same.
 const SAME_COST: f64 = 0.002;
-/// So many get the second look.
+/// So many get the second look, and no more than a quarter of those tried.
 const SECOND: usize = 8;
+
+/// One run says nothing of chance.
+const HASTY: u32 = 3;
 
 /// Settings that were tried.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,13 +77,15 @@ pub struct Found {
     pub finalists: Vec<Finalist>,
     /// How many candidates were tried on the hardest minutes.
     pub tried: usize,
-    /// How many runs that took, and how many whole scenarios.
+    /// How many runs that took, those for needs included, and how many whole scenarios.
     pub runs: (usize, usize),
     /// For each objective that the best misses: what it would take, if all others
     /// are to be kept.
     pub relaxed: Vec<(usize, f64)>,
     /// What was tried in the hardest minutes and beaten by nothing in every way.
     pub tradeoffs: Vec<Tradeoff>,
+    /// What else would do; none where the search was stopped before.
+    pub rivals: Vec<Rival>,
 }
 
 /// Searches; `say` hears of progress.
@@ -84,24 +94,45 @@ pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     say: impl Fn(&str) + Sync,
 ) -> Found {
     let sites = sites(task.scenario, task.objects);
-    let needs = probe::needs(task.scenario, &sites, task.seed);
+    let mut runs = 0;
+    let needs = probe::needs(task.scenario, &sites, task.seed, &mut runs);
     for (site, need) in sites.iter().zip(&needs).filter(|(site, _)| site.asked) {
         let name = &task.scenario.workloads[site.workload].name;
         say(&format!("{name} needs {:.2} cores and up to {} MiB a pod at the peak", need.cores, need.memory));
     }
-    let mut race = Race { task, sites: &sites, needs: &needs, tried: Vec::new(), runs: 0 };
-    race.propose(&say);
-    race.look_again();
-    race.simplify();
     let mut whole = 0;
     let before = final_of(task, &sites, Settings::now(&sites), &mut whole);
     let before = before.expect("the user's own settings make a scenario");
+    let by_vpa =
+        (!task.stopped()).then(|| rival::by_vpa(task, &sites, &needs, &before.runs, &mut runs)).flatten();
+    let mut race = Race { task, sites: &sites, needs: &needs, tried: Vec::new(), runs };
+    race.propose(by_vpa.as_ref(), &say);
+    race.look_again();
+    race.simplify();
+    let finalists = finals(&race, &mut whole, &say);
+    let relaxed = finalists.first().map_or(Vec::new(), |best| relaxed(task.scenario, best, &race.tried));
+    let tradeoffs = tradeoffs(task.scenario, &race.tried);
+    let (tried, runs) = (race.tried.len(), (race.runs, whole));
+    let rivals = if task.stopped() { Vec::new() } else { rival::rivals(task, &sites, &needs, by_vpa, &say) };
+    Found { sites, needs, before, finalists, tried, runs, relaxed, tradeoffs, rivals }
+}
+
+/// The best over the whole time, until one keeps everything; the best first.
+fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
+    race: &Race<'_, '_, A>,
+    whole: &mut usize,
+    say: &(impl Fn(&str) + Sync),
+) -> Vec<Finalist> {
+    let (task, sites) = (race.task, race.sites);
     let mut finalists: Vec<Finalist> = Vec::new();
     for tried in race.tried.iter().take(FINALISTS) {
-        let Some(one) = final_of(task, &sites, tried.settings.clone(), &mut whole) else { continue };
+        if task.stopped() {
+            break;
+        }
+        let Some(one) = final_of(task, sites, tried.settings.clone(), whole) else { continue };
         say(&format!(
             "{} over the whole time: {}",
-            described(&one.settings, &sites),
+            described(&one.settings, sites),
             one.verdict.outcome.name()
         ));
         let done = one.verdict.outcome == Outcome::Met;
@@ -110,11 +141,12 @@ pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
             break;
         }
     }
+    if finalists.is_empty() && task.stopped() {
+        // Nobody wants to wait for whole days: the hardest minutes must do.
+        finalists.extend(race.tried.first().and_then(|tried| race.hasty(&tried.settings)));
+    }
     finalists.sort_by(|a, b| a.score.compare(&b.score));
-    let relaxed = finalists.first().map_or(Vec::new(), |best| relaxed(task.scenario, best, &race.tried));
-    let tradeoffs = tradeoffs(task.scenario, &race.tried);
-    let (tried, runs) = (race.tried.len(), (race.runs, whole));
-    Found { sites, needs, before, finalists, tried, runs, relaxed, tradeoffs }
+    finalists
 }
 
 /// Settings through the whole scenario.
@@ -125,14 +157,20 @@ pub fn final_of<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     whole: &mut usize,
 ) -> Option<Finalist> {
     let scenario = task.scenario_of(sites, &settings)?;
-    let (runs, verdict) = run::until_sure(&scenario, task.seed, Replications::UntilSure, |_| ());
-    *whole += runs.len();
-    let score = Score::of(&scenario, &runs, &verdict);
-    Some(Finalist { settings, scenario, score, runs, verdict })
+    let one = final_in(task.seed, &scenario, settings);
+    *whole += one.runs.len();
+    Some(one)
+}
+
+/// A scenario of these settings over the whole time.
+pub(super) fn final_in(seed: u64, scenario: &Scenario, settings: Settings) -> Finalist {
+    let (runs, verdict) = run::until_sure(scenario, seed, Replications::UntilSure, |_| ());
+    let score = Score::of(scenario, &runs, &verdict);
+    Finalist { settings, scenario: scenario.clone(), score, runs, verdict }
 }
 
 /// How good a scenario is in its hardest minutes, by these replications.
-pub(super) fn on_hardest(
+pub fn on_hardest(
     scenario: &Scenario,
     sites: &[Site],
     needs: &[Need],
@@ -142,6 +180,12 @@ pub(super) fn on_hardest(
     let cut = window::hardest(scenario, sites, needs);
     let runs = run::replicate(&cut, seed, which, |_| ());
     Score::of(&cut, &runs, &judge(&cut, &runs))
+}
+
+/// How good a scenario is over the whole time, by one replication.
+pub(super) fn on_whole(scenario: &Scenario, seed: u64) -> Score {
+    let runs = run::replicate(scenario, seed, 0..1, |_| ());
+    Score::of(scenario, &runs, &judge(scenario, &runs))
 }
 
 /// `auth-service 2-4 × 500m, …`.
@@ -179,50 +223,95 @@ struct Race<'a, 'b, A> {
 }
 
 impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
-    /// Tries what arithmetic proposes, then what the search makes of it; the best
-    /// first in the end.
-    fn propose(&mut self, say: &(impl Fn(&str) + Sync)) {
+    /// Tries what the user has, what VPA would make of it and what arithmetic
+    /// proposes, then what the search makes of it; the best first in the end.
+    fn propose(&mut self, by_vpa: Option<&Settings>, say: &(impl Fn(&str) + Sync)) {
         let room = Room::of(self.task.scenario, self.sites);
-        let guards = Settings { sizes: Vec::new(), guards: Guard::ALL.to_vec() };
+        let guards = Settings { sizes: Vec::new(), guards: Guard::USUAL.to_vec() };
         let of = |choices: &[Choice]| propose::settings(self.sites, self.needs, choices, room, 1.0, &guards);
         let alike = |choice: Choice| vec![choice; self.sites.len()];
         let first: Vec<Vec<Choice>> = propose::usual().into_iter().map(alike).collect();
         let mut model = Model::new(self.sites.len(), self.task.seed);
         // What the user has may be good already.
-        let own = Settings { guards: guards.guards.clone(), ..Settings::now(self.sites) };
-        if self.asks_for_enough(&own)
-            && let Some(score) = self.scores(std::slice::from_ref(&own), 0..1).remove(0)
-        {
-            self.tried.push(Tried { settings: own, score });
-        }
+        let own = Settings::now(self.sites);
+        let given: Vec<Settings> = std::iter::once(&own)
+            .chain(by_vpa)
+            .map(|one| Settings { guards: guards.guards.clone(), ..one.clone() })
+            .filter(|one| self.asks_for_enough(one))
+            .collect();
+        let scores = self.scores(&given, 0..1);
+        self.tried.extend(
+            given
+                .into_iter()
+                .zip(scores)
+                .filter_map(|(settings, score)| Some(Tried { settings, score: score? })),
+        );
         let mut next = first;
-        loop {
+        next.truncate((self.task.tries / 2).max(BATCH));
+        let mut best: Option<(Vec<Choice>, Score)> = None;
+        // Proposals may be known already: what is small has few settings.
+        for _ in 0..MOST_ROUNDS * self.task.tries {
             let left = self.task.tries.saturating_sub(self.tried.len());
-            next.truncate(left);
-            if next.is_empty() {
+            if left == 0 || self.task.stopped() {
                 break;
             }
-            let settings: Vec<Settings> = next.iter().map(|choices| of(choices)).collect();
-            let scores = self.scores(&settings, 0..1);
-            for ((choices, settings), score) in next.iter().zip(settings).zip(scores) {
+            let new = self.unknown(&mut next, &of, left);
+            let scores = self.scores(&new, 0..1);
+            for ((choices, settings), score) in next.drain(..).zip(new).zip(scores) {
                 let Some(score) = score else { continue };
-                model.tell(choices, &score);
-                self.tried.push(Tried { settings, score });
+                model.tell(&choices, &score);
+                self.tried.push(Tried { settings, score: score.clone() });
+                if best.as_ref().is_none_or(|(_, known)| score.compare(known).is_lt()) {
+                    best = Some((choices, score));
+                }
             }
             if let Some(best) = self.tried.iter().min_by(|a, b| a.score.compare(&b.score)) {
                 let (violation, cost) = best.score.rank();
                 let tried = plural(self.tried.len() as u64, "candidate", "candidates");
                 say(&format!("{tried} tried: best misses by {violation:.2} at {}", count(cost)));
             }
-            next = (0..BATCH.min(left)).map(|_| model.ask()).collect();
+            // First all go on from the best; later half of them, and half look elsewhere.
+            if let Some((choices, score)) = &best {
+                let near = if self.tried.len() < NEAR { BATCH } else { BATCH / 2 };
+                next.push(propose::packed(self.sites, self.needs, choices, room));
+                next.extend(propose::moves(choices, score.violation <= 0.0));
+                self.unknown(&mut next, &of, near);
+            }
+            next.extend((next.len()..BATCH).map(|_| model.ask()));
         }
         self.sort();
     }
 
+    /// Leaves those choices whose settings have not been tried, at most so many, and
+    /// makes their settings.
+    fn unknown(
+        &self,
+        choices: &mut Vec<Vec<Choice>>,
+        of: &impl Fn(&[Choice]) -> Settings,
+        most: usize,
+    ) -> Vec<Settings> {
+        let mut new: Vec<Settings> = Vec::new();
+        choices.retain(|one| {
+            let settings = of(one);
+            let known = new.contains(&settings) || self.tried.iter().any(|tried| tried.settings == settings);
+            let wanted = !known && new.len() < most;
+            if wanted {
+                new.push(settings);
+            }
+            wanted
+        });
+        new
+    }
+
     /// Gives the best a second look, as one run says little of chance.
     fn look_again(&mut self) {
-        let best: Vec<Settings> = self.tried.iter().take(SECOND).map(|one| one.settings.clone()).collect();
+        let most = SECOND.min(self.task.tries.div_ceil(4));
+        let best: Vec<Settings> = self.tried.iter().take(most).map(|one| one.settings.clone()).collect();
         let scores = self.scores(&best, 1..1 + SECOND_LOOK);
+        if self.task.stopped() {
+            // Some have had their second look and some not: they are not compared.
+            return;
+        }
         for (tried, score) in self.tried.iter_mut().zip(scores) {
             if let Some(score) = score {
                 tried.score = score;
@@ -238,6 +327,8 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
     /// settings as good as each other, the one with fewer changes is better.
     fn simplify(&mut self) {
         let Some(mut best) = self.tried.first().cloned() else { return };
+        // A little for each of many would be a lot in all.
+        let most = best.score.rank().1 * (1.0 + SAME_COST);
         for site in 0..self.sites.len() {
             let now = self.sites[site].now;
             let back: [fn(&mut Sizing, Sizing); 5] = [
@@ -252,13 +343,14 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
                 take_back(&mut settings.sizes[site], now);
                 let limits_hold =
                     settings.sizes[site].cpu_limit.is_none_or(|limit| limit >= settings.sizes[site].cpu);
-                if settings == best.settings || !limits_hold || !self.asks_for_enough(&settings) {
+                let known = settings == best.settings || !limits_hold || !self.asks_for_enough(&settings);
+                if known || self.task.stopped() {
                     continue;
                 }
                 let score = self.scores(std::slice::from_ref(&settings), 1..1 + SECOND_LOOK).remove(0);
                 let Some(score) = score else { continue };
-                let ((violation, cost), (before, cost_before)) = (score.rank(), best.score.rank());
-                if violation <= before && cost <= cost_before * (1.0 + SAME_COST) {
+                let ((violation, cost), (before, _)) = (score.rank(), best.score.rank());
+                if violation <= before && cost <= most {
                     best = Tried { settings, score };
                 }
             }
@@ -282,10 +374,23 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
     fn scores(&mut self, settings: &[Settings], which: std::ops::Range<u32>) -> Vec<Option<Score>> {
         self.runs += settings.len() * which.len();
         let one = |settings: &Settings| {
+            if self.task.stopped() {
+                return None;
+            }
             let scenario = self.task.scenario_of(self.sites, settings)?;
             Some(on_hardest(&scenario, self.sites, self.needs, self.task.seed, which.clone()))
         };
         settings.par_iter().map(one).collect()
+    }
+
+    /// Settings on the hardest minutes as if these were the whole time.
+    fn hasty(&self, settings: &Settings) -> Option<Finalist> {
+        let scenario = self.task.scenario_of(self.sites, settings)?;
+        let cut = window::hardest(&scenario, self.sites, self.needs);
+        let runs = run::replicate(&cut, self.task.seed, 0..HASTY, |_| ());
+        let verdict = judge(&cut, &runs);
+        let score = Score::of(&cut, &runs, &verdict);
+        Some(Finalist { settings: settings.clone(), scenario, score, runs, verdict })
     }
 
     fn sort(&mut self) {

@@ -12,7 +12,7 @@ use crate::units::figures::bytes;
 pub struct Settings {
     /// By site.
     pub sizes: Vec<Sizing>,
-    /// On every site that scales, in [`Guard::ALL`]'s order.
+    /// On every site that they are for; later ones may set a field anew.
     pub guards: Vec<Guard>,
 }
 
@@ -54,9 +54,11 @@ impl Settings {
             resources(index, site, size, &objects[site.object], why, &mut edits[site.object]);
             replicas(index, site, size, objects, why, &mut edits);
             for guard in self.guards.iter().filter(|guard| guard.is_for(site)) {
+                let Some(object) = guard.object(site) else { continue };
                 let because = why.guard(*guard);
-                guard::edits(*guard, site, size, &objects[site.object], because, &mut edits[site.object]);
-                added.extend(guard::added(*guard, site, size, objects, because.to_owned()));
+                guard::edits(*guard, site, size, &objects[object], because, &mut edits[object]);
+                let more = guard::added(*guard, site, size, objects, because.to_owned());
+                added.extend(more.filter(|one| !added.contains(one)));
             }
         }
         let edited = objects

@@ -150,6 +150,16 @@ fn cpu_target(metrics: &[MetricSpec]) -> Option<(usize, u32)> {
     })
 }
 
+/// Whether every workload that requests reach is among the sites, and another is
+/// not: then the ones may go before the other.
+pub(super) fn serves_alone(scenario: &Scenario, sites: &[Site]) -> bool {
+    let serves = |workload: &usize| is_asked(scenario, *workload);
+    let known = |workload: usize| sites.iter().any(|site| site.workload == workload);
+    let all = 0..scenario.workloads.len();
+    let follows_nodes = |workload: &usize| matches!(scenario.workloads[*workload].kind, Kind::DaemonSet);
+    all.clone().filter(serves).all(known) && all.filter(|one| !follows_nodes(one)).any(|one| !serves(&one))
+}
+
 /// Whether any request of a user reaches it, by whatever way.
 fn is_asked(scenario: &Scenario, workload: usize) -> bool {
     let mut asked = vec![false; scenario.workloads.len()];

@@ -1,14 +1,17 @@
-//! Guards on trial: each is left out once, and kept if that loses requests.
+//! Guards on trial. What the search takes for granted is left out once, and kept if
+//! that loses requests; what goes further is added where something is lost, and kept
+//! if that loses less and breaks nothing else.
 
-use super::search::Finalist;
-use super::site::Site;
+use super::score::Score;
+use super::search::{self, Finalist, Found, SECOND_LOOK};
+use super::site::{Site, serves_alone};
 use super::{Guard, Settings, Task};
 use crate::change::ChangeSet;
 use crate::judge::drill::{Summary, summary};
 use crate::run::Ground;
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{self, Exercise};
-use crate::units::figures::{count, seconds};
+use crate::units::figures::{count, money, percent, seconds};
 
 /// How often each drill is held.
 const REPLICATIONS: u32 = 2;
@@ -16,6 +19,13 @@ const REPLICATIONS: u32 = 2;
 const NOTABLE: f64 = 1.0;
 /// Users back sooner by less than this make no difference.
 const NOTABLE_SECONDS: f64 = 2.0;
+/// Money saved below this part makes no difference.
+const NOTABLE_COST: f64 = 0.01;
+
+/// How reasons of guards begin that no drill shows to be of use.
+pub const NO_DIFFERENCE: &str = "makes no difference to ";
+/// The same where there was nothing to be gained.
+pub const NO_LOSS: &str = "nothing is lost without it in ";
 
 /// What a guard was found to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,25 +38,27 @@ pub struct Tested {
     pub because: String,
 }
 
-/// Tries every guard of the finalist's settings. The guards that are kept, and
-/// what was found.
+/// Tries every guard of the finalist's settings, and then those that go further.
+/// The guards that are kept, and what was found.
 pub fn guards<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     task: &Task<'_, A>,
-    sites: &[Site],
+    found: &Found,
     finalist: &Finalist,
     goal: f64,
     say: impl Fn(&str) + Sync,
 ) -> (Settings, Vec<Tested>) {
+    let sites = &found.sites;
     let mut settings = finalist.settings.clone();
     let mut tested = Vec::new();
     // What is known of the settings so far: only the side without a guard is new.
     let mut with: Option<Bench> = None;
     for guard in finalist.settings.guards.clone() {
+        if task.stopped() {
+            break;
+        }
         let mut without = settings.clone();
         without.guards.retain(|one| *one != guard);
-        let same = settings.changes(sites, task.objects, &super::Reasons::default())
-            == without.changes(sites, task.objects, &super::Reasons::default());
-        if same {
+        if same(task, sites, &settings, &without) {
             settings = without;
             continue;
         }
@@ -61,11 +73,139 @@ pub fn guards<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
             settings = without;
             with = Some(off);
         }
-        let verdict = if kept { "kept" } else { "left out" };
-        say(&format!("{}: {verdict}: {because}", guard.in_words()));
-        tested.push(Tested { guard, kept, because });
+        note(&mut tested, Tested { guard, kept, because }, &say);
     }
+    further(task, found, goal, (&mut settings, with), &mut tested, say);
     (settings, tested)
+}
+
+fn note(tested: &mut Vec<Tested>, one: Tested, say: &impl Fn(&str)) {
+    let verdict = if one.kept { "kept" } else { "left out" };
+    say(&format!("{}: {verdict}: {}", one.guard.in_words(), one.because));
+    tested.push(one);
+}
+
+/// Whether two settings come to the same objects.
+fn same<A>(task: &Task<'_, A>, sites: &[Site], one: &Settings, other: &Settings) -> bool {
+    let changes = |settings: &Settings| settings.changes(sites, task.objects, &super::Reasons::default());
+    changes(one) == changes(other)
+}
+
+/// Adds guards one after the other, where the drills of one still lose something.
+fn further<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
+    task: &Task<'_, A>,
+    found: &Found,
+    goal: f64,
+    (settings, bench): (&mut Settings, Option<Bench>),
+    tested: &mut Vec<Tested>,
+    say: impl Fn(&str) + Sync,
+) {
+    let sites = &found.sites;
+    let Some(mut scenario) = task.scenario_of(sites, settings) else { return };
+    let mut bench = bench.unwrap_or_else(|| Bench::new(&scenario, goal, task.seed));
+    for guard in Guard::FURTHER {
+        if task.stopped() {
+            return;
+        }
+        let mut more = settings.clone();
+        more.guards.push(guard);
+        let out_of_place = guard == Guard::Priority && !serves_alone(&scenario, sites);
+        if out_of_place || same(task, sites, settings, &more) {
+            continue;
+        }
+        let Some(changed) = task.scenario_of(sites, &more) else { continue };
+        if changed == scenario {
+            // A field that this release, or this simulation, does not heed.
+            continue;
+        }
+        let outcome = if guard == Guard::Shrink {
+            saves(task.seed, &scenario, &changed).map(|because| {
+                let mut with = Bench::new(&changed, goal, task.seed);
+                (harm(&mut with, &mut bench, guard).map_or(Ok(because), Err), with)
+            })
+        } else if bench.suffers(guard) {
+            let mut with = Bench::new(&changed, goal, task.seed);
+            let verdict = weighed(task, found, (&changed, &mut with), (&scenario, &mut bench), guard);
+            Ok((verdict, with))
+        } else {
+            Err(format!("{NO_LOSS}{}", guard.drills().join(" and ")))
+        };
+        let (kept, because) = match outcome {
+            Ok((Ok(because), with)) => {
+                (*settings, scenario, bench) = (more, changed, with);
+                (true, because)
+            }
+            Ok((Err(because), _)) | Err(because) => (false, because),
+        };
+        note(tested, Tested { guard, kept, because }, &say);
+    }
+}
+
+/// Whether an addition is worth it: it loses less in one of its drills, more in
+/// none, and breaks nothing on a plain day.
+fn weighed<A>(
+    task: &Task<'_, A>,
+    found: &Found,
+    (changed, with): (&Scenario, &mut Bench),
+    (scenario, without): (&Scenario, &mut Bench),
+    guard: Guard,
+) -> Result<String, String> {
+    if guard == Guard::Deadline {
+        let late = |bench: &Bench| bench.late;
+        return match (late(without), {
+            with.hold("rollout");
+            late(with)
+        }) {
+            (Some(after), None) => Ok(format!(
+                "a good rollout is not done after {}: it would be taken for a failed one",
+                seconds(after)
+            )),
+            _ => Err(format!("{NO_DIFFERENCE}rollout")),
+        };
+    }
+    let (better, because) = compared(with, without, guard);
+    if !better {
+        return Err(because);
+    }
+    if let Some(harm) = harm(with, without, guard) {
+        return Err(harm);
+    }
+    let calm = |scenario: &Scenario| {
+        search::on_hardest(scenario, &found.sites, &found.needs, task.seed, 1..1 + SECOND_LOOK).violation
+    };
+    if guard.is_of_hpa() && calm(changed) > calm(scenario) {
+        return Err("on a plain day it breaks an objective".to_owned());
+    }
+    Ok(because)
+}
+
+/// What gets worse in a guard's drills with it.
+fn harm(with: &mut Bench, without: &mut Bench, guard: Guard) -> Option<String> {
+    guard.drills().iter().find_map(|name| {
+        let (lost, before) = (with.hold(name)?.lost.value, without.hold(name)?.lost.value);
+        let worse = lost - before > NOTABLE && lost > 1.05 * before;
+        worse.then(|| format!("with it {name} loses {} requests, without it {}", count(lost), count(before)))
+    })
+}
+
+/// What pods and nodes cost less over the whole time, where nothing is missed more.
+fn saves(seed: u64, scenario: &Scenario, changed: &Scenario) -> Result<String, String> {
+    let (before, after) =
+        rayon::join(|| search::on_whole(scenario, seed), || search::on_whole(changed, seed));
+    let ((missed, cost), (missed_after, cost_after)) = (before.rank(), after.rank());
+    let currency = &scenario.goals.currency;
+    let worth = |score: &Score| money(score.nodes + score.booked, currency);
+    if missed_after > missed {
+        return Err("over the whole time it misses an objective by more".to_owned());
+    }
+    if cost_after > cost * (1.0 - NOTABLE_COST) {
+        return Err(format!("it saves less than {} over the whole time", percent(NOTABLE_COST)));
+    }
+    Ok(format!(
+        "nodes and what pods ask for come to {} a month with it, {} without it",
+        worth(&after),
+        worth(&before)
+    ))
 }
 
 /// Whether a guard loses fewer requests or brings users back sooner.
@@ -96,7 +236,7 @@ fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
         }
         nothing.push(*name);
     }
-    (false, format!("makes no difference to {}", nothing.join(" and ")))
+    (false, format!("{NO_DIFFERENCE}{}", nothing.join(" and ")))
 }
 
 /// Settings at their peak, and the drills that were held there so far.
@@ -105,6 +245,8 @@ struct Bench {
     exercises: Vec<Exercise>,
     confidence: f64,
     held: Vec<(&'static str, Option<Summary>)>,
+    /// A good rollout was not done after so long, in seconds, and counted as failed.
+    late: Option<f64>,
 }
 
 impl Bench {
@@ -115,7 +257,19 @@ impl Bench {
             exercises: exercises.unwrap_or_default(),
             confidence: scenario.goals.confidence,
             held: Vec::new(),
+            late: None,
         }
+    }
+
+    /// Whether users lose anything in the drills of a guard, or a good rollout runs
+    /// out of time: where they don't, nothing can be better.
+    fn suffers(&mut self, guard: Guard) -> bool {
+        let hurts = |one: &Summary| {
+            one.lost.value > NOTABLE || one.users_recovered.is_none_or(|back| back.value > NOTABLE_SECONDS)
+        };
+        // All of them, as what a rollout shows is noted on the way.
+        let seen: Vec<Summary> = guard.drills().iter().filter_map(|name| self.hold(name)).collect();
+        if guard == Guard::Deadline { self.late.is_some() } else { seen.iter().any(hurts) }
     }
 
     /// What a drill costs, held once; `None` where there is none of that name or
@@ -126,6 +280,11 @@ impl Bench {
         }
         let exercise = self.exercises.iter().find(|one| one.name == name);
         let held = exercise.and_then(|one| self.ground.hold(std::slice::from_ref(one), |_| ()).pop());
+        if name == "rollout" {
+            let rollouts = held.iter().flat_map(|one| &one.runs).flat_map(|run| &run.rollouts);
+            let late = rollouts.filter_map(|one| Some(one.timed_out?.since(one.started).as_secs_f64()));
+            self.late = late.reduce(f64::max);
+        }
         let costs = held.map(|one| one.costs).filter(|costs| !costs.is_empty());
         let summary = costs.map(|costs| summary(&costs, self.confidence));
         self.held.push((name, summary.clone()));

@@ -88,7 +88,7 @@ fn in_stride(scenario: &mut Scenario, sites: &[Site], needs: &[Need], share: f64
 /// Whether so many nodes hold all pods, each put where most CPU is free, as the
 /// scheduler does by default. Sums would not say: what is left over on every node
 /// may be too little for any pod.
-fn hold(scenario: &Scenario, pool: &NodePool, nodes: u32) -> bool {
+pub(super) fn hold(scenario: &Scenario, pool: &NodePool, nodes: u32) -> bool {
     let mut free =
         vec![(pool.allocatable_cpu().0, pool.allocatable_memory().0, pool.max_pods); nodes as usize];
     scenario.workloads.iter().all(|workload| {

@@ -194,6 +194,7 @@ fn cluster() -> Cluster {
         taints: Vec::new(),
         price_per_hour: 0.192,
         provision: Distribution::Constant(90.0),
+        alternatives: Vec::new(),
     };
     Cluster {
         name: "production".to_owned(),

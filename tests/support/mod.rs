@@ -116,6 +116,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
         taints: Vec::new(),
         price_per_hour: 1.0,
         provision: always(60.0),
+        alternatives: Vec::new(),
     };
     Scenario {
         name: "test".to_owned(),
