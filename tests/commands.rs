@@ -53,6 +53,58 @@ fn drills_are_listed_and_held_under_any_name() {
 }
 
 #[test]
+fn drills_answer_to_the_names_of_litmus_experiments() {
+    // Names as in Litmus' hub of experiments.
+    for (litmus, ours) in [
+        ("pod-delete", "pod-kill"),
+        ("container-kill", "container-kill"),
+        ("pod-cpu-hog", "pod-cpu-stress"),
+        ("pod-memory-hog", "memory-leak"),
+        ("pod-network-latency", "network-delay"),
+        ("pod-network-loss", "network-loss"),
+        ("pod-network-corruption", "network-loss"),
+        ("pod-network-partition", "network-partition"),
+        ("node-drain", "node-drain"),
+        ("node-cpu-hog", "node-cpu-stress"),
+        ("node-restart", "node-failure"),
+        ("kubelet-service-kill", "node-not-ready"),
+        ("docker-service-kill", "node-not-ready"),
+        ("ec2-terminate-by-id", "node-terminate"),
+        ("aws-az-chaos", "zone-outage"),
+    ] {
+        let output = plan(&format!("drill {litmus} --list"));
+        let list = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert_eq!(list.split_whitespace().next(), Some(ours), "{litmus}: {list}");
+        assert_eq!(list.lines().count(), 1, "{litmus}: {list}");
+    }
+}
+
+#[test]
+fn objectives_on_drills_are_checked_where_they_stand() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("policy.yaml");
+    let policy = "apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n\
+        - {indicator: usersRecovered, scope: {drill: node-failrue}, atMost: 30s}\n\
+        - {indicator: latency, quantile: p95, scope: {drill: rollout}, atMost: 1s}\n\
+        - {name: own, indicator: failedRequests, scope: {drill: Friday's release}, atMost: 0}\n\
+        - {name: other, indicator: failedRequests, scope: {drill: pod-delete}, atMost: 0}\n";
+    std::fs::write(&path, policy).unwrap();
+    let output = plan(&format!("drill --list --policy {}", path.display()));
+    let err = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    for words in [
+        "there is no drill `node-failrue`",
+        "did you mean `node-failure`?",
+        "policy.yaml:4:",
+        "latency is not measured on a drill",
+        "policy.yaml:5:",
+    ] {
+        assert!(err.contains(words), "{words}: {err}");
+    }
+    assert!(!err.contains("policy.yaml:6:") && !err.contains("policy.yaml:7:"), "{err}");
+}
+
+#[test]
 fn a_missed_promise_is_the_exit_code() {
     let document = json("drill node-failure --users 300 --replications 2 -o json", 1);
     assert_eq!(document["verdict"], "missed");

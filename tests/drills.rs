@@ -2,14 +2,19 @@
 //! costs follows from Kubernetes' rules.
 
 use kubeplan::input::{Loaded, Request, load};
+use kubeplan::judge::Outcome;
 use kubeplan::judge::drill::{summary, year};
 use kubeplan::judge::estimate::over_replications;
 use kubeplan::judge::promises::{self, Exercised};
-use kubeplan::judge::{Estimate, Outcome};
-use kubeplan::run::{Held, drill};
+use kubeplan::run::{Held, Replications, drill, until_sure};
 use kubeplan::scenario::catalogue::{busiest, exercises, usual_name};
-use kubeplan::scenario::{Indicator, Retry, RetryBudget, Scenario, Step};
+use kubeplan::scenario::{
+    Comparison, Drill, DrillRule, Failure, Indicator, Objective, Retry, RetryBudget, Scenario, Scope, Share,
+    Step,
+};
+use kubeplan::sim::random::Seed;
 use kubeplan::units::SimDuration;
+use kubeplan::world::simulate;
 use support::{exponential, scenario, workload};
 
 mod support;
@@ -116,16 +121,86 @@ fn the_verdict_does_not_turn_with_the_seed() {
 }
 
 #[test]
-fn a_failure_mode_left_out_moves_the_year_by_its_row() {
-    let held = hold(&embedded(1_000.0), &["node-drain", "container-kill", "network-partition"], 5, 3);
-    let modes: Vec<(f64, Estimate)> =
-        held.iter().map(|one| (one.exercise.per_year, summary(&one.costs, 0.95).lost_seconds)).collect();
+fn a_failure_mode_at_rate_zero_moves_the_year_by_its_row() {
+    let mut scenario = embedded(1_000.0);
+    let held = hold(&scenario, &["node-drain", "container-kill", "network-partition"], 5, 3);
+    let target = busiest(&scenario).expect("users ask somebody");
     let steady = over_replications(&[1.0, 1.0], 0.95);
-    let all = year(steady, &modes);
-    let without = year(steady, &modes[1..]);
-    let moved = without.availability.value - all.availability.value;
-    assert!((moved - all.modes[0].value).abs() < 1e-12, "{moved}");
-    assert!(all.modes.iter().any(|share| share.value > 0.0));
+    let of = |scenario: &Scenario| {
+        let rates = exercises(scenario, target);
+        let rate = |name: &str| rates.iter().find(|one| one.name == name).map_or(0.0, |one| one.per_year);
+        let mode = |one: &Held| (rate(&one.exercise.name), summary(&one.costs, 0.95).lost_seconds);
+        year(steady, &held.iter().map(mode).collect::<Vec<_>>())
+    };
+    let all = of(&scenario);
+    for (number, one) in held.iter().enumerate() {
+        let name = one.exercise.name.clone();
+        scenario.goals.drills = vec![DrillRule { name, per_year: Some(0.0), counts: true }];
+        let moved = of(&scenario).availability.value - all.availability.value;
+        assert!((moved - all.modes[number].value).abs() < 1e-12, "{}: {moved}", one.exercise.name);
+        assert!(one.exercise.name != "network-partition" || moved > 0.0, "it costs requests");
+    }
+}
+
+#[test]
+fn a_lossy_network_is_slow_first_and_cuts_off_last() {
+    let held = hold(&embedded(1_000.0), &["network-loss", "network-partition"], 2, 3);
+    for (loss, partition) in held[0].costs.iter().zip(&held[1].costs) {
+        // A tenth of the packets is sent again after 200 ms, a hundredth after 600 ms: users
+        // who wait ten seconds hardly lose any, and see it in the latency.
+        assert!(loss.lost_seconds < 1.0, "{loss:?}");
+        assert!(loss.slowest > SimDuration::from_millis(600), "{loss:?}");
+        assert!(partition.lost_seconds > 10.0 * loss.lost_seconds.max(0.1), "{partition:?}");
+    }
+}
+
+/// One server behind an ingress whose pods all refuse connections half of the time.
+fn refusing(budget: Option<u32>) -> u64 {
+    let mut web = workload("web", 4, vec![Step::Compute(exponential(0.001))]);
+    web.behind_ingress = true;
+    web.behaviour.ingress.budget = budget.map(|percent| RetryBudget { share: percent * 10 });
+    let mut scenario = scenario(vec![web], 50.0, 600);
+    let crash = Failure::CrashLoop { workload: 0, pods: Share::Count(2) };
+    let (from, lasts) = (SimDuration::from_secs(60), Some(SimDuration::from_secs(300)));
+    scenario.drills = vec![Drill { name: "crash-loop".to_owned(), from, until: from, lasts, what: crash }];
+    let run = simulate(&scenario, Seed { base: 4, replication: 0 });
+    run.journeys[0].failed()
+}
+
+#[test]
+fn an_ingress_tries_again_while_its_budget_lasts() {
+    let (free, none, tenth) = (refusing(None), refusing(Some(0)), refusing(Some(10)));
+    assert!(free < tenth && tenth < none, "{free}, {tenth}, {none}");
+}
+
+#[test]
+fn verdicts_of_runs_do_not_turn_with_the_seed() {
+    // M/M/1 at 60 % of 100/s: sojourn times are exponential with a mean of 25 ms.
+    let p95 = 0.025 * 20.0_f64.ln();
+    let mut web = workload("web", 1, vec![Step::Compute(exponential(0.01))]);
+    web.behaviour.threads = Some(1);
+    let mut scenario = scenario(vec![web], 60.0, 300);
+    scenario.warm_up = SimDuration::from_secs(30);
+    let factors = [0.8, 0.95, 1.05, 1.25];
+    scenario.goals.objectives = factors
+        .iter()
+        .map(|factor| Objective {
+            name: format!("p95 within {factor}"),
+            indicator: Indicator::Latency { quantile: 0.95 },
+            scope: Scope::All,
+            comparison: Comparison::AtMost,
+            goal: p95 * factor,
+        })
+        .collect();
+    let verdicts: Vec<_> =
+        (1..=20).map(|seed| until_sure(&scenario, seed, Replications::UntilSure, |_| ()).1).collect();
+    for (number, factor) in factors.iter().enumerate() {
+        let of = |outcome| verdicts.iter().filter(|one| one.objectives[number].outcome == outcome).count();
+        let (met, missed) = (of(Outcome::Met), of(Outcome::Missed));
+        assert!(met == 0 || missed == 0, "p95 within {factor}: {met} met, {missed} missed");
+        let clear = (factor - 1.0).abs() > 0.1;
+        assert!(!clear || met + missed >= 15, "p95 within {factor}: {met} met, {missed} missed");
+    }
 }
 
 /// A server of two cores at 60 % that takes whatever comes, behind clients that

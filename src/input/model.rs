@@ -13,8 +13,8 @@ use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
 use crate::input::usage::{self, UsageFile};
 use crate::input::world::Graded;
 use crate::scenario::{
-    Behaviour, Call, Concurrency, External, MemoryModel, Operation, Retry, RetryBudget, StartUp, Step, Usage,
-    WarmUp,
+    Behaviour, Call, Concurrency, External, IngressRetries, MemoryModel, Operation, Retry, RetryBudget,
+    StartUp, Step, Usage, WarmUp,
 };
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -57,6 +57,8 @@ pub struct WorkloadFile {
     pub shut_down: Option<Uncertain>,
     /// Whether requests in progress are finished after SIGTERM.
     pub drains: Option<bool>,
+    /// How its ingress tries other pods.
+    pub ingress: Option<IngressFile>,
     /// What it can be asked.
     #[serde(default)]
     pub operations: Named<Vec<StepFile>>,
@@ -78,6 +80,14 @@ pub struct StartUpFile {
 pub struct WarmUpFile {
     factor: Uncertain,
     duration: Uncertain,
+}
+
+/// `ingress`
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct IngressFile {
+    tries: Option<Scalar>,
+    budget: Option<Scalar>,
 }
 
 /// `concurrency`
@@ -193,6 +203,7 @@ impl WorkloadFile {
             idle_cpu: self.idle_cpu.or(prior.idle_cpu),
             shut_down: self.shut_down.or(prior.shut_down),
             drains: self.drains.or(prior.drains),
+            ingress: self.ingress.or(prior.ingress),
             operations,
             usage: None,
         }
@@ -252,6 +263,10 @@ impl WorkloadFile {
                 into,
             ),
             drains: self.drains.unwrap_or(false),
+            ingress: self
+                .ingress
+                .as_ref()
+                .map_or(IngressRetries::USUAL, |file| file.resolve(&at.key("ingress"), into)),
         }
     }
 
@@ -405,10 +420,29 @@ impl RetryFile {
             into.wrong(&at.key("maxBackoff"), "it is shorter than `backoff`", "backoff <= maxBackoff");
         }
         let jitter = into.or(&at.key("jitter"), self.jitter.as_ref(), scalar::share, 0.5);
-        let budget = self.budget.as_ref().and_then(|text| into.take(&at.key("budget"), scalar::share(text)));
-        let token = f64::from(RetryBudget::TOKEN);
-        let budget = budget.map(|share| RetryBudget { share: (share * token).round() as u32 });
+        let budget = budget(self.budget.as_ref(), at, into);
         Retry { attempts, backoff, max_backoff, jitter, budget }
+    }
+}
+
+/// `budget`: the share of first attempts that may be tried again.
+fn budget(text: Option<&Scalar>, at: &At, into: &mut Findings) -> Option<RetryBudget> {
+    let share = text.and_then(|text| into.take(&at.key("budget"), scalar::share(text)))?;
+    Some(RetryBudget { share: (share * f64::from(RetryBudget::TOKEN)).round() as u32 })
+}
+
+impl IngressFile {
+    /// The rule, as ingress-nginx has it where nothing is said.
+    fn resolve(&self, at: &At, into: &mut Findings) -> IngressRetries {
+        let usual = u32::from(IngressRetries::USUAL.tries);
+        let tries = into.or(&at.key("tries"), self.tries.as_ref(), scalar::count, usual);
+        let taken = u8::try_from(tries).ok().filter(|tries| (1..=MOST_ATTEMPTS as u8).contains(tries));
+        if taken.is_none() {
+            let help = "the first one counts, so 1 is for no other";
+            let message = format!("{tries} tries are not in 1..={MOST_ATTEMPTS}");
+            into.wrong(&at.key("tries"), message, help);
+        }
+        IngressRetries { tries: taken.unwrap_or(1), budget: budget(self.budget.as_ref(), at, into) }
     }
 }
 

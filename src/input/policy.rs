@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 
 use crate::input::directory::Directory;
-use crate::input::findings::{At, Findings, suggest};
+use crate::input::findings::{At, Findings, nearest, suggest};
 use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::BasisName;
 use crate::observe::facts::Facts;
@@ -95,6 +95,7 @@ enum IndicatorName {
     ReplicasMax,
     ReplicasMin,
     PodsMax,
+    PodsMin,
     NodesMax,
     NodesMin,
     PendingPodSeconds,
@@ -231,6 +232,12 @@ impl ObjectiveFile {
             let help = "add `scope: {drill: \"*\"}` for every drill";
             into.wrong(at, "recovery is measured after a drill", help);
         }
+        if on_drill && !indicator.has_a_drill() {
+            let help =
+                "on a drill there are usersRecovered, capacityRestored, failedRequests and pendingPodSeconds";
+            let message = format!("{} is not measured on a drill", indicator.name());
+            into.wrong(&at.key("scope"), message, help);
+        }
         let on_replicas = matches!(indicator, Indicator::ReplicasMax | Indicator::ReplicasMin);
         if on_replicas && !matches!(scope, Scope::Workload(_)) {
             into.wrong(at, "replicas are a workload's", "add `scope: {workload: NAME}`");
@@ -277,6 +284,7 @@ impl ObjectiveFile {
             IndicatorName::ReplicasMax => Indicator::ReplicasMax,
             IndicatorName::ReplicasMin => Indicator::ReplicasMin,
             IndicatorName::PodsMax => Indicator::PodsMax,
+            IndicatorName::PodsMin => Indicator::PodsMin,
             IndicatorName::NodesMax => Indicator::NodesMax,
             IndicatorName::NodesMin => Indicator::NodesMin,
             IndicatorName::PendingPodSeconds => Indicator::PendingPodSeconds,
@@ -322,7 +330,9 @@ impl ObjectiveFile {
         let at = at.key("scope");
         match self.scope.as_ref().unwrap_or(&ScopeFile::All) {
             ScopeFile::All => Some(Scope::All),
-            ScopeFile::Drill(name) => Some(Scope::Drill(name.clone())),
+            ScopeFile::Drill(name) => {
+                into.take(&at.key("drill"), drill(name)).map(|name| Scope::Drill(name.to_owned()))
+            }
             ScopeFile::Workload(name) => {
                 into.take(&at.key("workload"), directory.workload(name)).map(Scope::Workload)
             }
@@ -334,6 +344,20 @@ impl ObjectiveFile {
                 into.take(&at.key("journey"), found).map(Scope::Journey)
             }
         }
+    }
+}
+
+/// A drill's usual name. Drills of one's own are in a file that isn't known here and
+/// may be called anything, so only what looks like a slip of the pen is wrong.
+fn drill(name: &str) -> Result<&str, Fault> {
+    let usual = catalogue::usual_name(name);
+    let is_known = usual == "*" || catalogue::is_a_name(usual);
+    match nearest(usual, catalogue::NAMES).filter(|_| !is_known) {
+        Some(near) => Err(Fault::new(
+            format!("there is no drill `{name}`"),
+            format!("did you mean `{near}`? A drill of your own needs a name less like it"),
+        )),
+        None => Ok(usual),
     }
 }
 
@@ -350,6 +374,7 @@ impl IndicatorName {
             | Self::ReplicasMax
             | Self::ReplicasMin
             | Self::PodsMax
+            | Self::PodsMin
             | Self::NodesMax
             | Self::NodesMin
             | Self::CostPerMonth
@@ -377,7 +402,8 @@ fn tried(rule: &Rule, directory: &Directory, journeys: &[String]) -> Result<(), 
                 _ => 10_f64.powi((draw(run, number) % 12) as i32 - 3),
             }
         };
-        rule.holds(&Facts::made_up(journeys, &directory.names(), next).as_object())?;
+        let facts = Facts::made_up(journeys, &directory.names(), next);
+        rule.holds(&facts.as_object()).map_err(|why| why.to_string())?;
     }
     Ok(())
 }

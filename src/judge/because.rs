@@ -35,7 +35,9 @@ pub(super) fn reasons(
         | Indicator::CapacityRestored
         | Indicator::AvailabilityPerYear => about.failures(),
         Indicator::Latency { quantile } => about.slowness(quantile),
-        Indicator::ReplicasMax | Indicator::ReplicasMin | Indicator::PodsMax => about.replicas(),
+        Indicator::ReplicasMax | Indicator::ReplicasMin | Indicator::PodsMax | Indicator::PodsMin => {
+            about.replicas()
+        }
         Indicator::NodesMax | Indicator::NodesMin | Indicator::CostPerMonth => about.nodes(),
         Indicator::PendingPodSeconds => about.found(|kind| kind == Kind::Unschedulable),
         Indicator::ScaleEventsPerHour => about.scale_events(),

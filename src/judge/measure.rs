@@ -2,7 +2,7 @@
 
 use super::rule;
 use crate::observe::{Histogram, Observations, Pooled, Traffic};
-use crate::scenario::{Indicator, Objective, Scenario, Scope};
+use crate::scenario::{Indicator, Objective, Scenario, Scope, Undecided};
 
 /// Hours of the month that clouds bill by.
 const HOURS_PER_MONTH: f64 = 730.0;
@@ -21,6 +21,7 @@ pub(super) enum Measured {
 const NEEDS_DRILL: &str = "not judged here: it is about failures injected on purpose, which only drills do";
 const NOT_OF_JOURNEYS: &str = "not judged here: a journey has no such figure";
 const NO_CURVE: &str = "not judged here: no recorded usage curve says what is asked for";
+const ZERO_BY_ZERO: &str = "nothing to judge: the rule divides zero by zero, which is no number";
 const NOBODY_ASKED: &str = "not judged here: nobody asked within the observed time";
 
 /// The value of `objective` in one run.
@@ -45,6 +46,7 @@ pub(super) fn measure(scenario: &Scenario, objective: &Objective, run: &Observat
             replicas(objective, run, |index| run.workloads[index].ready.min(), f64::min)
         }
         Indicator::PodsMax => Measured::Value(run.cluster.ready_pods.max()),
+        Indicator::PodsMin => Measured::Value(run.cluster.ready_pods.min()),
         Indicator::NodesMax => Measured::Value(run.cluster.nodes.max()),
         Indicator::NodesMin => Measured::Value(run.cluster.nodes.min()),
         Indicator::PendingPodSeconds => {
@@ -63,13 +65,24 @@ pub(super) fn measure(scenario: &Scenario, objective: &Objective, run: &Observat
         }
         Indicator::Overload => overload(scenario, objective, run),
         Indicator::Rule(index) => {
-            // A rule was tried before: it only fails on what there is no figure of.
             let held = scenario.goals.rules[index].holds(&rule::facts(scenario, run).as_object());
-            held.map_or(Measured::NoAnswer, |held| Measured::Value(if held { 1.0 } else { 0.0 }))
+            held.map_or_else(|why| unheld(&why, run), |held| Measured::Value(if held { 1.0 } else { 0.0 }))
         }
         Indicator::UsersRecovered | Indicator::CapacityRestored | Indicator::AvailabilityPerYear => {
             Measured::Nothing(NEEDS_DRILL)
         }
+    }
+}
+
+/// Why a rule is neither true nor false of a run. It was tried before, so it only
+/// fails on what there is no figure of.
+fn unheld(why: &Undecided, run: &Observations) -> Measured {
+    let traffic = run.journeys.iter().chain(run.workloads.iter().map(|one| &one.traffic));
+    let mut unanswered = traffic.filter(|one| one.arrived > 0 && one.answered == 0);
+    match why {
+        Undecided::ZeroByZero => Measured::Nothing(ZERO_BY_ZERO),
+        Undecided::NoFigure(_) if unanswered.next().is_none() => Measured::Nothing(NOBODY_ASKED),
+        Undecided::NoFigure(_) | Undecided::Wrong(_) => Measured::NoAnswer,
     }
 }
 

@@ -155,6 +155,7 @@ fn weigh(
     runs: &[Observations],
 ) -> Judged {
     let mut numbers = Vec::with_capacity(values.len());
+    let mut nothing = None;
     for value in values {
         match value {
             Measured::Value(number) => numbers.push(*number),
@@ -162,14 +163,16 @@ fn weigh(
                 let because = "no request was answered, so there is nothing to measure".to_owned();
                 return Judged { measured: None, outcome: Outcome::Missed, because: vec![because] };
             }
-            Measured::Nothing(why) => {
-                return Judged {
-                    measured: None,
-                    outcome: Outcome::NotJudged,
-                    because: vec![(*why).to_owned()],
-                };
-            }
+            Measured::Nothing(why) => nothing = Some(*why),
         }
+    }
+    if let Some(why) = nothing {
+        let (all, some) = (values.len(), values.len() - numbers.len());
+        let because =
+            if some == all { why.to_owned() } else { format!("in {some} of {all} replications: {why}") };
+        // What the others say is not what would have been said of these.
+        let outcome = if some == all { Outcome::NotJudged } else { Outcome::Unsure };
+        return Judged { measured: None, outcome, because: vec![because] };
     }
     let confidence = scenario.goals.confidence;
     let estimate = if let Some((good, finished)) = measure::finished(objective, pooled) {

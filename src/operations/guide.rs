@@ -26,6 +26,7 @@ pub(super) fn figure(objective: &Objective, value: f64, currency: &str) -> Strin
         | Indicator::ReplicasMax
         | Indicator::ReplicasMin
         | Indicator::PodsMax
+        | Indicator::PodsMin
         | Indicator::NodesMax
         | Indicator::NodesMin
         | Indicator::ScaleEventsPerHour

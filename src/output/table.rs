@@ -365,6 +365,7 @@ pub(super) fn figure(indicator: Indicator, value: f64, currency: &str) -> String
         | Indicator::ReplicasMax
         | Indicator::ReplicasMin
         | Indicator::PodsMax
+        | Indicator::PodsMin
         | Indicator::NodesMax
         | Indicator::NodesMin
         | Indicator::Restarts => count(value),
@@ -382,6 +383,7 @@ fn asked(indicator: Indicator) -> String {
         Indicator::ReplicasMax => "most ready replicas".to_owned(),
         Indicator::ReplicasMin => "fewest ready replicas".to_owned(),
         Indicator::PodsMax => "most ready pods".to_owned(),
+        Indicator::PodsMin => "fewest ready pods".to_owned(),
         Indicator::NodesMax => "most nodes".to_owned(),
         Indicator::NodesMin => "fewest nodes".to_owned(),
         Indicator::PendingPodSeconds => "pods' waiting time for a node".to_owned(),

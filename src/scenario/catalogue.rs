@@ -36,7 +36,7 @@ const OWN_PER_YEAR: f64 = 1.0;
 const OPERATOR: SimDuration = SimDuration::from_secs(300);
 
 /// Names that other tools use for the same.
-const SYNONYMS: [(&str, &str); 16] = [
+const SYNONYMS: [(&str, &str); 26] = [
     ("pod-delete", "pod-kill"),
     ("container-crash", "container-kill"),
     ("pod-failure", "crash-loop"),
@@ -52,6 +52,16 @@ const SYNONYMS: [(&str, &str); 16] = [
     ("node-cpu-hog", "node-cpu-stress"),
     ("ec2-terminate", "node-terminate"),
     ("gcp-vm-instance-stop", "node-terminate"),
+    ("pod-cpu-hog-exec", "pod-cpu-stress"),
+    ("pod-memory-hog-exec", "memory-leak"),
+    ("pod-network-corruption", "network-loss"),
+    ("docker-service-kill", "node-not-ready"),
+    ("ec2-terminate-by-id", "node-terminate"),
+    ("ec2-terminate-by-tag", "node-terminate"),
+    ("azure-instance-stop", "node-terminate"),
+    ("vm-poweroff", "node-failure"),
+    ("aws-az-chaos", "zone-outage"),
+    ("k6-loadgen", "load-spike"),
     ("deploy", "rollout"),
 ];
 
@@ -382,7 +392,7 @@ fn on_the_way(scenario: &Scenario, target: usize) -> Vec<Exercise> {
     ));
     all.push(one(
         "network-loss",
-        format!("a tenth of the calls to {name} is lost for two minutes"),
+        format!("a tenth of the packets to {name} is lost for two minutes"),
         4.0,
         network(0, 0.1),
     ));
@@ -406,6 +416,10 @@ fn on_the_way(scenario: &Scenario, target: usize) -> Vec<Exercise> {
         let what = Failure::External { external, error_rate: 1.0, slower: 1.0 };
         let name = format!("outage-of-{}", service.name);
         all.push(one(&name, format!("{} fails for two minutes", service.name), 6.0, what));
+        let what = Failure::External { external, error_rate: service.error_rate, slower: 5.0 };
+        let name = format!("slowness-of-{}", service.name);
+        let about = format!("{} takes five times as long for two minutes", service.name);
+        all.push(one(&name, about, 6.0, what));
     }
     all
 }
@@ -453,7 +467,7 @@ fn cold_start(scenario: &Scenario) -> Option<Exercise> {
 
 /// Whether there is a drill of this name for some application.
 pub fn is_a_name(name: &str) -> bool {
-    name.starts_with("outage-of-") || NAMES.contains(&name)
+    name.starts_with("outage-of-") || name.starts_with("slowness-of-") || NAMES.contains(&name)
 }
 
 /// Updates, good and bad. A bad one is undone after two minutes.
@@ -510,6 +524,15 @@ mod tests {
         let target = busiest(&scenario).expect("users ask somebody");
         let all = exercises(&scenario, target);
         assert!(all.iter().all(|one| is_a_name(&one.name)), "every drill can be named in a policy");
+        for (other, ours) in SYNONYMS {
+            assert!(is_a_name(ours) && !is_a_name(other), "{other} is another name for a drill");
+        }
+        for external in &scenario.externals {
+            for what in ["outage-of", "slowness-of"] {
+                let name = format!("{what}-{}", external.name);
+                assert!(all.iter().any(|one| one.name == name), "there is a drill {name}");
+            }
+        }
         for name in NAMES {
             assert!(all.iter().any(|one| one.name == name), "there is a drill {name}");
             assert_eq!(usual_name(name), name, "no synonym is a name");

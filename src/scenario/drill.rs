@@ -108,7 +108,7 @@ pub enum Failure {
     /// `kubectl drain`: a node is cordoned and its pods evicted under their
     /// budgets; uncordoned when the drill is over.
     NodeDrain,
-    /// Calls between two workloads are delayed or lost.
+    /// Calls between two workloads are delayed, or their packets lost.
     Network {
         /// Whose calls; `None` for everybody's, users included.
         from: Option<usize>,
@@ -116,7 +116,7 @@ pub enum Failure {
         to: usize,
         /// Added to the way there.
         delay: SimDuration,
-        /// Share of calls that never arrive, in 0..=1.
+        /// Share of packets that are lost, in 0..=1; TCP sends them again.
         loss: f64,
     },
     /// Packets that some pods send are late or lost, so that a call to them or by
@@ -130,7 +130,7 @@ pub enum Failure {
         peer: Option<usize>,
         /// Added to a call.
         delay: SimDuration,
-        /// Share of calls that never arrive, in 0..=1.
+        /// Share of packets that are lost, in 0..=1; TCP sends them again.
         loss: f64,
     },
     /// An external service fails or is slow.

@@ -74,6 +74,8 @@ pub enum Indicator {
     ReplicasMin,
     /// The largest number of ready pods of all workloads.
     PodsMax,
+    /// The smallest number of ready pods of all workloads.
+    PodsMin,
     /// The largest number of nodes.
     NodesMax,
     /// The smallest number of nodes.
@@ -130,6 +132,7 @@ impl Objective {
             Indicator::CarriedUsers
             | Indicator::Throughput
             | Indicator::NodesMin
+            | Indicator::PodsMin
             | Indicator::ReplicasMin => true,
             Indicator::PodsMax | Indicator::ReplicasMax | Indicator::NodesMax => {
                 self.comparison == Comparison::AtLeast
@@ -171,6 +174,7 @@ impl Indicator {
             Self::ReplicasMax => "replicasMax",
             Self::ReplicasMin => "replicasMin",
             Self::PodsMax => "podsMax",
+            Self::PodsMin => "podsMin",
             Self::NodesMax => "nodesMax",
             Self::NodesMin => "nodesMin",
             Self::PendingPodSeconds => "pendingPodSeconds",
@@ -183,6 +187,14 @@ impl Indicator {
             Self::AvailabilityPerYear => "availabilityPerYear",
             Self::Rule(_) => "rule",
         }
+    }
+
+    /// Whether it can be measured on one drill.
+    pub fn has_a_drill(self) -> bool {
+        matches!(
+            self,
+            Self::UsersRecovered | Self::CapacityRestored | Self::FailedRequests | Self::PendingPodSeconds
+        )
     }
 
     /// Whether `plan simulate` can measure it; the others need drills.

@@ -21,11 +21,11 @@ pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
 pub use fidelity::{ErrorBound, Fidelity};
 pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
 pub use interpolation::Interpolation;
-pub use rule::Rule;
+pub use rule::{Rule, Undecided};
 pub use usage::{Usage, UsagePiece, UsagePoint};
 pub use workload::{
-    Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, Kind, MemoryModel,
-    Operation, PodTemplate, Retry, RetryBudget, StartUp, Step, Target, WarmUp, Workload,
+    Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, IngressRetries,
+    Kind, MemoryModel, Operation, PodTemplate, Retry, RetryBudget, StartUp, Step, Target, WarmUp, Workload,
 };
 
 use crate::k8s::version::Version;

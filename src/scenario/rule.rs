@@ -1,7 +1,9 @@
 //! Rules in CEL, the Common Expression Language that Kubernetes' own admission
 //! policies are written in.
 
-use cel::{Context, Program, Value};
+use std::fmt;
+
+use cel::{Context, ExecutionError, Program, Value};
 
 /// A rule of the policy: true or false of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -10,27 +12,56 @@ pub struct Rule {
     pub text: String,
 }
 
+/// Why a rule is neither true nor false of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Undecided {
+    /// It asks for a figure that isn't there, such as a quantile of no answers.
+    NoFigure(String),
+    /// It compares what comes of zero divided by zero. (Anything else divided by zero
+    /// is infinite, as in IEEE 754, and compares like any number.)
+    ZeroByZero,
+    /// The expression is wrong.
+    Wrong(String),
+}
+
+impl fmt::Display for Undecided {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoFigure(name) => write!(f, "No such key: {name}"),
+            Self::ZeroByZero => f.write_str("it divides zero by zero"),
+            Self::Wrong(why) => f.write_str(why),
+        }
+    }
+}
+
 impl Rule {
     /// Whether it holds for these facts, an object whose fields are the
-    /// expression's variables. What is wrong with the expression, in words,
-    /// otherwise.
-    pub fn holds(&self, facts: &serde_json::Value) -> Result<bool, String> {
-        let program = Program::compile(&self.text).map_err(|wrong| {
-            let first = wrong.errors.first();
-            first.map_or_else(
-                || wrong.to_string(),
+    /// expression's variables; else why it is neither true nor false.
+    pub fn holds(&self, facts: &serde_json::Value) -> Result<bool, Undecided> {
+        let wrong = |why: String| Undecided::Wrong(why);
+        let program = Program::compile(&self.text).map_err(|all| {
+            let first = all.errors.first();
+            wrong(first.map_or_else(
+                || all.to_string(),
                 |one| format!("at its character {}: {}", one.pos.1, one.msg),
-            )
+            ))
         })?;
         let mut context = Context::default();
         for (name, value) in facts.as_object().into_iter().flatten() {
-            let value = cel::to_value(value).map_err(|error| error.to_string())?;
+            let value = cel::to_value(value).map_err(|error| wrong(error.to_string()))?;
             context.add_variable_from_value(name.as_str(), value);
         }
+        let is_no_number = |value: &Value| matches!(value, Value::Float(number) if number.is_nan());
         match program.execute(&context) {
             Ok(Value::Bool(holds)) => Ok(holds),
-            Ok(other) => Err(format!("it is a {}, not true or false", other.type_of())),
-            Err(error) => Err(error.to_string()),
+            Ok(other) => Err(wrong(format!("it is a {}, not true or false", other.type_of()))),
+            Err(ExecutionError::NoSuchKey(name)) => Err(Undecided::NoFigure(name.to_string())),
+            Err(ExecutionError::ValuesNotComparable(one, other))
+                if is_no_number(&one) || is_no_number(&other) =>
+            {
+                Err(Undecided::ZeroByZero)
+            }
+            Err(error) => Err(wrong(error.to_string())),
         }
     }
 }
@@ -41,7 +72,8 @@ mod tests {
 
     #[test]
     fn rules_hold_or_not_or_say_what_is_wrong() {
-        let facts = serde_json::json!({"nodes": {"max": 4.0}, "workloads": {"a-b": {"p95": 0.2}}});
+        let facts =
+            serde_json::json!({"nodes": {"max": 4.0}, "failed": 0.0, "workloads": {"a-b": {"p95": 0.2}}});
         for (text, expected) in [
             ("nodes.max <= 5.0", Ok(true)),
             ("nodes.max < 4", Ok(false)),
@@ -50,10 +82,13 @@ mod tests {
             ("has(nodes.min) || nodes.max > 1.0", Ok(true)),
             ("nodes.max", Err("it is a float, not true or false")),
             ("nodes.least > 1.0", Err("No such key: least")),
+            ("failed / failed < 0.1", Err("it divides zero by zero")),
+            ("failed == 0.0 || nodes.max / failed < 0.1", Ok(true)),
+            ("nodes.max / failed < 0.1", Ok(false)),
             ("pods > 1", Err("Undeclared reference to 'pods'")),
             ("nodes.max <=", Err("at its character 13: ")),
         ] {
-            let seen = Rule { text: text.to_owned() }.holds(&facts);
+            let seen = Rule { text: text.to_owned() }.holds(&facts).map_err(|why| why.to_string());
             match (&seen, expected) {
                 (Err(seen), Err(expected)) => assert!(seen.starts_with(expected), "{text}: {seen}"),
                 _ => assert_eq!(seen, expected.map_err(str::to_owned), "{text}"),

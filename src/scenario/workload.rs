@@ -165,6 +165,8 @@ pub struct Behaviour {
     pub shut_down: SimDuration,
     /// Whether the process finishes its requests in progress after SIGTERM.
     pub drains: bool,
+    /// What the ingress in front of it, if any, does when its pods refuse connections.
+    pub ingress: IngressRetries,
     /// What it can be asked.
     pub operations: Vec<Operation>,
 }
@@ -301,6 +303,33 @@ impl RetryBudget {
     pub const FIRST: u32 = 10 * Self::TOKEN;
     /// No more are kept, so that a calm hour doesn't pay for a storm.
     pub const MOST: u32 = 100 * Self::TOKEN;
+
+    /// A first attempt adds its part.
+    pub fn earn(self, tokens: &mut u32) {
+        *tokens = (*tokens + self.share).min(Self::MOST);
+    }
+
+    /// Takes a token for a further attempt, if there is a whole one.
+    pub fn spend(tokens: &mut u32) -> bool {
+        let left = tokens.checked_sub(Self::TOKEN);
+        *tokens = left.unwrap_or(*tokens);
+        left.is_some()
+    }
+}
+
+/// How an ingress tries other endpoints when a connection is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct IngressRetries {
+    /// Endpoints that one request is sent to at most, the first one included.
+    pub tries: u8,
+    /// A further endpoint is tried only while the budget lasts, which all requests
+    /// to the workload share; `None` for always.
+    pub budget: Option<RetryBudget>,
+}
+
+impl IngressRetries {
+    /// ingress-nginx: `proxy-next-upstream-tries: 3`, and no budget.
+    pub const USUAL: Self = Self { tries: 3, budget: None };
 }
 
 impl Retry {

@@ -33,6 +33,7 @@ pub mod sharing;
 pub mod slices;
 pub mod start;
 pub mod state;
+pub mod tcp;
 pub mod usage;
 pub mod users;
 pub mod workloads;

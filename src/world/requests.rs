@@ -20,6 +20,7 @@ use crate::world::ids::{FrameId, PodId};
 use crate::world::program::{Program, ServingCode, StepCode, TargetCode};
 use crate::world::sharing::watch_pod;
 use crate::world::state::{Pod, State};
+use crate::world::tcp;
 
 /// What a draw of a request is for; a step's number is added where it matters.
 mod purpose {
@@ -37,22 +38,17 @@ mod purpose {
     pub const LATENCY: u64 = 6 << 40;
     /// Whether an external service fails.
     pub const ERROR: u64 = 7 << 40;
-    /// Whether a broken network loses a call.
+    /// How often a broken network loses a call's packets.
     pub const LOSS: u64 = 8 << 40;
 }
 
 /// The station's job that is the start-up's CPU work.
 pub const START_UP: Job = Job(u32::MAX);
 
-/// How often ingress-nginx tries another endpoint after a failed connection
-/// (`proxy-next-upstream-tries` counts the first one, too).
-const INGRESS_TRIES: u8 = 3;
-
 /// Sends a call: its first attempt or a further one.
 pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, attempt: u8, key: u64) {
     if let Some(budget) = state.program.calls[call as usize].retry.budget {
-        let tokens = &mut state.retry_tokens[call as usize];
-        *tokens = (*tokens + budget.share).min(RetryBudget::MOST);
+        budget.earn(&mut state.retry_tokens[call as usize]);
     }
     let frame = Frame {
         caller,
@@ -94,6 +90,10 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     let code = state.program.operations[operation as usize];
     let from_outside = matches!(frame.caller, Caller::User(_));
+    if from_outside && frame.connections == 0 {
+        let budget = state.scenario.workloads[code.workload as usize].behaviour.ingress.budget;
+        budget.inspect(|budget| budget.earn(&mut state.ingress_tokens[code.workload as usize]));
+    }
     let bits = draw(frame.key, purpose::ROUTE + u64::from(frame.connections));
     let chosen = endpoints::choose(state, code.workload as usize, from_outside, bits);
     let travel = state.program.travel[usize::from(from_outside)];
@@ -107,7 +107,7 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
             return;
         }
         let (copy, travel) = (*frame, state.program.lanes[travel as usize]);
-        match hindered(state, &copy, code.workload) {
+        match hindered(state, &copy, code.workload, cx.agenda.active() + travel) {
             Some(late) => cx.agenda.after_active(travel + late, Event::CallArrived(id)),
             None => lose(state, id),
         }
@@ -170,9 +170,9 @@ fn lose(state: &mut State, id: FrameId) {
     forget_if_orphan(state, id);
 }
 
-/// What drills on the network do to a call between two workloads: `None` when
-/// it is lost, else by how much it is late.
-fn hindered(state: &State, frame: &Frame, to: u32) -> Option<SimDuration> {
+/// What drills on the network do to a call between two workloads that would be there
+/// at `arrives`: `None` when it is lost, else by how much it is late.
+fn hindered(state: &State, frame: &Frame, to: u32, arrives: SimTime) -> Option<SimDuration> {
     let caller = match frame.caller {
         Caller::Frame(parent) => {
             let parent = state.frames.get(parent.index, parent.generation);
@@ -180,18 +180,24 @@ fn hindered(state: &State, frame: &Frame, to: u32) -> Option<SimDuration> {
         }
         Caller::User(_) | Caller::Nobody | Caller::Probe(_) => None,
     };
-    let mut late = SimDuration::ZERO;
+    // A first attempt goes over a connection that is kept open. Whoever tries again
+    // has thrown that one away, and sets up another.
+    let sets_up = frame.attempt > 0 || frame.connections > 1;
+    let (mut late, mut resent) = (SimDuration::ZERO, SimDuration::ZERO);
     for (turn, fault) in state.broken.network.iter().enumerate() {
         if !fault.calls.hold((caller, (frame.pod, to))) {
             continue;
         }
         let bits = draw(frame.key, purpose::LOSS + (turn as u64) * 256 + u64::from(frame.connections));
-        if unit(bits) < fault.loss {
-            return None;
-        }
+        resent += tcp::resent(fault.loss, sets_up, fault.delay, bits)?;
         late += fault.delay;
     }
-    Some(late)
+    // A caller that has given up by then has closed its connection: what was still to
+    // be sent again never is.
+    let timeout =
+        state.program.calls[frame.call as usize].lane.map(|lane| state.program.lanes[lane as usize]);
+    let gives_up = timeout.map_or(SimTime::NEVER, |timeout| frame.sent + timeout);
+    (resent == SimDuration::ZERO || arrives + late + resent < gives_up).then_some(late + resent)
 }
 
 /// Nobody listens at the pod's address.
@@ -200,8 +206,10 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
     let operation = state.program.operation_of(frame.call);
     let workload = state.program.operations[operation as usize].workload as usize;
     let from_outside = matches!(frame.caller, Caller::User(_));
-    let retried = from_outside && state.scenario.workloads[workload].behind_ingress;
-    if retried && frame.connections < INGRESS_TRIES {
+    let rules = &state.scenario.workloads[workload];
+    let ingress = rules.behaviour.ingress;
+    let may_try = from_outside && rules.behind_ingress && frame.connections < ingress.tries;
+    if may_try && (ingress.budget.is_none() || RetryBudget::spend(&mut state.ingress_tokens[workload])) {
         connect(state, cx, id, operation);
         return;
     }
@@ -490,13 +498,8 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
 
 /// Whether a call's budget has room for another attempt, which then is taken.
 fn may_retry(state: &mut State, call: u32) -> bool {
-    if state.program.calls[call as usize].retry.budget.is_none() {
-        return true;
-    }
-    let tokens = &mut state.retry_tokens[call as usize];
-    let left = tokens.checked_sub(RetryBudget::TOKEN);
-    *tokens = left.unwrap_or(*tokens);
-    left.is_some()
+    let budget = state.program.calls[call as usize].retry.budget;
+    budget.is_none() || RetryBudget::spend(&mut state.retry_tokens[call as usize])
 }
 
 /// The wait before another attempt is over.

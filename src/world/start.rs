@@ -106,6 +106,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         only_usage: scenario.workloads.iter().all(|workload| workload.usage.is_some()),
         probes_sleep: true,
         retry_tokens,
+        ingress_tokens: vec![RetryBudget::FIRST; scenario.workloads.len()],
         broken: Broken { externals: vec![None; scenario.externals.len()], ..Broken::default() },
     }
 }

@@ -65,6 +65,8 @@ pub struct State<'a> {
     pub broken: Broken,
     /// What is left of each call's retry budget, in thousandths of a token.
     pub retry_tokens: Vec<u32>,
+    /// What is left of each workload's budget at its ingress, in the same unit.
+    pub ingress_tokens: Vec<u32>,
     /// Which time is simulated in full.
     pub pace: Pace,
     /// Some workload follows a usage curve.
@@ -103,7 +105,7 @@ pub struct NetworkFault {
     pub calls: Calls,
     /// Added to the way there.
     pub delay: SimDuration,
-    /// Share that never arrives.
+    /// Share of packets that are lost.
     pub loss: f64,
 }
 

@@ -3,7 +3,7 @@
 use kubeplan::judge::{Outcome, Verdict, judge, more_needed};
 use kubeplan::observe::{Cause, Observations, Stop};
 use kubeplan::scenario::Comparison::{AtLeast, AtMost};
-use kubeplan::scenario::{Indicator, Objective, Scope};
+use kubeplan::scenario::{Indicator, Objective, Rule, Scope};
 
 use crate::made_up::{CHAT, mixed_objectives, objective, runs, scenario};
 
@@ -27,6 +27,7 @@ fn every_indicator_is_measured_on_what_it_is_about() {
         (objective("h", Indicator::ReplicasMin, chat(), AtLeast, 3.0), Outcome::Met),
         (objective("i", Indicator::NodesMax, all.clone(), AtMost, 5.0), Outcome::Met),
         (objective("j", Indicator::NodesMin, all.clone(), AtLeast, 4.0), Outcome::Missed),
+        (objective("j2", Indicator::PodsMin, all.clone(), AtMost, 0.0), Outcome::Missed),
         (objective("k", Indicator::PendingPodSeconds, chat(), AtMost, 60.0), Outcome::Missed),
         (objective("l", Indicator::PendingPodSeconds, Scope::Workload(0), AtMost, 60.0), Outcome::Met),
         (objective("m", Indicator::Restarts, all.clone(), AtMost, 0.0), Outcome::Met),
@@ -91,6 +92,36 @@ fn no_answer_at_all_is_a_miss_and_nobody_asking_is_not() {
         one(&objective("l", latency, Scope::Journey(journey), AtMost, 1.0), &runs).objectives[0].outcome
     };
     assert_eq!((of(0), of(1)), (Outcome::Missed, Outcome::NotJudged));
+}
+
+#[test]
+fn a_rule_that_has_nothing_to_judge_is_not_missed() {
+    let rule = |text: &str, runs: &[Observations]| {
+        let mut scenario = scenario(vec![objective("r", Indicator::Rule(0), Scope::All, AtLeast, 1.0)]);
+        scenario.goals.rules = vec![Rule { text: text.to_owned() }];
+        judge(&scenario, runs).objectives.remove(0)
+    };
+    let name = scenario(Vec::new()).demand.journeys[1].name.clone();
+    let share = format!("journeys['{name}'].failed / journeys['{name}'].requests < 0.5");
+    let mut quiet = runs(3);
+    assert_eq!(rule(&share, &quiet).outcome, Outcome::Met);
+    quiet[0].journeys[1] = kubeplan::observe::Traffic::default();
+    let some = rule(&share, &quiet);
+    assert_eq!(some.outcome, Outcome::Unsure);
+    assert!(some.because[0].contains("in 1 of 3 replications: nothing to judge"), "{:?}", some.because);
+    for run in &mut quiet {
+        run.journeys[1] = kubeplan::observe::Traffic::default();
+    }
+    let all = rule(&share, &quiet);
+    assert_eq!(all.outcome, Outcome::NotJudged);
+    assert!(all.because[0].contains("zero by zero"), "{:?}", all.because);
+    let late = rule(&format!("journeys['{name}'].p95 < 1.0"), &quiet);
+    assert_eq!(late.outcome, Outcome::NotJudged, "nobody asked: {:?}", late.because);
+    for run in &mut quiet {
+        run.journeys[1].arrived = 5;
+    }
+    let unanswered = rule(&format!("journeys['{name}'].p95 < 1.0"), &quiet);
+    assert_eq!(unanswered.outcome, Outcome::Missed, "asked and not answered: {:?}", unanswered.because);
 }
 
 #[test]

@@ -13,9 +13,9 @@ use kubeplan::observe::{
 };
 use kubeplan::scenario::{
     Assumption, Autoscaler, Basis, Behaviour, Call, Cluster, Comparison, Concurrency, Container, Demand,
-    External, Goals, Indicator, Interpolation, Journey, Kind, Limits, MemoryModel, NodePool, Objective,
-    Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Scope, Shape, StartUp, Step, Target,
-    Visit, Workload,
+    External, Goals, Indicator, IngressRetries, Interpolation, Journey, Kind, Limits, MemoryModel, NodePool,
+    Objective, Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Scope, Shape, StartUp,
+    Step, Target, Visit, Workload,
 };
 use kubeplan::sim::random::{Distribution, Seed, Stream};
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -168,6 +168,7 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
             idle_cpu: MilliCpu(5),
             shut_down: SimDuration::from_secs(1),
             drains: true,
+            ingress: IngressRetries::USUAL,
             operations: vec![Operation {
                 name: "handle".to_owned(),
                 steps: calls.iter().map(call).collect(),

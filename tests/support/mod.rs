@@ -9,8 +9,8 @@ use kubeplan::k8s::placement::Wishes;
 use kubeplan::k8s::resources::Resources;
 use kubeplan::k8s::version::Version;
 use kubeplan::scenario::{
-    Behaviour, Cluster, Concurrency, Container, Demand, Goals, Interpolation, Journey, Kind, Limits,
-    MemoryModel, NodePool, Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Shape,
+    Behaviour, Cluster, Concurrency, Container, Demand, Goals, IngressRetries, Interpolation, Journey, Kind,
+    Limits, MemoryModel, NodePool, Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Shape,
     StartUp, Step, Visit, Workload,
 };
 use kubeplan::sim::random::Distribution;
@@ -68,6 +68,7 @@ pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
         idle_cpu: MilliCpu::ZERO,
         shut_down: SimDuration::from_millis(100),
         drains: true,
+        ingress: IngressRetries::USUAL,
         operations: vec![Operation { name: "ask".to_owned(), steps }],
     };
     Workload {
