@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use assert_cmd::Command;
+use kubeplan::input::Problem;
 use kubeplan::input::request::Request;
 use kubeplan::input::rules;
 use kubeplan::input::validate::{Validated, validate};
@@ -43,6 +44,40 @@ fn each_trap_has_a_file_that_springs_it_alone() {
         assert!(found.problems.iter().all(|one| one.place.is_some()), "{}: no place", rule.id);
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn quotas_count_by_their_scopes_and_daemon_sets_by_their_nodes() {
+    let messages =
+        |name: &str| -> Vec<String> { checked(name).problems.into_iter().map(|one| one.message).collect() };
+    // Neither those for pods without requests, with a deadline or of a class, nor one that
+    // asks what isn't known here.
+    assert_eq!(
+        messages("quota-scopes"),
+        [
+            "Deployment/web gets 1 of 3 pods: ResourceQuota `bounded` is full",
+            "Deployment/web gets 2 of 3 pods: ResourceQuota `unclassed` is full",
+        ]
+    );
+    // Three nodes take one each.
+    assert_eq!(messages("quota-daemonset"), ["DaemonSet/web gets 2 of 3 pods: ResourceQuota `team` is full"]);
+}
+
+#[test]
+fn numbers_of_ports_are_compared_with_those_that_are_declared() {
+    let found = checked("target-numbers");
+    let text = fs::read_to_string(folder().join("target-numbers.yaml")).unwrap();
+    let said: Vec<&str> = found.problems.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        said,
+        [
+            "Service `web` sends to port 9090, and the containers of Deployment/web declare 8080",
+            "Service `web` sends to port 82, and the containers of Deployment/web declare 8080",
+        ]
+    );
+    assert!(found.problems.iter().all(|one| one.rule.is_some_and(|rule| rule.id == "service-target-port")));
+    let at = |one: &Problem| one.place.as_ref().map(|place| &text[place.span.clone()]);
+    assert_eq!(found.problems.iter().filter_map(at).collect::<Vec<_>>(), ["9090", "82"]);
 }
 
 #[test]

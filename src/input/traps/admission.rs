@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{One, Subject};
+use super::{One, Subject, nodes, scopes};
 use crate::input::manifest::set::ManifestQuota;
 use crate::input::manifest::trees::Tree;
 use crate::input::problem::{Problem, Severity};
@@ -138,17 +138,18 @@ fn charge(name: &str, amount: Quantity) -> Option<(Charge, u64)> {
 /// Charges the pods of a quota's namespace, first the fewest of each workload and
 /// then the most.
 fn quota_of(subject: &Subject<'_>, quota: &ManifestQuota) -> Vec<Problem> {
-    let tree = subject.trees.find("ResourceQuota", &quota.namespace, &quota.name);
-    // One for some pods only needs more than is known here.
-    let scoped = |path: &str| tree.is_some_and(|tree| tree.node.at(path).is_some());
-    if scoped("spec.scopes") || scoped("spec.scopeSelector") {
-        return Vec::new();
-    }
+    let scopes = subject
+        .trees
+        .find("ResourceQuota", &quota.namespace, &quota.name)
+        .map_or_else(|| Some(Vec::new()), |tree| scopes::of(&tree.node));
+    // One whose scope is unknown says nothing of anybody.
+    let Some(scopes) = scopes else { return Vec::new() };
     let hard: Hard = quota.hard.iter().filter_map(|(name, amount)| charge(name, *amount)).collect();
     let here = |one: &One<'_>| {
-        one.workload.namespace == quota.namespace && one.workload.kind != scenario::Kind::DaemonSet
+        one.workload.namespace == quota.namespace && scopes.iter().all(|scope| scope.holds(one))
     };
-    let ones: Vec<One<'_>> = subject.workloads().filter(here).collect();
+    let ones: Vec<One<'_>> =
+        subject.workloads().filter(here).filter_map(|one| counted(subject, one)).collect();
     let mut used = Usage::new();
     let mut found = Vec::new();
     let mut refused: Vec<usize> = Vec::new();
@@ -175,6 +176,16 @@ fn quota_of(subject: &Subject<'_>, quota: &ManifestQuota) -> Vec<Problem> {
         }
     }
     found
+}
+
+/// A workload with the pods that it is meant to have; nodes decide on a DaemonSet's,
+/// and without them it is left out.
+fn counted<'a>(subject: &Subject<'_>, mut one: One<'a>) -> Option<One<'a>> {
+    if one.workload.kind == scenario::Kind::DaemonSet {
+        let pods = nodes::daemon_pods(subject, &one)?;
+        (one.least, one.most) = (pods, pods);
+    }
+    Some(one)
 }
 
 fn over(one: &One<'_>, quota: &ManifestQuota, why: &Refused, made: u32, most: bool) -> Problem {
@@ -204,7 +215,8 @@ fn over(one: &One<'_>, quota: &ManifestQuota, why: &Refused, made: u32, most: bo
                 if most { "their fewest pods and those before theirs" } else { "what comes before" },
             );
             let severity = if most { Severity::Warning } else { Severity::Error };
-            let place = one.place(if one.hpa.is_some() { "metadata.name" } else { "spec.replicas" });
+            let nobody_says = one.hpa.is_some() || one.workload.kind == scenario::Kind::DaemonSet;
+            let place = one.place(if nobody_says { "metadata.name" } else { "spec.replicas" });
             let problem = Problem::trap(&rules::QUOTA, message).at(place).why(why).as_bad_as(severity);
             problem
                 .help("raise the quota (a rollout's surge comes on top), request less, or lower the replicas")

@@ -12,6 +12,7 @@ mod pods;
 mod probes;
 mod promises;
 mod rollout;
+mod scopes;
 
 use crate::input::document::Document;
 use crate::input::manifest::set::{ManifestHpa, ManifestService, ManifestSet, ManifestWorkload};

@@ -4,9 +4,9 @@ use super::budgets::maybe_custom;
 use super::{One, Subject};
 use crate::input::manifest::set::ManifestService;
 use crate::input::manifest::trees::Tree;
-use crate::input::problem::Problem;
+use crate::input::problem::{Problem, Severity};
 use crate::input::rules;
-use crate::source::{Node, closest};
+use crate::source::{Node, Value, closest};
 
 pub(super) fn all(subject: &Subject<'_>) -> Vec<Problem> {
     let every: Vec<One<'_>> =
@@ -46,12 +46,17 @@ fn nothing(subject: &Subject<'_>, service: &ManifestService, tree: &Tree) -> Opt
     Some(maybe_custom(subject, problem.help(help)))
 }
 
-/// Ports whose `targetPort` is a name that no container of the pods gives.
+/// Ports whose `targetPort` is a name that no container of the pods gives, or a
+/// number other than all that they give.
 fn ports(service: &ManifestService, tree: &Tree, behind: &[&One<'_>]) -> Vec<Problem> {
     let ports = tree.node.at("spec.ports").map(Node::items).unwrap_or_default();
     let mut found = Vec::new();
     for (index, port) in ports.iter().enumerate() {
-        let Some(wanted) = port.get("targetPort").and_then(Node::as_str) else { continue };
+        let Some(wanted) = port.get("targetPort").and_then(Node::as_str) else {
+            let path = format!("spec.ports[{index}]");
+            found.extend(behind.iter().filter_map(|one| undeclared(service, tree, &path, one)));
+            continue;
+        };
         if wanted.parse::<u16>().is_ok() {
             continue;
         }
@@ -77,11 +82,49 @@ fn ports(service: &ManifestService, tree: &Tree, behind: &[&One<'_>]) -> Vec<Pro
     found
 }
 
-/// The names of a workload's container ports, sidecars' among them.
+/// A number that no container declares, where they declare others. Declaring a port
+/// opens nothing, so the process may listen there all the same.
+fn undeclared(service: &ManifestService, tree: &Tree, path: &str, one: &One<'_>) -> Option<Problem> {
+    // Clients of a headless Service ask the pods themselves.
+    if tree.node.at("spec.clusterIP").and_then(Node::as_str) == Some("None") {
+        return None;
+    }
+    let number = |node: Option<&Node>| match node?.value {
+        Value::Int(number) => Some(number),
+        _ => None,
+    };
+    let port = tree.node.at(path)?;
+    let (key, wanted) = match number(port.get("targetPort")) {
+        Some(wanted) => ("targetPort", wanted),
+        None => ("port", number(port.get("port"))?),
+    };
+    let declared: Vec<i64> =
+        container_ports(one).iter().filter_map(|port| number(port.get("containerPort"))).collect();
+    if declared.is_empty() || declared.contains(&wanted) {
+        return None;
+    }
+    let all: Vec<String> = declared.iter().map(ToString::to_string).collect();
+    let message = format!(
+        "Service `{}` sends to port {wanted}, and the containers of {} declare {}",
+        service.name,
+        one.who(),
+        all.join(", ")
+    );
+    let help = format!("add `targetPort: {}`, or declare {wanted} where the process listens there", all[0]);
+    let place = tree.place(&format!("{path}.{key}"));
+    Some(Problem::trap(&rules::TARGET_PORT, message).at(place).help(help).as_bad_as(Severity::Warning))
+}
+
+/// The names of a workload's container ports.
 fn port_names(one: &One<'_>) -> Vec<String> {
+    let ports = container_ports(one);
+    ports.iter().filter_map(|port| port.get("name").and_then(Node::as_str).map(str::to_owned)).collect()
+}
+
+/// A workload's container ports as they are written, sidecars' among them.
+fn container_ports(one: &One<'_>) -> Vec<Node> {
     let Some(pod) = one.tree.and_then(|tree| tree.node.at(one.pod_path())) else { return Vec::new() };
     let items = |node: &Node, key: &str| node.get(key).map(Node::items).unwrap_or_default().to_vec();
     let containers = items(pod, "containers").into_iter().chain(items(pod, "initContainers"));
-    let ports = containers.flat_map(|container| items(&container, "ports"));
-    ports.filter_map(|port| port.get("name").and_then(Node::as_str).map(str::to_owned)).collect()
+    containers.flat_map(|container| items(&container, "ports")).collect()
 }

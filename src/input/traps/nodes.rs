@@ -77,6 +77,24 @@ fn add_kind(view: &mut ClusterView, one: &One<'_>) -> KindId {
     view.add_kind(kind_of(&workload.namespace, template, &Resources::default(), owned))
 }
 
+/// How many pods a DaemonSet has on the cluster as it starts: one on each node that
+/// would take it. `None` where the nodes aren't known, or too many to look at.
+pub(super) fn daemon_pods(subject: &Subject<'_>, one: &One<'_>) -> Option<u32> {
+    let cluster = subject.cluster?;
+    let all: u32 = cluster.pools.iter().map(|pool| pool.count).sum();
+    if all > MOST_NODES {
+        return None;
+    }
+    let mut view = view(subject, cluster, |pool| pool.count);
+    let kind = add_kind(&mut view, one);
+    let nodes = view.node_ids().to_vec();
+    let takes = |node: &NodeId| {
+        let pod = PodView { id: 0, kind, only_node: Some(*node), nominated: None };
+        matches!(schedule(&pod, &view, 0, 0).outcome, Outcome::Bound { .. })
+    };
+    Some(nodes.iter().filter(|node| takes(node)).count() as u32)
+}
+
 /// Why no node would take a pod though it were empty. What other pods have to do
 /// with it shows only when they are there.
 fn no_node(subject: &Subject<'_>, cluster: &Cluster, one: &One<'_>) -> Option<Unschedulable> {
