@@ -5,14 +5,14 @@ use super::args::{DrillArgs, Format};
 use super::commands::{load_request, refused, request};
 use super::screen::{self, Screen};
 use crate::input::Request;
-use crate::judge::drill::{Summary, summary, year};
+use crate::judge::drill::{Summary, is_about, summary, year};
 use crate::judge::promises::{self, Exercised};
 use crate::judge::{Outcome, estimate};
 use crate::output::drill::Drilled;
 use crate::output::{self, folder};
 use crate::run::{self, Held};
 use crate::scenario::catalogue::{self, Exercise};
-use crate::scenario::{Indicator, Scenario};
+use crate::scenario::{Indicator, Scenario, Scope};
 use crate::source::closest;
 
 /// The success ratio where the policy promises none.
@@ -42,8 +42,16 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
         return refused(&error, screen);
     }
     let goal = goal(&scenario);
-    let finished = |name: &str| screen.log(&format!("held: {name}"));
+    unheld(&scenario, &exercises, args, screen);
+    let template = "{spinner} drilling: {pos} of {len} held, the last {msg} [{elapsed}]";
+    // The time without any failure is one more.
+    let progress = screen.progress(Some(exercises.len() as u64 + 1), template);
+    let finished = |name: &str| {
+        progress.done(name);
+        screen.log(&format!("held: {name}"));
+    };
     let (plain, held) = run::drill(&scenario, &exercises, goal, args.seed, args.replications, finished);
+    drop(progress);
     let drilled = judged(&scenario, &scenario.workloads[target].name, args, &plain, &held);
     let text = match args.output {
         Format::Table => output::drill::page(&drilled, screen::width()),
@@ -64,6 +72,22 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
         Outcome::Met | Outcome::NotJudged => Exit::Met,
         Outcome::Missed => Exit::Missed,
         Outcome::Unsure => Exit::Unsure,
+    }
+}
+
+/// Says which objectives are about drills that aren't held, unless only some are.
+fn unheld(scenario: &Scenario, exercises: &[Exercise], args: &DrillArgs, screen: Screen) {
+    if !args.names.is_empty() || args.drills.is_some() {
+        return;
+    }
+    for objective in &scenario.goals.objectives {
+        let Scope::Drill(name) = &objective.scope else { continue };
+        if !exercises.iter().any(|one| is_about(objective, &one.name)) {
+            screen.warn(&format!(
+                "objective `{}` is not judged: there is no drill `{name}` here (plan drill --list)",
+                objective.name
+            ));
+        }
     }
 }
 

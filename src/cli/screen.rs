@@ -156,14 +156,41 @@ impl Screen {
         Steps { screen: self, watched, bar }
     }
 
+    /// Shows how far work has come that goes on elsewhere, where a person looks:
+    /// `{pos}` of `{len}` pieces, the last of which is `{msg}`.
+    pub(super) fn progress(self, most: Option<u64>, template: &str) -> Progress {
+        let bar = self.hidden_or(most, template);
+        bar.enable_steady_tick(TICK);
+        Progress(bar)
+    }
+
     fn bar(self, most: u64) -> ProgressBar {
+        self.hidden_or(Some(most), "{spinner} simulating: replication {pos} of {len} [{elapsed}]")
+    }
+
+    fn hidden_or(self, most: Option<u64>, template: &str) -> ProgressBar {
         if self.quiet || self.verbose || !io::stderr().is_terminal() {
             return ProgressBar::hidden();
         }
-        let style =
-            ProgressStyle::with_template("{spinner} simulating: replication {pos} of {len} [{elapsed}]")
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-        ProgressBar::with_draw_target(Some(most), ProgressDrawTarget::stderr()).with_style(style)
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::with_draw_target(most, ProgressDrawTarget::stderr()).with_style(style)
+    }
+}
+
+/// A line on the terminal that says how far work has come; it goes when this is dropped.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Another piece is done.
+    pub(super) fn done(&self, piece: &str) {
+        self.0.set_message(piece.to_owned());
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 
