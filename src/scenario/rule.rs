@@ -51,19 +51,23 @@ impl Rule {
             let value = cel::to_value(value).map_err(|error| wrong(error.to_string()))?;
             context.add_variable_from_value(name.as_str(), value);
         }
-        let is_no_number = |value: &Value| matches!(value, Value::Float(number) if number.is_nan());
         match program.execute(&context) {
             Ok(Value::Bool(holds)) => Ok(holds),
             Ok(other) => Err(wrong(format!("it is a {}, not true or false", other.type_of()))),
             Err(ExecutionError::NoSuchKey(name)) => Err(Undecided::NoFigure(name.to_string())),
-            Err(ExecutionError::ValuesNotComparable(one, other))
-                if is_no_number(&one) || is_no_number(&other) =>
-            {
-                Err(Undecided::ZeroByZero)
-            }
+            Err(error) if compares_no_number(&error) => Err(Undecided::ZeroByZero),
             Err(error) => Err(wrong(error.to_string())),
         }
     }
+}
+
+/// Whether numbers were compared and one of them was none (NaN): the only reason why
+/// two of them don't compare.
+fn compares_no_number(error: &ExecutionError) -> bool {
+    let ExecutionError::NoSuchOverload(overload) = error else { return false };
+    let is_number = |name: &String| ["double", "int", "uint"].contains(&name.as_str());
+    ["_<_", "_<=_", "_>_", "_>=_"].contains(&overload.function())
+        && overload.argument_types().iter().all(is_number)
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ fn every_indicator_is_measured_on_what_it_is_about() {
         (objective("h", Indicator::ReplicasMin, chat(), AtLeast, 3.0), Outcome::Met),
         (objective("i", Indicator::NodesMax, all.clone(), AtMost, 5.0), Outcome::Met),
         (objective("j", Indicator::NodesMin, all.clone(), AtLeast, 4.0), Outcome::Missed),
-        (objective("j2", Indicator::PodsMin, all.clone(), AtMost, 0.0), Outcome::Missed),
+        (objective("j2", Indicator::PodsMin, all.clone(), AtLeast, 1.0), Outcome::Missed),
         (objective("k", Indicator::PendingPodSeconds, chat(), AtMost, 60.0), Outcome::Missed),
         (objective("l", Indicator::PendingPodSeconds, Scope::Workload(0), AtMost, 60.0), Outcome::Met),
         (objective("m", Indicator::Restarts, all.clone(), AtMost, 0.0), Outcome::Met),
