@@ -179,7 +179,7 @@ fn verdicts_of_runs_do_not_turn_with_the_seed() {
     let p95 = 0.025 * 20.0_f64.ln();
     let mut web = workload("web", 1, vec![Step::Compute(exponential(0.01))]);
     web.behaviour.threads = Some(1);
-    let mut scenario = scenario(vec![web], 60.0, 300);
+    let mut scenario = scenario(vec![web], 60.0, 600);
     scenario.warm_up = SimDuration::from_secs(30);
     let factors = [0.8, 0.95, 1.05, 1.25];
     scenario.goals.objectives = factors
