@@ -66,7 +66,7 @@ impl Score {
 }
 
 /// How far a value keeps its goal (above 0) or misses it (below), on the scale of
-/// [`distance`].
+/// `distance`.
 pub fn margin(objective: &Objective, value: f64) -> f64 {
     if !objective.comparison.holds(value, objective.goal) {
         return -distance(objective, value);
