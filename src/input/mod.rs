@@ -26,6 +26,7 @@ pub mod sizing;
 pub mod traffic;
 pub mod traps;
 pub mod uncertain;
+pub mod upstream;
 pub mod usage;
 pub mod validate;
 pub mod world;

@@ -8,13 +8,13 @@ use serde::de::Deserializer;
 
 use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
-use crate::input::scalar::{self, Fault, Scalar};
-use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain};
+use crate::input::scalar::{self, Scalar};
+use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain, limit, read};
+use crate::input::upstream::UpstreamFile;
 use crate::input::usage::{self, UsageFile};
-use crate::input::world::Graded;
 use crate::scenario::{
     Behaviour, Call, Concurrency, External, IngressRetries, MemoryModel, Operation, Retry, RetryBudget,
-    StartUp, Step, Usage, WarmUp,
+    StartUp, Step, Upstream, Usage, WarmUp,
 };
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -59,6 +59,11 @@ pub struct WorkloadFile {
     pub drains: Option<bool>,
     /// How its ingress tries other pods.
     pub ingress: Option<IngressFile>,
+    /// Connections that a pod takes.
+    pub max_connections: Option<Uncertain>,
+    /// How its pods reach those that they call.
+    #[serde(default)]
+    pub upstreams: Named<UpstreamFile>,
     /// What it can be asked.
     #[serde(default)]
     pub operations: Named<Vec<StepFile>>,
@@ -204,6 +209,8 @@ impl WorkloadFile {
             shut_down: self.shut_down.or(prior.shut_down),
             drains: self.drains.or(prior.drains),
             ingress: self.ingress.or(prior.ingress),
+            max_connections: self.max_connections.or(prior.max_connections),
+            upstreams: if self.upstreams.0.is_empty() { prior.upstreams } else { self.upstreams },
             operations,
             usage: None,
         }
@@ -240,9 +247,17 @@ impl WorkloadFile {
             let steps = steps.filter_map(|(index, step)| step.resolve(&at.index(index), directory, into));
             Operation { name: operation.clone(), steps: steps.collect() }
         });
-        let operations = operations.collect();
+        let operations: Vec<Operation> = operations.collect();
+        let upstreams = self.upstreams(name, &at.key("upstreams"), &operations, directory, into);
         Behaviour {
             operations,
+            upstreams,
+            max_connections: limit(
+                self.max_connections.as_ref(),
+                &about("connections of a pod").key("maxConnections"),
+                1,
+                into,
+            ),
             start_up: self.start_up(&at.key("startUp"), name, into),
             warm_up: self.warm_up(name, &at.key("warmUp"), into),
             threads: limit(self.threads.as_ref(), &about("threads").key("threads"), 1, into),
@@ -268,6 +283,32 @@ impl WorkloadFile {
                 .as_ref()
                 .map_or(IngressRetries::USUAL, |file| file.resolve(&at.key("ingress"), into)),
         }
+    }
+
+    fn upstreams(
+        &self,
+        name: &str,
+        at: &At,
+        operations: &[Operation],
+        directory: &Directory,
+        into: &mut Findings,
+    ) -> Vec<Upstream> {
+        let mut all: Vec<Upstream> = Vec::new();
+        if self.upstreams.0.len() > MOST_UPSTREAMS {
+            let message = format!("`{name}` reaches {} workloads", self.upstreams.0.len());
+            into.wrong(at, message, format!("describe at most {MOST_UPSTREAMS}"));
+            return all;
+        }
+        for (to, file) in &self.upstreams.0 {
+            let at = at.key(to);
+            let Some(one) = file.resolve((name, to), operations, &at, directory, into) else { continue };
+            if all.iter().any(|known| known.workload == one.workload) {
+                into.wrong(&at, format!("`{to}` is described twice"), "keep one");
+            } else {
+                all.push(one);
+            }
+        }
+        all
     }
 
     fn start_up(&self, at: &At, name: &str, into: &mut Findings) -> StartUp {
@@ -323,33 +364,10 @@ impl WorkloadFile {
     }
 }
 
+/// The most workloads whose connections one may describe.
+const MOST_UPSTREAMS: usize = 1_000;
 /// The most that a pod may be slower at first; more is a mistake.
 const MOST_WARM_UP: f64 = 1_000.0;
-
-/// A value that may be absent; `default` where it is absent or wrong.
-fn read<T: Graded>(
-    value: Option<&Uncertain>,
-    at: &At,
-    parse: fn(&Scalar) -> Result<T, Fault>,
-    default: T,
-    into: &mut Findings,
-) -> T {
-    value.and_then(|value| value.resolve(at, parse, into)).unwrap_or(default)
-}
-
-/// A number of at least `least`; `None` where it is absent or `unlimited`.
-fn limit(value: Option<&Uncertain>, at: &At, least: u32, into: &mut Findings) -> Option<u32> {
-    let number = value?.resolve(at, unlimited_or_count, into)?;
-    if number < least {
-        into.wrong(at, format!("`{number}` is too few"), format!("at least {least}, or `unlimited`"));
-    }
-    (number < u32::MAX).then_some(number)
-}
-
-/// A number, or the largest there is for `unlimited`.
-fn unlimited_or_count(from: &Scalar) -> Result<u32, Fault> {
-    if from.text == "unlimited" { Ok(u32::MAX) } else { scalar::count(from) }
-}
 
 impl StepFile {
     fn resolve(&self, at: &At, directory: &Directory, into: &mut Findings) -> Option<Step> {

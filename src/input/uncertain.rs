@@ -176,6 +176,31 @@ impl Uncertain {
     }
 }
 
+/// A value that may be absent; `default` where it is absent or wrong.
+pub fn read<T: Graded>(
+    value: Option<&Uncertain>,
+    at: &At,
+    parse: fn(&Scalar) -> Result<T, Fault>,
+    default: T,
+    into: &mut Findings,
+) -> T {
+    value.and_then(|value| value.resolve(at, parse, into)).unwrap_or(default)
+}
+
+/// A number of at least `least`; `None` where it is absent or `unlimited`.
+pub fn limit(value: Option<&Uncertain>, at: &At, least: u32, into: &mut Findings) -> Option<u32> {
+    let number = value?.resolve(at, unlimited_or_count, into)?;
+    if number < least {
+        into.wrong(at, format!("`{number}` is too few"), format!("at least {least}, or `unlimited`"));
+    }
+    (number < u32::MAX).then_some(number)
+}
+
+/// A number, or the largest there is for `unlimited`.
+fn unlimited_or_count(from: &Scalar) -> Result<u32, Fault> {
+    if from.text == "unlimited" { Ok(u32::MAX) } else { scalar::count(from) }
+}
+
 /// The plausible range of a value.
 struct Range<'a> {
     low: Option<&'a Scalar>,

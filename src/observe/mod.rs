@@ -59,6 +59,10 @@ pub struct Observations {
     pub watch: Watch,
     /// Rollouts, in the order in which they began.
     pub rollouts: Vec<RolloutSeen>,
+    /// By pool of connections (in the order of [`Scenario::pools`]).
+    ///
+    /// [`Scenario::pools`]: crate::scenario::Scenario::pools
+    pub pools: Vec<PoolSeen>,
 }
 
 /// Why a run ended early.
@@ -118,11 +122,17 @@ pub enum Cause {
     ExternalError,
     /// An external service refused: over its quota (429).
     ExternalQuota,
+    /// No connection of the caller's pool came free within the pool's timeout.
+    PoolTimeout,
+    /// As many calls waited for a connection as the pool lets.
+    PoolFull,
+    /// The callee had all the connections that it takes.
+    TooManyConnections,
 }
 
 impl Cause {
     /// How many causes there are.
-    pub const COUNT: usize = 9;
+    pub const COUNT: usize = 12;
 
     /// All causes, in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -135,6 +145,9 @@ impl Cause {
         Self::Dependency,
         Self::ExternalError,
         Self::ExternalQuota,
+        Self::PoolTimeout,
+        Self::PoolFull,
+        Self::TooManyConnections,
     ];
 
     /// Its name in results (`failuresByCause`).
@@ -149,6 +162,9 @@ impl Cause {
             Self::Dependency => "dependency",
             Self::ExternalError => "externalError",
             Self::ExternalQuota => "externalQuota",
+            Self::PoolTimeout => "poolTimeout",
+            Self::PoolFull => "poolFull",
+            Self::TooManyConnections => "tooManyConnections",
         }
     }
 
@@ -164,6 +180,9 @@ impl Cause {
             Self::Dependency => "a call it depends on failed",
             Self::ExternalError => "an external service failed",
             Self::ExternalQuota => "an external service was over its quota",
+            Self::PoolTimeout => "no connection of the pool came free in time",
+            Self::PoolFull => "too many already waited for a connection of the pool",
+            Self::TooManyConnections => "refused: too many connections",
         }
     }
 }
@@ -191,6 +210,8 @@ pub struct WorkloadSeen {
     pub overload: Level,
     /// The largest memory of any one pod.
     pub memory_pod_max: Bytes,
+    /// The most connections that callers' pools kept to any one pod.
+    pub connections_max: u32,
     /// Quota periods (100 ms) in which a pod wanted CPU.
     pub periods: u64,
     /// Of these, periods in which it was held back by its CPU limit.
@@ -213,6 +234,17 @@ pub struct WorkloadSeen {
     pub held_at_max_since: Option<SimTime>,
     /// Changes of the replica count.
     pub scale_events: u64,
+}
+
+/// What happened to the connections of one workload's pods to another.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct PoolSeen {
+    /// How long calls waited for a connection, of those that got one.
+    pub wait: Histogram,
+    /// Connections opened.
+    pub opened: u64,
+    /// Connections refused, because the callee had all that it takes.
+    pub refused: u64,
 }
 
 /// What happened to the cluster.
@@ -328,6 +360,7 @@ impl Observations {
             series: Series::default(),
             watch: Watch::default(),
             rollouts: Vec::new(),
+            pools: Vec::new(),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Several replications of one scenario, seen as one.
 
-use super::{Histogram, Level, Observations, Traffic};
+use super::{Histogram, Level, Observations, PoolSeen, Traffic};
 use crate::units::{Bytes, SimDuration, SimTime};
 
 /// Several replications of one scenario, seen as one. Counts are sums over the
@@ -19,6 +19,8 @@ pub struct Pooled {
     pub workloads: Vec<PooledWorkload>,
     /// By external service.
     pub externals: Vec<Traffic>,
+    /// By pool of connections.
+    pub pools: Vec<PoolSeen>,
     /// Ready nodes.
     pub nodes: Span,
     /// Pods that exist.
@@ -56,6 +58,8 @@ pub struct PooledWorkload {
     pub overload: Span,
     /// The largest memory of any one pod.
     pub memory_pod_max: Bytes,
+    /// The most connections that callers' pools kept to any one pod.
+    pub connections_max: u32,
     /// Quota periods in which a pod wanted CPU.
     pub periods: u64,
     /// Of these, periods in which its CPU limit held it back.
@@ -99,6 +103,7 @@ impl Pooled {
             journeys: merged(runs, |run| &run.journeys),
             workloads: workloads.map(|index| PooledWorkload::of(runs, index)).collect(),
             externals: merged(runs, |run| &run.externals),
+            pools: pools(runs),
             nodes: Span::of(runs, |run| &run.cluster.nodes),
             pods: Span::of(runs, |run| &run.cluster.pods),
             users: Span::of(runs, |run| &run.cluster.users),
@@ -130,6 +135,7 @@ impl PooledWorkload {
             all.wait.merge(&seen.wait);
             all.start_time.merge(&seen.start_time);
             all.memory_pod_max = all.memory_pod_max.max(seen.memory_pod_max);
+            all.connections_max = all.connections_max.max(seen.connections_max);
             all.periods += seen.periods;
             all.throttled_periods += seen.throttled_periods;
             all.restarts += seen.restarts;
@@ -160,6 +166,19 @@ impl Span {
         }
         span
     }
+}
+
+/// The pools of all runs.
+fn pools(runs: &[Observations]) -> Vec<PoolSeen> {
+    let mut all = vec![PoolSeen::default(); runs[0].pools.len()];
+    for run in runs {
+        for (sum, seen) in all.iter_mut().zip(&run.pools) {
+            sum.wait.merge(&seen.wait);
+            sum.opened += seen.opened;
+            sum.refused += seen.refused;
+        }
+    }
+    all
 }
 
 fn merged<'run>(

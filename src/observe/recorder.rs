@@ -1,8 +1,8 @@
 //! Takes facts down while a run goes on: one method per fact.
 
 use crate::observe::{
-    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, RolloutSeen, Series,
-    Traffic, Watch, WatchRow, WorkloadSeen, WorkloadSeries,
+    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, PoolSeen, RolloutSeen,
+    Series, Traffic, Watch, WatchRow, WorkloadSeen, WorkloadSeries,
 };
 use crate::units::{Bytes, SimDuration, SimTime};
 
@@ -43,6 +43,8 @@ pub struct Recorder {
     pub watch: Watch,
     /// Rollouts.
     pub rollouts: Vec<RolloutSeen>,
+    /// Pools of connections.
+    pub pools: Vec<PoolSeen>,
     /// Of the present step of the watch.
     watched: Watched,
     /// The series' present step.
@@ -99,6 +101,8 @@ pub struct WorkloadRow {
     pub memory_limit: f64,
     /// The largest memory of one pod.
     pub memory_pod_max: Bytes,
+    /// The most connections to one pod.
+    pub connections_max: u32,
 }
 
 /// The cluster's figures at the end of a step.
@@ -142,6 +146,7 @@ impl Recorder {
             },
             watch: Watch::default(),
             rollouts: Vec::new(),
+            pools: Vec::new(),
             watched: Watched::default(),
             step: StepCounts { failed_calls: vec![0; workloads], ..StepCounts::default() },
         }
@@ -173,6 +178,7 @@ impl Recorder {
         cluster.cpu_requested_share.restart(now);
         (cluster.pending_pod_seconds, cluster.cost) = (0.0, 0.0);
         self.decisions.clear();
+        self.pools.fill(PoolSeen::default());
         self.watched = Watched { before: self.balance, slowest: SimDuration::ZERO };
     }
 
@@ -282,7 +288,10 @@ impl Recorder {
             | Cause::NoEndpoint
             | Cause::ConnectionRefused
             | Cause::PodEnded
-            | Cause::OutOfMemory => self.trouble.refused += 1,
+            | Cause::OutOfMemory
+            | Cause::PoolTimeout
+            | Cause::PoolFull
+            | Cause::TooManyConnections => self.trouble.refused += 1,
         }
         let (failed, answered) = self.failures(weight);
         self.step.failed_calls[workload] += failed;
@@ -291,6 +300,29 @@ impl Recorder {
             traffic.arrived += failed + answered;
             traffic.answered += answered;
             traffic.failures[cause as usize] += failed;
+        }
+    }
+
+    /// A call that was sent then has waited so long for the connection that it has now.
+    pub fn connection_found(&mut self, pool: usize, sent: SimTime, wait: SimDuration) {
+        if sent >= self.counts_from {
+            self.pools[pool].wait.record(wait);
+        }
+    }
+
+    /// A connection was opened to a pod of a workload, which has so many now.
+    pub fn connection_opened(&mut self, pool: usize, to: usize, count: u32) {
+        if self.observing() {
+            self.pools[pool].opened += 1;
+            let seen = &mut self.workloads[to];
+            seen.connections_max = seen.connections_max.max(count);
+        }
+    }
+
+    /// A connection was refused: the pod had all that it takes.
+    pub fn connection_refused(&mut self, pool: usize) {
+        if self.observing() {
+            self.pools[pool].refused += 1;
         }
     }
 
@@ -426,6 +458,7 @@ impl Recorder {
             seen.cpu_per_pod.set(now, row.cpu / f64::from(row.running.max(1)));
             seen.memory.set(now, row.memory);
             seen.memory_pod_max = seen.memory_pod_max.max(row.memory_pod_max);
+            seen.connections_max = seen.connections_max.max(row.connections_max);
         }
     }
 }

@@ -44,6 +44,8 @@ impl Scenario {
             matches!(&self.demand.population, Population::Rate { modulation, .. } if !modulation.is_empty());
         // Usage curves go by the clock that is never stopped.
         let jumps = jumps || self.has_usage() || !self.has_users();
+        // Connections grow old by the clock that is stopped with the requests.
+        let jumps = jumps || self.pools().next().is_some();
         match self.fidelity {
             Fidelity::Full => false,
             Fidelity::Sliced => !jumps,

@@ -12,6 +12,7 @@ pub mod fidelity;
 pub mod goals;
 pub mod interpolation;
 pub mod rule;
+pub mod upstream;
 pub mod usage;
 pub mod workload;
 
@@ -22,6 +23,7 @@ pub use fidelity::{ErrorBound, Fidelity};
 pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
 pub use interpolation::Interpolation;
 pub use rule::{Rule, Undecided};
+pub use upstream::{Link, Pool, Upstream};
 pub use usage::{Usage, UsagePiece, UsagePoint};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, IngressRetries,
@@ -155,6 +157,16 @@ impl Scenario {
             share,
             horizon: self.horizon,
             needed,
+        })
+    }
+
+    /// All pools of connections, caller by caller: the order of all that is told of
+    /// them.
+    pub fn pools(&self) -> impl Iterator<Item = Link<'_>> {
+        let all = self.workloads.iter().enumerate();
+        all.flat_map(|(from, workload)| {
+            let upstreams = workload.behaviour.upstreams.iter();
+            upstreams.filter_map(move |one| Some(Link { from, to: one.workload, pool: one.pool.as_ref()? }))
         })
     }
 

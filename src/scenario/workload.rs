@@ -7,6 +7,7 @@ use crate::k8s::placement::Wishes;
 use crate::k8s::probe::Probe;
 use crate::k8s::resources::Resources;
 use crate::k8s::rollout::Strategy;
+use crate::scenario::upstream::Upstream;
 use crate::scenario::usage::Usage;
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -167,6 +168,12 @@ pub struct Behaviour {
     pub drains: bool,
     /// What the ingress in front of it, if any, does when its pods refuse connections.
     pub ingress: IngressRetries,
+    /// Connections that one pod takes; further ones are refused. They are counted where
+    /// callers keep theirs. `None` for no limit.
+    pub max_connections: Option<u32>,
+    /// How its pods reach the workloads that they call, where that is known; at most
+    /// one for each of them.
+    pub upstreams: Vec<Upstream>,
     /// What it can be asked.
     pub operations: Vec<Operation>,
 }

@@ -203,6 +203,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         set,
         slower,
         warm_at: SimTime::ZERO,
+        connections: 0,
         curve: Curve::default(),
         stressed: 0,
         asleep: [SimTime::NEVER; 3],

@@ -35,6 +35,13 @@ pub enum Event {
     BackoffEnded(FrameId),
     /// A caller's patience with an attempt is over.
     DeadlineCame(FrameId),
+    /// A call has waited for a connection for as long as it may.
+    PatienceEnded(FrameId),
+    /// A pod has a connection free that somebody waits for; the number is the pool's
+    /// among those of its workload.
+    ConnectionFreed(PodId, u16),
+    /// Connections of a pod's pool may have been idle for too long.
+    ConnectionsIdled(PodId, u16),
 
     /// A contended node's cores are shared out anew.
     CpuShared(u32),
@@ -211,6 +218,9 @@ impl Event {
             | Self::AnswerArrived(_)
             | Self::BackoffEnded(_)
             | Self::DeadlineCame(_)
+            | Self::PatienceEnded(_)
+            | Self::ConnectionFreed(..)
+            | Self::ConnectionsIdled(..)
             | Self::CpuShared(_)
             | Self::ProbeAnswered(..)
             | Self::PodDrained(_)

@@ -1,6 +1,7 @@
 //! Calls in progress: one frame for each attempt.
 
 use crate::observe::Cause;
+use crate::sim::random::draw;
 use crate::units::SimTime;
 use crate::world::ids::{FrameId, PodId};
 
@@ -19,7 +20,7 @@ pub struct Frame {
     pub phase: Phase,
     /// Whether the answer on its way back is a failure.
     pub failed: Option<Cause>,
-    /// The pod that serves it.
+    /// The pod that serves it; that of its caller while it waits for a connection.
     pub pod: PodId,
     /// The next step (absolute number in the program).
     pub step: u32,
@@ -53,6 +54,8 @@ pub enum Caller {
 /// Where a frame stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
+    /// In its caller's pod, waiting for a connection.
+    Connecting,
     /// On its way to the pod, or with an external service.
     Travelling,
     /// In the pod, waiting for a place.
@@ -75,6 +78,17 @@ impl Phase {
     /// Whether the frame holds a place in its pod.
     pub fn holds_place(self) -> bool {
         matches!(self, Self::Computing | Self::Waiting | Self::Calling)
+    }
+}
+
+/// What the draw of an endpoint is for; apart from what `world::requests` draws for.
+const ROUTE: u64 = 1 << 40;
+
+impl Frame {
+    /// Random bits that choose its endpoint.
+    #[inline]
+    pub fn route(&self) -> u64 {
+        draw(self.key, ROUTE + u64::from(self.connections))
     }
 }
 

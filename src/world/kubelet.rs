@@ -12,6 +12,7 @@ use crate::scenario::{Container, ReleaseFault};
 use crate::service::Station;
 use crate::sim::random::draw;
 use crate::units::{SimDuration, SimTime};
+use crate::world::connections;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, Phase};
@@ -151,6 +152,7 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     pod.listens = false;
     pod.hangs = false;
     pod.leaked = 0;
+    pod.connections = 0;
     pod.stressed = 0;
     pod.reported = super::state::Reported::default();
     pod.skipped = super::state::Skipped::default();
@@ -185,6 +187,9 @@ pub fn listening(state: &mut State, cx: &mut Context, id: PodId) {
         pod.warm_at = warm_up.map_or(SimTime::ZERO, |warm_up| cx.agenda.active() + warm_up.lasts);
         let deaf = crashes || (unprobed && fault == ReleaseFault::NeverReady);
         pod.listens = !deaf;
+    }
+    if !state.program.pools.is_empty() && !crashes {
+        connections::open_first(state, cx, id);
     }
     if crashes {
         container_ended(state, cx, id, Cause::PodEnded);
@@ -574,6 +579,9 @@ pub fn terminated(state: &mut State, cx: &mut Context, id: PodId) {
     if pod.hangs {
         return;
     }
+    if !state.program.pools.is_empty() {
+        connections::close_to(state, cx, id);
+    }
     if state.pod(id).is_some_and(|pod| state.spec(pod.workload).behaviour.drains) {
         drained(state, cx, id);
     } else {
@@ -645,6 +653,9 @@ pub fn report_use(state: &mut State, cx: &mut Context, id: PodId) {
 /// The pod object is gone.
 pub fn remove(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pods.remove(id.index, id.generation) else { return };
+    if !state.program.pools.is_empty() {
+        connections::close_from(state, cx, id);
+    }
     if let Some(node) = pod.node {
         state.scheduler.cluster.remove_pod(pod.uid as usize);
         state.nodes[node as usize].pods.retain(|other| *other != id);

@@ -7,6 +7,7 @@
 
 pub mod autoscaler;
 pub mod budgets;
+pub mod connections;
 pub mod context;
 pub mod controllers;
 pub mod cores;
@@ -138,6 +139,9 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::BackoffEnded(frame) => requests::backoff_ended(state, cx, frame),
         Event::CpuShared(node) => sharing::cpu_shared(state, cx, node),
         Event::DeadlineCame(frame) => requests::timed_out(state, cx, frame),
+        Event::PatienceEnded(frame) => requests::patience_ended(state, cx, frame),
+        Event::ConnectionFreed(pod, pool) => requests::connection_freed(state, cx, pod, pool),
+        Event::ConnectionsIdled(pod, pool) => connections::idled(state, cx, pod, pool),
 
         Event::PodBound(pod) => kubelet::bound(state, cx, pod),
         Event::StartUpEnded(pod) => kubelet::listening(state, cx, pod),

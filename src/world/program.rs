@@ -1,7 +1,9 @@
 //! The scenario's operations and journeys as flat tables for the loop: ids
 //! instead of names, tables instead of distributions.
 
-use crate::scenario::{Call, Retry, Scenario, Step, Target, Visit, WarmUp};
+use std::ops::Range;
+
+use crate::scenario::{Call, Link, Retry, Scenario, Step, Target, Visit, WarmUp};
 use crate::sim::random::{Distribution, Sampler};
 use crate::units::SimDuration;
 
@@ -33,6 +35,45 @@ pub struct Program {
     pub probe_calls: Vec<u32>,
     /// What each workload's pods keep to.
     pub serving: Vec<ServingCode>,
+    /// Pools of connections, caller by caller. Empty where nobody keeps any.
+    pub pools: Vec<PoolCode>,
+    /// First pool of each workload, and one past the last workload's last.
+    pub first_pool: Vec<u32>,
+    /// By call: its pool, or [`NO_POOL`]. Empty where there are no pools.
+    pub pool_of: Vec<u32>,
+}
+
+/// Stands for a pool where a call has none.
+pub const NO_POOL: u32 = u32::MAX;
+
+/// What the pods of one workload keep to with their connections to another.
+#[derive(Clone, Copy, Debug)]
+pub struct PoolCode {
+    /// Whose connections.
+    pub from: u32,
+    /// To whom.
+    pub to: u32,
+    /// At most so many in a pod; `u32::MAX` for any number.
+    pub size: u32,
+    /// So many are opened at the start, and kept.
+    pub least: u32,
+    /// Calls at a time on one; `u32::MAX` for any number.
+    pub streams: u32,
+    /// Calls that may wait; `u32::MAX` for any number.
+    pub queue: u32,
+    /// The lane of how long they wait.
+    pub patience: Option<u16>,
+    /// The lane of how long a call takes to the pod where it opens the connection
+    /// first: there and back with a SYN, and there.
+    pub opening: u16,
+    /// When one that nobody uses is closed.
+    pub idle: Option<SimDuration>,
+    /// When one takes no further call.
+    pub max_age: Option<SimDuration>,
+    /// Calls after which it takes no further one; `u32::MAX` for any number.
+    pub max_requests: u32,
+    /// Connections that a pod there takes; `u32::MAX` for any number.
+    pub taken: u32,
 }
 
 /// What a workload's pods keep to when they serve.
@@ -127,7 +168,9 @@ impl Program {
             program.first_operation.push(next);
             next += workload.behaviour.operations.len() as u32;
         }
+        let mut calls_of = Vec::new();
         for (number, workload) in scenario.workloads.iter().enumerate() {
+            let first_call = program.calls.len();
             program.serving.push(ServingCode {
                 places: workload.behaviour.concurrency.limit.unwrap_or(u32::MAX),
                 queue: workload.behaviour.concurrency.queue.unwrap_or(u32::MAX),
@@ -138,6 +181,7 @@ impl Program {
                 let codes: Vec<StepCode> = operation.steps.iter().map(|step| program.step(step)).collect();
                 program.add_operation(number as u32, &codes);
             }
+            calls_of.push(first_call..program.calls.len());
         }
         for external in &scenario.externals {
             let sampler = program.sampler(&external.latency);
@@ -154,6 +198,7 @@ impl Program {
         program.add_probes(scenario.workloads.len());
         let inside = scenario.cluster.network_latency;
         program.travel = [inside, inside + scenario.demand.client_latency].map(|delay| program.lane(delay));
+        program.add_pools(scenario, &calls_of);
         program
     }
 
@@ -180,6 +225,39 @@ impl Program {
         self.operations.push(OperationCode { workload, first_step: self.steps.len() as u32 });
         let all = codes.iter().copied().chain([StepCode::Answer(workload)]);
         self.steps.extend(all.zip(0..).map(|(code, number)| StepLine { code, number }));
+    }
+
+    /// The pools, and which calls go through them. `calls_of` are each workload's.
+    fn add_pools(&mut self, scenario: &Scenario, calls_of: &[Range<usize>]) {
+        for Link { from, to, pool } in scenario.pools() {
+            let number = self.pools.len() as u32;
+            self.first_pool.resize(from + 1, number);
+            let any = |limit: Option<u32>| limit.unwrap_or(u32::MAX);
+            let code = PoolCode {
+                from: from as u32,
+                to: to as u32,
+                size: any(pool.size),
+                least: pool.least,
+                streams: any(pool.streams),
+                queue: any(pool.queue),
+                patience: pool.timeout.map(|timeout| self.lane(timeout)),
+                opening: self.lane(scenario.cluster.network_latency * 3),
+                idle: pool.idle,
+                max_age: pool.max_age,
+                max_requests: any(pool.max_requests),
+                taken: any(scenario.workloads[to].behaviour.max_connections),
+            };
+            self.pools.push(code);
+            self.pool_of.resize(self.calls.len(), NO_POOL);
+            for call in calls_of[from].clone() {
+                if let TargetCode::Operation(operation) = self.calls[call].target
+                    && self.operations[operation as usize].workload == to as u32
+                {
+                    self.pool_of[call] = number;
+                }
+            }
+        }
+        self.first_pool.resize(scenario.workloads.len() + 1, self.pools.len() as u32);
     }
 
     /// Gives each workload an operation of its own for probes.

@@ -63,6 +63,7 @@ fn workload_row(state: &mut State, cx: &mut Context, workload: usize) -> Workloa
         row.running += 1;
         row.memory += memory.0 as f64;
         row.memory_pod_max = row.memory_pod_max.max(memory);
+        row.connections_max = row.connections_max.max(pod.connections);
     }
     let running = f64::from(row.running);
     row.cpu = since.used.as_secs_f64() / cx.seen.series.step.as_secs_f64();
@@ -134,5 +135,6 @@ pub fn conclude(
         series: seen.series,
         watch: seen.watch,
         rollouts: seen.rollouts,
+        pools: seen.pools,
     }
 }

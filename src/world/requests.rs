@@ -12,6 +12,7 @@ use crate::scenario::RetryBudget;
 use crate::service::Job;
 use crate::sim::random::{draw, unit};
 use crate::units::{SimDuration, SimTime};
+use crate::world::connections::{self, Arrival, Way};
 use crate::world::context::Context;
 use crate::world::endpoints;
 use crate::world::event::Event;
@@ -24,8 +25,7 @@ use crate::world::tcp;
 
 /// What a draw of a request is for; a step's number is added where it matters.
 mod purpose {
-    /// Which endpoint.
-    pub const ROUTE: u64 = 1 << 40;
+    // 1 << 40 chooses the endpoint (`world::frames`).
     /// The demand or wait of a step.
     pub const STEP: u64 = 2 << 40;
     /// Whether a call is made.
@@ -80,7 +80,13 @@ fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
         cx.agenda.in_lane(lane, Event::DeadlineCame(id));
     }
     match code.target {
-        TargetCode::Operation(operation) => connect(state, cx, id, operation),
+        TargetCode::Operation(operation) if state.program.pools.is_empty() => {
+            connect(state, cx, id, operation);
+        }
+        TargetCode::Operation(_) => {
+            let way = connections::way(state, cx, id);
+            go(state, cx, id, way);
+        }
         TargetCode::External(external) => call_outside(state, cx, id, external as usize),
     }
 }
@@ -94,9 +100,56 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
         let budget = state.scenario.workloads[code.workload as usize].behaviour.ingress.budget;
         budget.inspect(|budget| budget.earn(&mut state.ingress_tokens[code.workload as usize]));
     }
-    let bits = draw(frame.key, purpose::ROUTE + u64::from(frame.connections));
+    let bits = frame.route();
     let chosen = endpoints::choose(state, code.workload as usize, from_outside, bits);
-    let travel = state.program.travel[usize::from(from_outside)];
+    set_out(state, cx, id, chosen, state.program.travel[usize::from(from_outside)]);
+}
+
+/// Sends a call the way that its caller's connections leave it.
+fn go(state: &mut State, cx: &mut Context, id: FrameId, way: Way) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let travel = state.program.travel[0];
+    match way {
+        Way::Anew => connect(state, cx, id, state.program.operation_of(frame.call)),
+        Way::Over(pod) => set_out(state, cx, id, Some(pod), travel),
+        Way::Opening(pod) => {
+            let pool = state.program.pool_of[frame.call as usize];
+            set_out(state, cx, id, Some(pod), state.program.pools[pool as usize].opening);
+        }
+        Way::Nobody => set_out(state, cx, id, None, travel),
+        Way::Waits => {}
+        Way::Full => fail_here(state, cx, id, Cause::PoolFull),
+    }
+}
+
+/// A call fails before it has left its caller.
+fn fail_here(state: &mut State, cx: &mut Context, id: FrameId, cause: Cause) {
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+    let operation = state.program.operation_of(frame.call);
+    let workload = state.program.operations[operation as usize].workload as usize;
+    cx.seen.call_failed(workload, (frame.sent, frame.weight), cause);
+    answer(frame, Some(cause));
+    cx.raise(Event::AnswerArrived(id));
+}
+
+/// A caller's connections may have room for calls that wait.
+pub fn connection_freed(state: &mut State, cx: &mut Context, pod: PodId, pool: u16) {
+    while let Some((id, way)) = connections::next(state, cx, pod, pool) {
+        go(state, cx, id, way);
+    }
+}
+
+/// A call has waited for a connection for as long as its pool lets it.
+pub fn patience_ended(state: &mut State, cx: &mut Context, id: FrameId) {
+    connections::leave(state, id, Phase::Travelling);
+    fail_here(state, cx, id, Cause::PoolTimeout);
+}
+
+/// Sends a call to the pod that was `chosen`, if any was; it is on its way for as long
+/// as the lane says.
+fn set_out(state: &mut State, cx: &mut Context, id: FrameId, chosen: Option<PodId>, travel: u16) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let code = state.program.operations[state.program.operation_of(frame.call) as usize];
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.connections += 1;
     frame.step = code.first_step;
@@ -109,7 +162,7 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
         let (copy, travel) = (*frame, state.program.lanes[travel as usize]);
         match hindered(state, &copy, code.workload, cx.agenda.active() + travel) {
             Some(late) => cx.agenda.after_active(travel + late, Event::CallArrived(id)),
-            None => lose(state, id),
+            None => lose(state, cx, id),
         }
     } else {
         cx.seen.call_failed(code.workload as usize, (frame.sent, frame.weight), Cause::NoEndpoint);
@@ -156,18 +209,25 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     let pod_id = frame.pod;
     // The pods of a node without power don't listen.
     match state.pods.get(pod_id.index, pod_id.generation) {
-        Some(pod) if pod.accepts() && !pod.hangs => admit(state, cx, id, pod_id),
-        Some(pod) if pod.hangs || state.node_is_dead(pod.node) => lose(state, id),
+        Some(pod) if pod.accepts() && !pod.hangs => {
+            let kept = !state.program.pools.is_empty();
+            match if kept { connections::arrive(state, cx, id, pod_id) } else { Arrival::Taken } {
+                Arrival::Taken => admit(state, cx, id, pod_id),
+                Arrival::TooMany => fail(state, cx, id, Cause::TooManyConnections),
+                Arrival::Reset => refused(state, cx, id),
+            }
+        }
+        Some(pod) if pod.hangs || state.node_is_dead(pod.node) => lose(state, cx, id),
         _ => refused(state, cx, id),
     }
 }
 
 /// Nothing will ever come back.
-fn lose(state: &mut State, id: FrameId) {
+fn lose(state: &mut State, cx: &mut Context, id: FrameId) {
     if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
         frame.phase = Phase::Lost;
     }
-    forget_if_orphan(state, id);
+    forget_if_orphan(state, cx, id);
 }
 
 /// What drills on the network do to a call between two workloads that would be there
@@ -417,6 +477,7 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
     match frame.caller {
         Caller::Nobody => {
             state.frames.remove(id.index, id.generation);
+            let_go(state, cx, id);
         }
         Caller::Probe(kind) => {
             let pod = frame.pod;
@@ -434,11 +495,20 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
 /// An answer reached its caller.
 pub fn answer_arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.remove(id.index, id.generation) else { return };
+    let_go(state, cx, id);
     match (frame.failed, frame.caller) {
         (Some(cause), caller) => attempt_failed(state, cx, caller, &frame, cause),
         (None, Caller::User(user)) => cx.raise(Event::RequestAnswered(user)),
         (None, Caller::Frame(parent)) => call_done(state, cx, parent),
         (None, Caller::Nobody | Caller::Probe(_)) => {}
+    }
+}
+
+/// A frame that is gone leaves the connection that it went over, if any.
+#[inline]
+fn let_go(state: &mut State, cx: &mut Context, id: FrameId) {
+    if !state.program.pools.is_empty() {
+        connections::let_go(state, cx, id.index);
     }
 }
 
@@ -521,8 +591,14 @@ pub fn backoff_ended(state: &mut State, cx: &mut Context, id: FrameId) {
 /// there; that is so for nearly all of them.
 #[inline]
 pub fn is_wanted(state: &State, event: &Event) -> bool {
-    let Event::DeadlineCame(id) = *event else { return true };
-    state.frames.get(id.index, id.generation).is_some_and(|frame| frame.caller != Caller::Nobody)
+    match *event {
+        Event::DeadlineCame(id) => {
+            let frame = state.frames.get(id.index, id.generation);
+            frame.is_some_and(|frame| frame.caller != Caller::Nobody)
+        }
+        Event::PatienceEnded(id) => connections::waits(state, id),
+        _ => true,
+    }
 }
 
 /// A caller gives an attempt up; the callee works on.
@@ -535,15 +611,19 @@ pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
         let workload = state.program.operations[operation as usize].workload as usize;
         cx.seen.call_failed(workload, (copy.sent, copy.weight), Cause::Timeout);
     }
-    forget_if_orphan(state, id);
+    if !state.program.pools.is_empty() {
+        connections::given_up(state, cx, id);
+    }
+    forget_if_orphan(state, cx, id);
     attempt_failed(state, cx, caller, &copy, Cause::Timeout);
 }
 
 /// Frees a frame that nobody waits for and that nothing will come to.
-fn forget_if_orphan(state: &mut State, id: FrameId) {
+fn forget_if_orphan(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     if frame.caller == Caller::Nobody && frame.phase == Phase::Lost {
         state.frames.remove(id.index, id.generation);
+        let_go(state, cx, id);
     }
 }
 
@@ -591,10 +671,25 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
             if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
                 frame.phase = Phase::Lost;
             }
-            forget_if_orphan(state, id);
+            forget_if_orphan(state, cx, id);
         }
     }
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
         pod.in_progress = 0;
+    }
+    if !state.program.pools.is_empty() {
+        hang_up(state, cx, pod_id, cause.is_some());
+    }
+}
+
+/// A pod's process is cut off: its connections end with it, and those who had opened
+/// some to it learn of that if they are `told`.
+fn hang_up(state: &mut State, cx: &mut Context, pod_id: PodId, told: bool) {
+    if told {
+        connections::close_to(state, cx, pod_id);
+    }
+    // A process that hangs is still there.
+    if state.pod(pod_id).is_none_or(|pod| told || !pod.runs()) {
+        connections::close_from(state, cx, pod_id);
     }
 }

@@ -6,12 +6,12 @@ use crate::k8s::placement::{ClusterView, Containers, PodKind, Profile, Queue};
 use crate::k8s::resources::cpu_shares;
 use crate::k8s::rollout::{DeploymentView, Noted};
 use crate::k8s::version::ControllerSettings;
-use crate::observe::Recorder;
-use crate::observe::Watch;
+use crate::observe::{PoolSeen, Recorder, Watch};
 use crate::scenario::{Kind, Release, RetryBudget, Scenario, Workload};
 use crate::sim::agenda::{Agenda, Engine};
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
+use crate::world::connections::{self, Connections};
 use crate::world::context::{Context, Times};
 use crate::world::event::Event;
 use crate::world::ids::{Arena, PodId};
@@ -52,6 +52,7 @@ pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Con
         endpoints::settle(&mut state, workload);
         workloads::note_replicas(&state, &mut cx, workload);
     }
+    first_connections(&mut state, &mut cx);
     first_events(&mut state, &mut cx);
     drills::begin(&mut state, &mut cx);
     usage::begin(&mut state, &mut cx);
@@ -106,6 +107,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         only_usage: scenario.workloads.iter().all(|workload| workload.usage.is_some()),
         probes_sleep: true,
         retry_tokens,
+        connections: Connections::default(),
         ingress_tokens: vec![RetryBudget::FIRST; scenario.workloads.len()],
         broken: Broken { externals: vec![None; scenario.externals.len()], ..Broken::default() },
     }
@@ -187,6 +189,7 @@ fn context_of(scenario: &Scenario, seed: Seed, agenda: Agenda<Event>) -> Context
         scenario.externals.len(),
         series_step(scenario),
     );
+    seen.pools = vec![PoolSeen::default(); scenario.pools().count()];
     seen.watch = Watch::over(scenario.horizon, scenario.drills.len());
     Context::new(seed, agenda, seen, times)
 }
@@ -227,6 +230,21 @@ fn settle_pod(state: &mut State, cx: &mut Context, id: PodId) {
         }
     }
     kubelet::set_ready(state, cx, id, true);
+}
+
+/// The connections that running pods keep in any case.
+fn first_connections(state: &mut State, cx: &mut Context) {
+    if state.program.pools.is_empty() {
+        return;
+    }
+    for workload in 0..state.workloads.len() {
+        for at in 0..state.workloads[workload].pods.len() {
+            let id = state.workloads[workload].pods[at];
+            if state.pod(id).is_some_and(|pod| pod.listens) {
+                connections::open_first(state, cx, id);
+            }
+        }
+    }
 }
 
 /// The loops of the control plane and of observation.

@@ -17,6 +17,7 @@ use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
 use crate::service::Station;
 use crate::sim::agenda::Clocks;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
+use crate::world::connections::Connections;
 use crate::world::cores::{NodeCpu, Rival};
 use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
@@ -65,6 +66,8 @@ pub struct State<'a> {
     pub broken: Broken,
     /// What is left of each call's retry budget, in thousandths of a token.
     pub retry_tokens: Vec<u32>,
+    /// Connections that are kept between pods.
+    pub connections: Connections,
     /// What is left of each workload's budget at its ingress, in the same unit.
     pub ingress_tokens: Vec<u32>,
     /// Which time is simulated in full.
@@ -287,6 +290,8 @@ pub struct Pod {
     pub slower: f64,
     /// Until then requests cost more CPU than later, by the clock of requests.
     pub warm_at: SimTime,
+    /// Connections that others keep to this run of its container.
+    pub connections: u32,
     /// Its part of its workload's usage curve.
     pub curve: Curve,
     /// What processes that a drill has started in it want, in thousandths of a core.

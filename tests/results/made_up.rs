@@ -169,6 +169,8 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
             shut_down: SimDuration::from_secs(1),
             drains: true,
             ingress: IngressRetries::USUAL,
+            max_connections: None,
+            upstreams: Vec::new(),
             operations: vec![Operation {
                 name: "handle".to_owned(),
                 steps: calls.iter().map(call).collect(),
@@ -296,6 +298,7 @@ fn run(seed: Seed) -> Observations {
         moments: moments(),
         watch: kubeplan::observe::Watch::default(),
         rollouts: Vec::new(),
+        pools: Vec::new(),
         series,
     }
 }

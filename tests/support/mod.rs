@@ -69,6 +69,8 @@ pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
         shut_down: SimDuration::from_millis(100),
         drains: true,
         ingress: IngressRetries::USUAL,
+        max_connections: None,
+        upstreams: Vec::new(),
         operations: vec![Operation { name: "ask".to_owned(), steps }],
     };
     Workload {

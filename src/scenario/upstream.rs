@@ -1,0 +1,55 @@
+//! How the pods of a workload reach another one: the connections that they keep.
+
+use crate::units::SimDuration;
+
+/// How each pod of a workload reaches another workload.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Upstream {
+    /// Index of the workload that is called.
+    pub workload: usize,
+    /// The connections that each pod keeps to it; `None` where every call finds its
+    /// own pod, as over a connection of its own that costs nothing.
+    pub pool: Option<Pool>,
+}
+
+/// Connections that one pod keeps to the pods of another workload.
+///
+/// A connection leads to one pod from its first call to its end, however many pods
+/// come meanwhile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pool {
+    /// At most so many connections; `None` for as many as there are calls.
+    pub size: Option<u32>,
+    /// So many are opened as soon as the pod listens, and kept however idle.
+    pub least: u32,
+    /// Calls at the same time on one connection: 1 for HTTP/1.1 and databases, `None`
+    /// for any number (HTTP/2 without a limit).
+    pub streams: Option<u32>,
+    /// So many calls wait for a connection; more fail at once. `None` for no limit.
+    pub queue: Option<u32>,
+    /// After which a call no longer waits for a connection; `None` for never.
+    pub timeout: Option<SimDuration>,
+    /// After which a connection that nobody uses is closed; `None` for never.
+    pub idle: Option<SimDuration>,
+    /// After which a connection takes no further call, give or take [`Pool::JITTER`].
+    pub max_age: Option<SimDuration>,
+    /// Calls after which a connection takes no further one.
+    pub max_requests: Option<u32>,
+}
+
+impl Pool {
+    /// The share by which ages differ, so that connections opened together don't end
+    /// together (gRPC's proposal A9 has ±10 %).
+    pub const JITTER: f64 = 0.1;
+}
+
+/// A pool and the two workloads that it is between.
+#[derive(Clone, Copy, Debug)]
+pub struct Link<'a> {
+    /// Index of the workload whose pods have it.
+    pub from: usize,
+    /// Index of the workload that it leads to.
+    pub to: usize,
+    /// What it keeps to.
+    pub pool: &'a Pool,
+}
