@@ -2,9 +2,10 @@
 
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
 use kubeplan::k8s::probe::{Handler, Probe};
+use kubeplan::observe::PoolSeen;
 use kubeplan::scenario::{
-    Autoscaler, Call, External, Interpolation, Population, Retry, RetryBudget, Scenario, Shape, Step, Target,
-    Visit, WarmUp,
+    Autoscaler, Call, External, Interpolation, Pool, Population, Retry, RetryBudget, Scenario, Shape, Step,
+    Target, Upstream, Visit, WarmUp,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -76,6 +77,20 @@ impl Dice {
         }
     }
 
+    fn pool(&mut self) -> Pool {
+        let (timeout, idle, age) = (self.millis(300), self.millis(2_000), self.millis(20_000));
+        Pool {
+            size: self.one_of(&[None, Some(1), Some(4), Some(30)]),
+            least: self.one_of(&[0, 1]),
+            streams: self.one_of(&[Some(1), Some(1), Some(3), None]),
+            queue: self.one_of(&[None, None, Some(0), Some(10)]),
+            timeout: self.maybe(timeout),
+            idle: self.maybe(idle),
+            max_age: self.maybe(age),
+            max_requests: self.one_of(&[None, None, Some(5)]),
+        }
+    }
+
     fn step(&mut self, from: usize, count: usize) -> Step {
         match self.below(6) {
             0 => Step::Wait(self.distribution(10)),
@@ -140,7 +155,22 @@ fn system(number: u32) -> Scenario {
         quota_per_second: dice.maybe(150.0),
     }];
     demand(&mut dice, &mut made);
+    connections(number, &mut made);
     made
+}
+
+/// Pools for some of those who call each other. They have dice of their own.
+fn connections(number: u32, made: &mut Scenario) {
+    let mut dice = Dice(Seed { base: 78, replication: number }.stream("pools"));
+    for from in 0..made.workloads.len() {
+        for to in from + 1..made.workloads.len() {
+            let pool = dice.pool();
+            if dice.below(3) > 0 {
+                made.workloads[from].behaviour.upstreams.push(Upstream { workload: to, pool: Some(pool) });
+            }
+        }
+        made.workloads[from].behaviour.max_connections = dice.one_of(&[None, None, Some(6), Some(40)]);
+    }
 }
 
 /// Users or a rate, with a wave in it.
@@ -199,6 +229,7 @@ fn curves_go_the_same_way_on_both_engines() {
 #[test]
 fn random_systems_go_the_same_way_on_both_engines() {
     let (mut events, mut answered, mut failed) = (0, 0, 0);
+    let mut pools = PoolSeen::default();
     for number in 0..24 {
         let scenario = system(number);
         let seed = Seed { base: 9, replication: number };
@@ -215,8 +246,12 @@ fn random_systems_go_the_same_way_on_both_engines() {
         events += wheel.events;
         answered += balance.answered;
         failed += balance.failed;
+        wheel.pools.iter().for_each(|pool| pools.merge(pool));
     }
     // The systems have to be worth comparing: much happens, and not all goes well.
     assert!(events > 3_000_000, "only {events} events");
     assert!(answered > 100_000 && failed > 10_000, "{answered} answered, {failed} failed");
+    let PoolSeen { wait, opened, refused, timed_out, turned_away, most } = pools;
+    assert!(wait.count() > 20_000 && opened > 1_000 && most > 20, "{} calls, {opened}, {most}", wait.count());
+    assert!(refused > 50 && timed_out > 50 && turned_away > 50, "{refused}, {timed_out}, {turned_away}");
 }

@@ -18,12 +18,15 @@ fn folder() -> PathBuf {
 
 fn checked(name: &str) -> Validated {
     let with = folder().join("with");
-    let own = with.join(format!("{name}.policy.yaml"));
+    let or_own = |kind: &str| {
+        let own = with.join(format!("{name}.{kind}.yaml"));
+        if own.exists() { own } else { with.join(format!("{kind}.yaml")) }
+    };
     let request = Request {
         manifests: vec![folder().join(format!("{name}.yaml"))],
-        model: Some(with.join("model.yaml")),
+        model: Some(or_own("model")),
         cluster: Some(with.join("cluster.yaml")),
-        policy: Some(if own.exists() { own } else { with.join("policy.yaml") }),
+        policy: Some(or_own("policy")),
         ..Request::default()
     };
     validate(&request).unwrap_or_else(|failure| panic!("{name}: {}", failure.render(false)))

@@ -348,8 +348,17 @@ pub const QUOTA_UNNAMED: Rule = rule(
     "pkg/quota/v1/evaluator/core/pods.go",
 );
 
+/// Pools that together want more connections than their callee takes.
+pub const CONNECTIONS: Rule = rule(
+    "connections-exceed-limit",
+    Warning,
+    "pools of connections that together want more than the callee takes",
+    "when the HPA has made its last pods, or a rollout adds some, connections beyond the limit are refused and calls fail",
+    "the model",
+);
+
 /// Every rule, in the order of the documentation.
-pub const ALL: [&Rule; 38] = [
+pub const ALL: [&Rule; 39] = [
     &UNREADABLE,
     &NOT_AS_WRITTEN,
     &HPA_TARGET_MISSING,
@@ -388,4 +397,5 @@ pub const ALL: [&Rule; 38] = [
     &LIMIT_RANGE,
     &QUOTA,
     &QUOTA_UNNAMED,
+    &CONNECTIONS,
 ];

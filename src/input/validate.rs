@@ -55,6 +55,7 @@ pub fn validate(request: &Request) -> Result<Validated, Failure> {
             set: &parts.set,
             trees: &trees,
             behaviours: &checked.behaviours,
+            model: parts.documents.model.as_ref(),
             cluster: checked.cluster.as_ref(),
             goals: checked.goals.as_ref(),
             policy: parts.documents.policy.as_ref(),

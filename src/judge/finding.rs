@@ -1,8 +1,8 @@
 //! What went wrong with each workload, in sentences with figures, and the
 //! setting that binds.
 
-use crate::observe::{Cause, MomentKind, Observations, Pooled, PooledWorkload};
-use crate::scenario::{Autoscaler, ProvisionedBy, Scenario, Workload};
+use crate::observe::{Cause, MomentKind, Observations, PoolSeen, Pooled, PooledWorkload};
+use crate::scenario::{Autoscaler, Link, ProvisionedBy, Scenario, Workload};
 use crate::units::figures::{amount, bytes, clock, count, duration, percent, plural, seconds};
 use crate::units::{MilliCpu, SimDuration, SimTime};
 
@@ -41,6 +41,10 @@ pub enum Kind {
     MetricFailed,
     /// Probes or crashes restarted containers.
     Restarted,
+    /// Calls waited for a connection of their caller's pool, or got none.
+    ShortOfConnections,
+    /// Pods had all the connections that they take, and refused more.
+    ConnectionsRefused,
     /// CPU was used up or throttled.
     ShortOfCpu,
     /// Requests waited for a place in a pod.
@@ -60,6 +64,8 @@ pub(super) fn all(scenario: &Scenario, shown: &Observations, pooled: &Pooled) ->
         findings.extend(view.no_ready_pod());
         findings.extend(view.metric_failed());
         findings.extend(view.restarted());
+        findings.extend(view.short_of_connections());
+        findings.extend(view.connections_refused());
         let held = findings.iter().any(|f| f.workload == index && f.kind == Kind::HeldAtMaximum);
         let short = if held { None } else { view.short_of_cpu() };
         let waited = view.waited();
@@ -193,6 +199,73 @@ impl View<'_> {
             )),
         );
         Some(self.finding(Kind::Restarted, text, None))
+    }
+
+    /// Pools of this workload's pods that were too small for what went through them.
+    fn short_of_connections(&self) -> Vec<Finding> {
+        let own = self.links().filter(|(link, _)| link.from == self.index);
+        own.filter_map(|(link, seen)| self.short_of(&link, seen)).collect()
+    }
+
+    fn short_of(&self, link: &Link<'_>, seen: &PoolSeen) -> Option<Finding> {
+        let size = link.pool.size?;
+        let missed = seen.timed_out + seen.turned_away;
+        let wait = seen.wait.quantile(0.95).unwrap_or(0.0);
+        // What waits while a connection is opened anew isn't short of any.
+        if seen.most < size || (missed == 0 && wait < LONG_WAIT) {
+            return None;
+        }
+        let to = &self.scenario.workloads[link.to].name;
+        let share = |number: u64| percent(number as f64 / seen.asked() as f64);
+        let mut text = format!(
+            "{}: calls to {to} waited {} (p95) for {} a pod, and all were open",
+            self.workload.name,
+            seconds(wait),
+            if size == 1 {
+                "the one connection of".to_owned()
+            } else {
+                format!("one of {size} connections of")
+            },
+        );
+        if let Some(timeout) = link.pool.timeout.filter(|_| seen.timed_out > 0) {
+            text = format!("{text}; {} of them got none within {timeout}", share(seen.timed_out));
+        }
+        if seen.turned_away > 0 {
+            text = format!("{text}; {} found too many waiting", share(seen.turned_away));
+        }
+        let binds = format!("upstreams.{to}.pool.size: {size} of {} (in the model)", self.workload.name);
+        Some(self.finding(Kind::ShortOfConnections, text, Some(binds)))
+    }
+
+    /// What callers wanted to keep to this workload's pods beyond what these take.
+    fn connections_refused(&self) -> Option<Finding> {
+        let taken = self.workload.behaviour.max_connections?;
+        let to = || self.links().filter(|(link, _)| link.to == self.index);
+        let refused: u64 = to().map(|(_, seen)| seen.refused).sum();
+        if refused == 0 {
+            return None;
+        }
+        let whose = to().filter(|(_, seen)| seen.refused > 0);
+        let whose: Vec<String> = whose
+            .map(|(link, seen)| {
+                let name = &self.scenario.workloads[link.from].name;
+                format!("{name} ({} a pod)", plural(u64::from(seen.most), "connection", "connections"))
+            })
+            .collect();
+        let text = format!(
+            "{}: a pod takes {} and refused {} more a run, asked for by {}",
+            self.workload.name,
+            plural(u64::from(taken), "connection", "connections"),
+            count(self.pooled.per_run(refused as f64)),
+            whose.join(", "),
+        );
+        let binds = format!("maxConnections: {taken} of {} (in the model)", self.workload.name);
+        Some(self.finding(Kind::ConnectionsRefused, text, Some(binds)))
+    }
+
+    /// All pools with what was seen of them.
+    fn links(&self) -> impl Iterator<Item = (Link<'_>, &PoolSeen)> {
+        self.scenario.pools().zip(&self.pooled.pools)
     }
 
     fn short_of_cpu(&self) -> Option<Finding> {

@@ -245,6 +245,29 @@ pub struct PoolSeen {
     pub opened: u64,
     /// Connections refused, because the callee had all that it takes.
     pub refused: u64,
+    /// Calls that waited for a connection for as long as they may, in vain.
+    pub timed_out: u64,
+    /// Calls that found as many waiting as may.
+    pub turned_away: u64,
+    /// The most connections that one pod kept.
+    pub most: u32,
+}
+
+impl PoolSeen {
+    /// Calls that wanted a connection and either have it or know that they get none.
+    pub fn asked(&self) -> u64 {
+        self.wait.count() + self.timed_out + self.turned_away
+    }
+
+    /// Adds what another run saw.
+    pub fn merge(&mut self, other: &Self) {
+        self.wait.merge(&other.wait);
+        self.opened += other.opened;
+        self.refused += other.refused;
+        self.timed_out += other.timed_out;
+        self.turned_away += other.turned_away;
+        self.most = self.most.max(other.most);
+    }
 }
 
 /// What happened to the cluster.

@@ -173,9 +173,7 @@ fn pools(runs: &[Observations]) -> Vec<PoolSeen> {
     let mut all = vec![PoolSeen::default(); runs[0].pools.len()];
     for run in runs {
         for (sum, seen) in all.iter_mut().zip(&run.pools) {
-            sum.wait.merge(&seen.wait);
-            sum.opened += seen.opened;
-            sum.refused += seen.refused;
+            sum.merge(seen);
         }
     }
     all

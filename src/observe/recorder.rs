@@ -303,10 +303,24 @@ impl Recorder {
         }
     }
 
-    /// A call that was sent then has waited so long for the connection that it has now.
-    pub fn connection_found(&mut self, pool: usize, sent: SimTime, wait: SimDuration) {
+    /// A call that was sent then has waited so long for the connection that it has now,
+    /// one of so many that its pod keeps.
+    pub fn connection_found(&mut self, pool: usize, sent: SimTime, (wait, kept): (SimDuration, u32)) {
         if sent >= self.counts_from {
-            self.pools[pool].wait.record(wait);
+            let seen = &mut self.pools[pool];
+            seen.wait.record(wait);
+            seen.most = seen.most.max(kept);
+        }
+    }
+
+    /// A call that was sent then gets no connection of its caller's pool.
+    pub fn connection_missed(&mut self, pool: usize, sent: SimTime, cause: Cause) {
+        if sent >= self.counts_from {
+            let seen = &mut self.pools[pool];
+            match cause {
+                Cause::PoolTimeout => seen.timed_out += 1,
+                _ => seen.turned_away += 1,
+            }
         }
     }
 

@@ -3,8 +3,8 @@
 use super::text::{Paint, Side, columns, cut, painted, wrapped};
 use super::verdict;
 use crate::judge::{Estimate, Judged, Outcome, Verdict, cost_per_month};
-use crate::observe::{Observations, Pooled, PooledWorkload, Span};
-use crate::scenario::{Assumption, Basis, Comparison, Indicator, Objective, Scenario, Scope};
+use crate::observe::{Observations, PoolSeen, Pooled, PooledWorkload, Span};
+use crate::scenario::{Assumption, Basis, Comparison, Indicator, Link, Objective, Scenario, Scope};
 use crate::units::figures::{amount, count, money, percent, plural, seconds};
 
 /// So many assumptions are named; the rest is counted.
@@ -187,6 +187,27 @@ impl Page<'_> {
             );
             lines.extend(self.quietly(&legend));
         }
+        lines.extend(self.connections());
+        lines
+    }
+
+    /// The table of the pools of connections; no line where there are none.
+    fn connections(&self) -> Vec<String> {
+        let wide = self.width >= WIDE;
+        let names = self.scenario.workload_names();
+        let mut rows = vec![connections_header(wide)];
+        for (link, seen) in self.scenario.pools().zip(&self.pooled.pools) {
+            let name = format!("{} → {}", names[link.from], names[link.to]);
+            rows.push(connections_row(&cut(&name, if wide { 28 } else { 17 }), &link, seen, wide));
+        }
+        if rows.len() == 1 {
+            return Vec::new();
+        }
+        let mut lines = table(&rows);
+        let legend = "OPEN is the most connections of one pod, of so many allowed; WAITED is for one of them; \
+                      GOT NONE is the share of calls that failed for want of one, REFUSED the share of \
+                      connections that the callee had no place for";
+        lines.extend(self.quietly(legend));
         lines
     }
 
@@ -208,12 +229,7 @@ impl Page<'_> {
         if rows.len() == 1 {
             return Vec::new();
         }
-        let mut sides = vec![Side::Right; rows[0].len()];
-        sides[0] = Side::Left;
-        let mut lines = columns(&sides, &rows);
-        lines[0] = painted(Paint::Heading, &lines[0]);
-        lines.insert(0, String::new());
-        lines
+        table(&rows)
     }
 
     fn quietly(&self, text: &str) -> Vec<String> {
@@ -301,6 +317,16 @@ impl Page<'_> {
         lines.extend(texts.iter().flat_map(|text| wrapped("  - ", text, self.width)));
         lines
     }
+}
+
+/// A table after an empty line: names to the left, numbers to the right.
+fn table(rows: &[Vec<String>]) -> Vec<String> {
+    let mut sides = vec![Side::Right; rows[0].len()];
+    sides[0] = Side::Left;
+    let mut lines = columns(&sides, rows);
+    lines[0] = painted(Paint::Heading, &lines[0]);
+    lines.insert(0, String::new());
+    lines
 }
 
 /// Mark, word and colour of an outcome; the word alone would do.
@@ -418,6 +444,31 @@ fn workload_row(name: &str, seen: &PooledWorkload, wide: bool) -> Vec<String> {
     } else {
         vec![name.to_owned(), replicas, mean, quantile(0.99), failed]
     }
+}
+
+fn connections_header(wide: bool) -> Vec<String> {
+    let all: &[&str] = if wide {
+        &["CONNECTIONS", "OPEN", "WAITED P95", "GOT NONE", "OPENED", "REFUSED"]
+    } else {
+        &["CONNECTIONS", "OPEN", "P95", "GOT NONE"]
+    };
+    all.iter().map(|text| (*text).to_owned()).collect()
+}
+
+fn connections_row(name: &str, link: &Link<'_>, seen: &PoolSeen, wide: bool) -> Vec<String> {
+    let share = |part: u64, all: u64| {
+        if all == 0 { "-".to_owned() } else { percent(part as f64 / all as f64) }
+    };
+    let size = link.pool.size.map_or(String::new(), |size| format!("/{}", count(f64::from(size))));
+    let open = format!("{}{size}", count(f64::from(seen.most)));
+    let waited = seen.wait.quantile(0.95).map_or("-".to_owned(), seconds);
+    let none = share(seen.timed_out + seen.turned_away, seen.asked());
+    let mut row = vec![name.to_owned(), open, waited, none];
+    if wide {
+        row.push(count(seen.opened as f64));
+        row.push(share(seen.refused, seen.opened + seen.refused));
+    }
+    row
 }
 
 fn usage_header(wide: bool) -> Vec<String> {

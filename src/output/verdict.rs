@@ -9,7 +9,9 @@ use serde::{Serialize, Serializer};
 
 use super::Number;
 use crate::judge::{self, Judged, Verdict};
-use crate::observe::{Cause, Histogram, MomentKind, Observations, Pooled, PooledWorkload, Span, Traffic};
+use crate::observe::{
+    Cause, Histogram, MomentKind, Observations, PoolSeen, Pooled, PooledWorkload, Span, Traffic,
+};
 use crate::scenario::{Basis, ErrorBound, Indicator, Objective, Scenario, Scope};
 use crate::sim::fingerprint::Fingerprint;
 
@@ -188,6 +190,32 @@ pub struct WorkloadData {
     /// For a workload that follows a recorded usage curve.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<UsageData>,
+    /// By callee, for a workload whose pods keep connections.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub upstreams: Option<Named<String, UpstreamData>>,
+    /// The most connections that others kept to one of its pods, where any do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub connections_max: Option<u32>,
+}
+
+/// What the connections of a workload's pods to another one did.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct UpstreamData {
+    /// Calls that wanted a connection.
+    pub requests: Number,
+    /// How long those that got one waited for it.
+    pub wait_seconds: QuantileData,
+    /// Calls that got none within the pool's timeout.
+    pub timed_out: Number,
+    /// Calls that failed at once, because too many waited.
+    pub turned_away: Number,
+    /// Connections opened.
+    pub opened: Number,
+    /// Connections that the callee refused: it had all that it takes.
+    pub refused: Number,
+    /// The most connections that one pod kept.
+    pub connections_max: u32,
 }
 
 /// What a recorded usage curve asks for.
@@ -342,7 +370,13 @@ pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -
     let names = |index: usize| all_names[index].clone();
     let workloads = pooled.workloads.iter().enumerate().map(|(i, seen)| {
         let follows = scenario.workloads[i].usage.is_some();
-        (names(i), WorkloadData { usage: follows.then(|| usage(seen)), ..workload(&pooled, seen) })
+        let data = WorkloadData {
+            usage: follows.then(|| usage(seen)),
+            upstreams: upstreams(scenario, &pooled, i, &names),
+            connections_max: scenario.pools().any(|link| link.to == i).then_some(seen.connections_max),
+            ..workload(&pooled, seen)
+        };
+        (names(i), data)
     });
     let journeys = scenario.demand.journeys.iter().zip(&pooled.journeys);
     let externals = scenario.externals.iter().zip(&pooled.externals);
@@ -480,6 +514,34 @@ fn workload(pooled: &Pooled, seen: &PooledWorkload) -> WorkloadData {
         scale_events: per_run(seen.scale_events),
         start_seconds: quantiles(&seen.start_time),
         usage: None,
+        upstreams: None,
+        connections_max: None,
+    }
+}
+
+/// What the pools of a workload's pods did; `None` where they keep none.
+fn upstreams(
+    scenario: &Scenario,
+    pooled: &Pooled,
+    workload: usize,
+    name: impl Fn(usize) -> String,
+) -> Option<Named<String, UpstreamData>> {
+    let own = scenario.pools().zip(&pooled.pools).filter(|(link, _)| link.from == workload);
+    let all: Named<String, UpstreamData> =
+        own.map(|(link, seen)| (name(link.to), upstream(pooled, seen))).collect();
+    (!all.0.is_empty()).then_some(all)
+}
+
+fn upstream(pooled: &Pooled, seen: &PoolSeen) -> UpstreamData {
+    let per_run = |sum: u64| Number(pooled.per_run(sum as f64));
+    UpstreamData {
+        requests: per_run(seen.asked()),
+        wait_seconds: quantiles(&seen.wait),
+        timed_out: per_run(seen.timed_out),
+        turned_away: per_run(seen.turned_away),
+        opened: per_run(seen.opened),
+        refused: per_run(seen.refused),
+        connections_max: seen.most,
     }
 }
 

@@ -17,8 +17,6 @@
 //! pools do. Connections that carry several calls get the next call where there are
 //! fewest.
 
-use std::collections::VecDeque;
-
 use crate::scenario::Pool;
 use crate::sim::random::{draw, unit};
 use crate::units::SimTime;
@@ -27,50 +25,12 @@ use crate::world::endpoints;
 use crate::world::event::Event;
 use crate::world::frames::{Caller, Phase};
 use crate::world::ids::{FrameId, PodId};
+use crate::world::links::{Connection, Connections, Kept, NONE, Owner};
 use crate::world::program::{NO_POOL, PoolCode};
 use crate::world::state::State;
 
-/// Stands for a connection where there is none.
-const NONE: u32 = u32::MAX;
 /// What a connection's own draw is for: its age.
 const AGE: u64 = 1;
-
-/// All connections that are kept.
-#[derive(Debug, Default)]
-pub struct Connections {
-    /// By a pod's place in its arena.
-    owners: Vec<Owner>,
-    /// Connections; those in `closed` are none.
-    all: Vec<Connection>,
-    /// Places to be used again.
-    closed: Vec<u32>,
-    /// By a frame's place in its arena: the connection that it goes over.
-    held: Vec<u32>,
-}
-
-/// The pools of one pod.
-#[derive(Debug, Default)]
-struct Owner {
-    /// Which tenant of the place they belong to.
-    generation: u32,
-    /// In the order of its workload's pools; empty before the first connection.
-    pools: Vec<Kept>,
-}
-
-/// One pod's connections to one workload.
-#[derive(Debug, Default)]
-struct Kept {
-    /// Connections that count against the pool's size.
-    count: u32,
-    /// Those that take another call, the latest used last.
-    free: Vec<u32>,
-    /// Who waits for one, in order; also some who have given up since.
-    waiting: VecDeque<FrameId>,
-    /// How many still wait.
-    live: u32,
-    /// A look at idle ones is on the agenda.
-    look_due: bool,
-}
 
 /// A pool of a pod.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,31 +39,6 @@ struct Place {
     pod: PodId,
     /// Its number among all pools of the program.
     pool: u32,
-}
-
-/// A connection.
-#[derive(Clone, Copy, Debug)]
-struct Connection {
-    /// The pod that opened it; `None` once that one has let go of it.
-    owner: Option<PodId>,
-    /// Its pool's number.
-    pool: u32,
-    /// Where it leads; nowhere once it is closed.
-    to: Option<PodId>,
-    /// Which run of the container there took it; `None` before one has.
-    run: Option<u32>,
-    /// Calls on it.
-    in_use: u32,
-    /// Calls so far.
-    uses: u32,
-    /// It takes no further call from then on.
-    expires: SimTime,
-    /// When its last call ended.
-    idle_since: SimTime,
-    /// It ends with its calls.
-    ending: bool,
-    /// It counts against the pool's size.
-    counted: bool,
 }
 
 /// How a call gets to its pod.
@@ -149,7 +84,7 @@ pub fn way(state: &mut State, cx: &mut Context, id: FrameId) -> Way {
     if kept(state, place).live == 0 {
         let found = take(state, cx, id, place);
         if found != Way::Waits {
-            note_wait(state, cx, id, pool);
+            note_wait(state, cx, id, place);
             return found;
         }
     }
@@ -170,10 +105,11 @@ pub fn way(state: &mut State, cx: &mut Context, id: FrameId) -> Way {
 }
 
 /// Notes how long a call has waited that has its connection now.
-fn note_wait(state: &State, cx: &mut Context, id: FrameId, pool: u32) {
+fn note_wait(state: &mut State, cx: &mut Context, id: FrameId, place: Place) {
     let now = cx.agenda.active();
+    let count = kept(state, place).count;
     if let Some(frame) = state.frames.get(id.index, id.generation) {
-        cx.seen.connection_found(pool as usize, frame.sent, now.since(frame.sent));
+        cx.seen.connection_found(place.pool as usize, frame.sent, (now.since(frame.sent), count));
     }
 }
 
@@ -225,7 +161,7 @@ fn take(state: &mut State, cx: &mut Context, id: FrameId, place: Place) -> Way {
         one.uses += 1;
         let (full, used_up) = (one.in_use == code.streams, one.uses == code.max_requests);
         if full {
-            kept(state, place).free.retain(|other| *other != at);
+            kept(state, place).no_longer_free(at);
         }
         if used_up {
             end_soon(state, cx, at);
@@ -444,7 +380,7 @@ pub fn next(state: &mut State, cx: &mut Context, pod: PodId, local: u16) -> Opti
         }
         leave(state, id, Phase::Travelling);
         kept(state, place).waiting.pop_front();
-        note_wait(state, cx, id, place.pool);
+        note_wait(state, cx, id, place);
         return Some((id, found));
     }
 }
@@ -470,7 +406,7 @@ fn end_soon(state: &mut State, cx: &mut Context, at: u32) {
     let shared = state.program.pools[one.pool as usize].streams != 1;
     let counted = shared && std::mem::replace(&mut one.counted, false);
     let kept = kept(state, place);
-    kept.free.retain(|other| *other != at);
+    kept.no_longer_free(at);
     kept.count -= u32::from(counted);
     if counted {
         freed(state, cx, place);
@@ -492,7 +428,7 @@ fn close(state: &mut State, cx: &mut Context, at: u32) {
     if let Some(pod) = owner {
         let place = Place { pod, pool: one.pool };
         let kept = kept(state, place);
-        kept.free.retain(|other| *other != at);
+        kept.no_longer_free(at);
         kept.count -= u32::from(one.counted);
         freed(state, cx, place);
     }

@@ -19,6 +19,7 @@ pub mod event;
 pub mod frames;
 pub mod ids;
 pub mod kubelet;
+pub mod links;
 pub mod metrics;
 pub mod node_autoscaler;
 pub mod node_lifecycle;

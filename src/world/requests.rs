@@ -127,6 +127,8 @@ fn fail_here(state: &mut State, cx: &mut Context, id: FrameId, cause: Cause) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let operation = state.program.operation_of(frame.call);
     let workload = state.program.operations[operation as usize].workload as usize;
+    let pool = state.program.pool_of[frame.call as usize] as usize;
+    cx.seen.connection_missed(pool, frame.sent, cause);
     cx.seen.call_failed(workload, (frame.sent, frame.weight), cause);
     answer(frame, Some(cause));
     cx.raise(Event::AnswerArrived(id));

@@ -16,6 +16,7 @@ mod forward;
 mod laws;
 mod losses;
 mod networks;
+mod pools;
 mod single;
 
 use kubeplan::observe::Observations;

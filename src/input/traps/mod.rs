@@ -5,6 +5,7 @@
 
 mod admission;
 mod budgets;
+mod connections;
 mod hpa;
 mod network;
 mod nodes;
@@ -17,6 +18,7 @@ mod scopes;
 use crate::input::document::Document;
 use crate::input::manifest::set::{ManifestHpa, ManifestService, ManifestSet, ManifestWorkload};
 use crate::input::manifest::trees::{Tree, Trees};
+use crate::input::model::ModelFile;
 use crate::input::policy::PolicyFile;
 use crate::input::priors;
 use crate::input::problem::Problem;
@@ -32,6 +34,8 @@ pub struct Subject<'a> {
     pub trees: &'a Trees,
     /// For each workload of the set what the model says of it.
     pub behaviours: &'a [Option<Behaviour>],
+    /// Where it says so.
+    pub model: Option<&'a Document<ModelFile>>,
     /// The nodes.
     pub cluster: Option<&'a Cluster>,
     /// What must hold.
@@ -56,6 +60,7 @@ pub fn all(subject: &Subject<'_>) -> Vec<Problem> {
     found.extend(nodes::all(subject));
     found.extend(admission::all(subject));
     found.extend(promises::all(subject));
+    found.extend(connections::all(subject));
     found
 }
 
