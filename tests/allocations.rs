@@ -11,9 +11,13 @@ mod support;
 #[global_allocator]
 static GLOBAL: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
-/// Allocations and requests of a run of so many seconds.
-fn allocations(load: f64, seconds: u64) -> (usize, u64) {
-    let scenario = support::hops::three_hops(load, seconds);
+/// Allocations and requests of a run of so many seconds; `pooled` for connections that
+/// are kept.
+fn allocations(load: f64, seconds: u64, pooled: bool) -> (usize, u64) {
+    let mut scenario = support::hops::three_hops(load, seconds);
+    if pooled {
+        support::hops::pool(&mut scenario);
+    }
     let region = Region::new(GLOBAL);
     let seen = simulate(&scenario, Seed { base: 2, replication: 0 });
     let change = region.change();
@@ -23,12 +27,15 @@ fn allocations(load: f64, seconds: u64) -> (usize, u64) {
 #[test]
 fn requests_allocate_nothing() {
     // Calm, and far beyond what the pods can do: timeouts, retries, refusals.
-    for load in [0.3, 4.0] {
-        let (short, fewer) = allocations(load, 3);
-        let (long, more) = allocations(load, 9);
+    for (load, pooled) in [(0.3, false), (4.0, false), (0.3, true), (4.0, true)] {
+        let (short, fewer) = allocations(load, 3, pooled);
+        let (long, more) = allocations(load, 9, pooled);
         let (extra, requests) = (long.saturating_sub(short), more - fewer);
         assert!(requests > 15_000, "only {requests} more requests");
         // A longer run writes more rows of its series, and tables may grow once more.
-        assert!(extra < 200, "{extra} allocations for {requests} more requests at a load of {load}");
+        assert!(
+            extra < 200,
+            "{extra} allocations for {requests} more requests at a load of {load}, pooled: {pooled}"
+        );
     }
 }

@@ -169,6 +169,35 @@ fn our_own_files_are_checked_as_well() {
 }
 
 #[test]
+fn connections_are_checked_where_they_are_described() {
+    let model = b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    maxConnections: 0\n    operations: {get: [compute: 1ms]}\n    \
+        upstreams:\n      web: {pool: {size: 0, min: 2000, timeout: 0s, queue: -1}, connection: {streams: many, maxAge: 5}}\n      \
+        wep: {pool: {size: 3}}\n";
+    let said =
+        refused(&[("app.yaml", WEB.as_bytes()), ("model.yaml", model)], "-m app.yaml --model model.yaml");
+    for words in [
+        "model.yaml:5:21",
+        "`0` is too few",
+        "no operation of `web` calls `web`",
+        "2000 connections at rest are too many",
+        "at most the pool's size, and at most 1000",
+        "nothing happens within 0s",
+        "`-1` is",
+        "`many` is",
+        "`5` has no unit",
+        "there is no workload `wep`",
+        "did you mean `web`?",
+    ] {
+        assert!(said.contains(words), "{words}:\n{said}");
+    }
+    let unknown =
+        b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web: {upstreams: {web: {pool: {sise: 3}}}}\n";
+    let said =
+        refused(&[("app.yaml", WEB.as_bytes()), ("model.yaml", unknown)], "-m app.yaml --model model.yaml");
+    assert!(said.contains("model.yaml:4:") && said.contains("sise"), "{said}");
+}
+
+#[test]
 fn numbers_on_the_command_line_have_bounds() {
     for (arguments, words) in [
         ("--users 0", "there must be at least 1 user"),

@@ -185,7 +185,7 @@ fn connections_end_with_the_process_that_took_them() {
 }
 
 #[test]
-fn what_a_dead_node_kept_costs_each_connection_a_timeout() {
+fn a_process_that_hangs_costs_each_connection_a_timeout() {
     let mut scenario = called(pool(6), (1, 1), Step::Wait(always(0.02)), 100.0, 300);
     call(&mut scenario).timeout = Some(SimDuration::from_secs(1));
     let hang = Failure::Hang { workload: 1, pods: Share::Count(1) };

@@ -198,15 +198,20 @@ impl Page<'_> {
         let mut rows = vec![connections_header(wide)];
         for (link, seen) in self.scenario.pools().zip(&self.pooled.pools) {
             let name = format!("{} → {}", names[link.from], names[link.to]);
-            rows.push(connections_row(&cut(&name, if wide { 28 } else { 17 }), &link, seen, wide));
+            let mut row = connections_row(&cut(&name, if wide { 28 } else { 17 }), &link, seen);
+            if wide {
+                row.push(count(self.pooled.per_run(seen.opened as f64)));
+                row.push(share(seen.refused, seen.opened + seen.refused));
+            }
+            rows.push(row);
         }
         if rows.len() == 1 {
             return Vec::new();
         }
         let mut lines = table(&rows);
         let legend = "OPEN is the most connections of one pod, of so many allowed; WAITED is for one of them; \
-                      GOT NONE is the share of calls that failed for want of one, REFUSED the share of \
-                      connections that the callee had no place for";
+                      GOT NONE is the share of calls that failed for want of one; OPENED is a run; REFUSED is \
+                      the share of connections that the callee had no place for";
         lines.extend(self.quietly(legend));
         lines
     }
@@ -455,20 +460,15 @@ fn connections_header(wide: bool) -> Vec<String> {
     all.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn connections_row(name: &str, link: &Link<'_>, seen: &PoolSeen, wide: bool) -> Vec<String> {
-    let share = |part: u64, all: u64| {
-        if all == 0 { "-".to_owned() } else { percent(part as f64 / all as f64) }
-    };
+fn connections_row(name: &str, link: &Link<'_>, seen: &PoolSeen) -> Vec<String> {
     let size = link.pool.size.map_or(String::new(), |size| format!("/{}", count(f64::from(size))));
     let open = format!("{}{size}", count(f64::from(seen.most)));
     let waited = seen.wait.quantile(0.95).map_or("-".to_owned(), seconds);
-    let none = share(seen.timed_out + seen.turned_away, seen.asked());
-    let mut row = vec![name.to_owned(), open, waited, none];
-    if wide {
-        row.push(count(seen.opened as f64));
-        row.push(share(seen.refused, seen.opened + seen.refused));
-    }
-    row
+    vec![name.to_owned(), open, waited, share(seen.timed_out + seen.turned_away, seen.asked())]
+}
+
+fn share(part: u64, all: u64) -> String {
+    if all == 0 { "-".to_owned() } else { percent(part as f64 / all as f64) }
 }
 
 fn usage_header(wide: bool) -> Vec<String> {

@@ -372,7 +372,7 @@ pub fn document(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -
         let follows = scenario.workloads[i].usage.is_some();
         let data = WorkloadData {
             usage: follows.then(|| usage(seen)),
-            upstreams: upstreams(scenario, &pooled, i, &names),
+            upstreams: upstreams(scenario, &pooled, i, names),
             connections_max: scenario.pools().any(|link| link.to == i).then_some(seen.connections_max),
             ..workload(&pooled, seen)
         };

@@ -23,7 +23,7 @@ use crate::units::SimTime;
 use crate::world::context::Context;
 use crate::world::endpoints;
 use crate::world::event::Event;
-use crate::world::frames::{Caller, Phase};
+use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::links::{Connection, Connections, Kept, NONE, Owner};
 use crate::world::program::{NO_POOL, PoolCode};
@@ -172,7 +172,7 @@ fn take(state: &mut State, cx: &mut Context, id: FrameId, place: Place) -> Way {
     if kept(state, place).count >= code.size {
         return Way::Waits;
     }
-    let Some(bits) = state.frames.get(id.index, id.generation).map(|frame| frame.route()) else {
+    let Some(bits) = state.frames.get(id.index, id.generation).map(Frame::route) else {
         return Way::Waits;
     };
     let Some((at, to)) = open(state, cx, place, bits) else { return Way::Nobody };

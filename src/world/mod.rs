@@ -187,7 +187,6 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::DrillWentOn(drill) => drills::went_on(state, cx, drill),
 
         Event::UsageMoved(workload) => usage::moved(state, cx, workload),
-
         Event::PaceLooked(stamp) => slices::looked(state, cx, stamp),
 
         Event::WatchStepEnded => reports::watch_step_ended(state, cx),

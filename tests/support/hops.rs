@@ -2,7 +2,7 @@
 //! can meet on its way.
 
 use kubeplan::k8s::resources::Resources;
-use kubeplan::scenario::{Call, Retry, Scenario, Step, Target, Workload};
+use kubeplan::scenario::{Call, Pool, Retry, Scenario, Step, Target, Upstream, Workload};
 use kubeplan::sim::random::Distribution;
 use kubeplan::units::{MilliCpu, SimDuration};
 
@@ -64,4 +64,23 @@ pub fn three_hops(load: f64, seconds: u64) -> Scenario {
     whole.demand.journeys = vec![one];
     whole.demand.client_latency = SimDuration::from_millis(10);
     whole
+}
+
+/// The same over connections that are kept: few enough that calls wait for one under
+/// much load.
+pub fn pool(three_hops: &mut Scenario) {
+    for from in 0..2 {
+        let pool = Pool {
+            size: Some(40),
+            least: 4,
+            streams: Some(1),
+            queue: Some(200),
+            timeout: Some(SimDuration::from_millis(500)),
+            idle: Some(SimDuration::from_secs(2)),
+            max_age: Some(SimDuration::from_secs(5)),
+            max_requests: None,
+        };
+        three_hops.workloads[from].behaviour.upstreams =
+            vec![Upstream { workload: from + 1, pool: Some(pool) }];
+    }
 }
