@@ -172,7 +172,7 @@ fn our_own_files_are_checked_as_well() {
 fn connections_are_checked_where_they_are_described() {
     let model = b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    maxConnections: 0\n    operations: {get: [compute: 1ms]}\n    \
         upstreams:\n      web: {pool: {size: 0, min: 2000, timeout: 0s, queue: -1}, connection: {streams: many, maxAge: 5}}\n      \
-        wep: {pool: {size: 3}}\n";
+        wep: {pool: {size: 3}}\n    ingress: {balancing: best}\n";
     let said =
         refused(&[("app.yaml", WEB.as_bytes()), ("model.yaml", model)], "-m app.yaml --model model.yaml");
     for words in [
@@ -187,9 +187,20 @@ fn connections_are_checked_where_they_are_described() {
         "`5` has no unit",
         "there is no workload `wep`",
         "did you mean `web`?",
+        "`best` is no way to balance",
+        "one of random, roundRobin, leastRequest, peakEwma, ewma",
     ] {
         assert!(said.contains(words), "{words}:\n{said}");
     }
+    let both = b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    operations: {get: [call: db/ask]}\n    \
+        upstreams: {db: {pool: {size: 2}, balancing: peakEwma}}\n  db: {operations: {ask: [compute: 1ms]}}\n";
+    let two = format!("{WEB}---\n{}", WEB.replace("web", "db"));
+    let said =
+        refused(&[("app.yaml", two.as_bytes()), ("model.yaml", both)], "-m app.yaml --model model.yaml");
+    assert!(
+        said.contains("model.yaml:6:") && said.contains("a call goes where its connection leads"),
+        "{said}"
+    );
     let unknown =
         b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web: {upstreams: {web: {pool: {sise: 3}}}}\n";
     let said =
@@ -249,4 +260,42 @@ fn what_is_large_but_sound_is_read_and_ends() {
     let arguments = "-m app.yaml --traffic t.yaml --replications 1";
     let (code, said) = run(&[("app.yaml", WEB.as_bytes()), ("t.yaml", traffic)], arguments);
     assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
+}
+
+#[test]
+fn an_ingress_says_how_it_balances() {
+    let route = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  annotations: \
+        {nginx.ingress.kubernetes.io/load-balance: BY}\nspec:\n  defaultBackend: {service: {name: web, port: {number: 80}}}\n";
+    let with = |by: &str| format!("{WEB}{}", route.replace("BY", by));
+    let fingerprint = |text: &str| {
+        let (code, said) = run(&[("app.yaml", text.as_bytes())], QUICK);
+        assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
+        said
+    };
+    let odd = fingerprint(&with("ip_hash"));
+    assert!(odd.contains("ingress-nginx doesn't know `ip_hash`") && odd.contains("app.yaml:"), "{odd}");
+    assert!(!fingerprint(&with("ewma")).contains("doesn't know"));
+    // It takes effect: another way, other requests at each pod.
+    let seen = |text: &str| simulated(text).1;
+    let (plain, turns, ewma) = (
+        seen(&format!(
+            "{WEB}{}",
+            route.replace("  annotations: {nginx.ingress.kubernetes.io/load-balance: BY}\n", "")
+        )),
+        seen(&with("round_robin")),
+        seen(&with("ewma")),
+    );
+    assert!(plain != turns && turns != ewma && plain != ewma, "{plain} {turns} {ewma}");
+}
+
+/// Exit code and fingerprint of a short run.
+fn simulated(text: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    fs::write(home.path().join("app.yaml"), text).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_plan"));
+    let arguments = format!("simulate {QUICK} --no-out -o json");
+    command.current_dir(home.path()).args(arguments.split_whitespace());
+    let output = command.output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output.status.code(), document["fingerprint"].to_string())
 }

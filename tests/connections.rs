@@ -7,8 +7,8 @@ use kubeplan::k8s::probe::Probe;
 use kubeplan::k8s::rollout::Strategy;
 use kubeplan::observe::{Cause, Observations};
 use kubeplan::scenario::{
-    Autoscaler, Call, Comparison, Drill, Failure, Indicator, Kind, Objective, Pool, Release, Retry, Scenario,
-    Scope, Share, Step, Target, Upstream,
+    Autoscaler, Balancing, Call, Comparison, Drill, Failure, Indicator, Kind, Objective, Pool, Release,
+    Retry, Scenario, Scope, Share, Step, Target, Upstream,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{MilliCpu, SimDuration};
@@ -40,7 +40,8 @@ fn called(pool: Pool, (from, to): (u32, u32), work: Step, per_second: f64, secon
         required: true,
     };
     let mut front = workload("front", from, vec![Step::Call(call)]);
-    front.behaviour.upstreams = vec![Upstream { workload: 1, pool: Some(pool) }];
+    front.behaviour.upstreams =
+        vec![Upstream { workload: 1, pool: Some(pool), balancing: Balancing::Random }];
     let mut scenario = scenario(vec![front, workload("back", to, vec![work])], per_second, seconds);
     scenario.warm_up = SimDuration::from_secs(30);
     scenario
@@ -230,4 +231,46 @@ fn pools_open_again_after_a_rolling_update() {
         let last = (0..series.times.len()).rev().take_while(|row| series.failed[*row] == 0).count();
         assert!(last as u64 * series.step.as_nanos() > 100_000_000_000, "failures go on to the end");
     }
+}
+
+/// The share of calls that a pod gets whose calls are 200 ms late, of four.
+fn share_of_the_late(by: Balancing) -> f64 {
+    let mut scenario = called(pool(1), (1, 4), Step::Wait(exponential(0.01)), 160.0, 600);
+    let upstream = &mut scenario.workloads[0].behaviour.upstreams[0];
+    (upstream.pool, upstream.balancing) = (None, by);
+    let what = Failure::PodNetwork {
+        workload: 1,
+        pods: Share::Count(1),
+        peer: Some(0),
+        delay: SimDuration::from_millis(200),
+        loss: 0.0,
+    };
+    drill(&mut scenario, what, 0, None);
+    let seen = run(&scenario);
+    1.0 - seen.workloads[0].traffic.latency.share_within(SimDuration::from_millis(150))
+}
+
+#[test]
+fn a_slow_pod_gets_less_from_who_looks() {
+    for (by, least, most) in [
+        (Balancing::Random, 0.24, 0.26),
+        (Balancing::RoundRobin, 0.245, 0.255),
+        // Both draws are that pod once in sixteen times; else another nearly always has less.
+        (Balancing::LeastRequest, 0.058, 0.08),
+        // Two different ones are drawn, so that it is asked again only to learn how it is.
+        (Balancing::PeakEwma, 0.000_05, 0.02),
+    ] {
+        let share = share_of_the_late(by);
+        assert!((least..most).contains(&share), "{by:?}: {share}");
+    }
+}
+
+#[test]
+fn connections_in_turn_are_spread_evenly() {
+    let mut scenario = called(pool(8), (1, 4), Step::Wait(exponential(0.1)), 100.0, 120);
+    scenario.workloads[0].behaviour.upstreams[0].balancing = Balancing::RoundRobin;
+    let seen = run(&scenario);
+    assert_eq!((seen.pools[0].most, seen.workloads[1].connections_max), (8, 2));
+    scenario.workloads[0].behaviour.upstreams[0].balancing = Balancing::Random;
+    assert!(run(&scenario).workloads[1].connections_max > 2, "at random some pod gets more");
 }

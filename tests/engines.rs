@@ -4,8 +4,8 @@ use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
 use kubeplan::k8s::probe::{Handler, Probe};
 use kubeplan::observe::PoolSeen;
 use kubeplan::scenario::{
-    Autoscaler, Call, External, Interpolation, Pool, Population, Retry, RetryBudget, Scenario, Shape, Step,
-    Target, Upstream, Visit, WarmUp,
+    Autoscaler, Balancing, Call, External, Interpolation, Pool, Population, Retry, RetryBudget, Scenario,
+    Shape, Step, Target, Upstream, Visit, WarmUp,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -165,10 +165,16 @@ fn connections(number: u32, made: &mut Scenario) {
     for from in 0..made.workloads.len() {
         for to in from + 1..made.workloads.len() {
             let pool = dice.pool();
-            if dice.below(3) > 0 {
-                made.workloads[from].behaviour.upstreams.push(Upstream { workload: to, pool: Some(pool) });
-            }
+            let kept = dice.below(3) > 0;
+            // Calls of their own may be balanced in any way, kept connections in turn.
+            let ways =
+                [Balancing::Random, Balancing::RoundRobin, Balancing::LeastRequest, Balancing::PeakEwma];
+            let balancing = dice.one_of(if kept { &ways[..2] } else { &ways });
+            let pool = kept.then_some(pool);
+            made.workloads[from].behaviour.upstreams.push(Upstream { workload: to, pool, balancing });
         }
+        made.workloads[from].behaviour.ingress_balancing =
+            dice.one_of(&[Balancing::Random, Balancing::RoundRobin, Balancing::Ewma]);
         made.workloads[from].behaviour.max_connections = dice.one_of(&[None, None, Some(6), Some(40)]);
     }
 }

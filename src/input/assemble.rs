@@ -4,7 +4,7 @@ use crate::input::directory::{self, Directory};
 use crate::input::document::Document;
 use crate::input::documents::Documents;
 use crate::input::findings::{At, Findings};
-use crate::input::manifest::set::{ManifestHpa, ManifestSet};
+use crate::input::manifest::set::{IngressRoute, ManifestHpa, ManifestService, ManifestSet};
 use crate::input::model::{ModelFile, WorkloadFile};
 use crate::input::policy;
 use crate::input::priors::{self, Guess};
@@ -491,18 +491,20 @@ fn workloads(
     behaviours: impl Iterator<Item = (Behaviour, Option<Usage>)>,
 ) -> Vec<Workload> {
     let with_behaviour = set.workloads.iter().zip(behaviours).enumerate();
-    let workloads = with_behaviour.map(|(index, (from, (behaviour, usage)))| {
+    let workloads = with_behaviour.map(|(index, (from, (mut behaviour, usage)))| {
         let hpa = autoscalers.iter().find(|hpa| hpa.workload == index);
         // Without `spec.replicas` an HPA's workload keeps what it had; in its
         // stride that is at least the HPA's minimum.
         let least = hpa.filter(|_| !from.replicas_stated).map_or(0, |hpa| hpa.spec.min_replicas);
-        let behind_ingress = set.services.iter().any(|service| {
-            priors::selects(service, from)
-                && set
-                    .routes
-                    .iter()
-                    .any(|route| route.service == service.name && route.namespace == service.namespace)
-        });
+        let leads_here = |route: &&IngressRoute| {
+            let of = |service: &ManifestService| {
+                (&service.name, &service.namespace) == (&route.service, &route.namespace)
+            };
+            set.services.iter().any(|service| of(service) && priors::selects(service, from))
+        };
+        let behind_ingress = set.routes.iter().any(|route| leads_here(&route));
+        let mut stated = set.routes.iter().filter(leads_here).filter_map(|route| route.balancing);
+        behaviour.ingress_balancing = stated.next().unwrap_or(behaviour.ingress_balancing);
         Workload {
             name: from.name.clone(),
             namespace: from.namespace.clone(),

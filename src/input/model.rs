@@ -10,11 +10,11 @@ use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Scalar};
 use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain, limit, read};
-use crate::input::upstream::UpstreamFile;
+use crate::input::upstream::{UpstreamFile, balancing};
 use crate::input::usage::{self, UsageFile};
 use crate::scenario::{
-    Behaviour, Call, Concurrency, External, IngressRetries, MemoryModel, Operation, Retry, RetryBudget,
-    StartUp, Step, Upstream, Usage, WarmUp,
+    Balancing, Behaviour, Call, Concurrency, External, IngressRetries, MemoryModel, Operation, Retry,
+    RetryBudget, StartUp, Step, Upstream, Usage, WarmUp,
 };
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -93,6 +93,7 @@ pub struct WarmUpFile {
 pub struct IngressFile {
     tries: Option<Scalar>,
     budget: Option<Scalar>,
+    balancing: Option<Scalar>,
 }
 
 /// `concurrency`
@@ -282,6 +283,12 @@ impl WorkloadFile {
                 .ingress
                 .as_ref()
                 .map_or(IngressRetries::USUAL, |file| file.resolve(&at.key("ingress"), into)),
+            ingress_balancing: into.or(
+                &at.key("ingress").key("balancing"),
+                self.ingress.as_ref().and_then(|file| file.balancing.as_ref()),
+                balancing,
+                Balancing::Random,
+            ),
         }
     }
 

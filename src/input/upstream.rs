@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
-use crate::input::scalar;
+use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::{Uncertain, limit, read};
-use crate::scenario::{Call, Operation, Pool, Step, Target, Upstream};
+use crate::scenario::{Balancing, Call, Operation, Pool, Step, Target, Upstream};
 use crate::units::SimDuration;
 
 /// `upstreams.NAME`
@@ -17,6 +17,8 @@ pub struct UpstreamFile {
     pool: Option<PoolFile>,
     /// How long each lasts.
     connection: Option<ConnectionFile>,
+    /// How a pod is chosen.
+    balancing: Option<Scalar>,
 }
 
 /// `pool`
@@ -63,7 +65,14 @@ impl UpstreamFile {
             into.wrong(&at, format!("no operation of `{name}` calls `{to}`"), help);
         }
         let kept = self.pool.is_some() || self.connection.is_some();
-        Some(Upstream { workload, pool: kept.then(|| self.pool(&at, into)) })
+        let at_balancing = at.key("balancing");
+        let balancing = into.or(&at_balancing, self.balancing.as_ref(), balancing, Balancing::Random);
+        if kept && !matches!(balancing, Balancing::Random | Balancing::RoundRobin) {
+            let help = "write `random` or `roundRobin`, or leave `pool` and `connection` out";
+            let message = "it chooses a pod for each call, and a call goes where its connection leads";
+            into.wrong(&at_balancing, message, help);
+        }
+        Some(Upstream { workload, pool: kept.then(|| self.pool(&at, into)), balancing })
     }
 
     fn pool(&self, at: &At, into: &mut Findings) -> Pool {
@@ -111,6 +120,21 @@ impl UpstreamFile {
             max_requests,
         }
     }
+}
+
+/// A way to choose one of several pods.
+pub fn balancing(text: &Scalar) -> Result<Balancing, Fault> {
+    let known = [
+        ("random", Balancing::Random),
+        ("roundRobin", Balancing::RoundRobin),
+        ("leastRequest", Balancing::LeastRequest),
+        ("peakEwma", Balancing::PeakEwma),
+        ("ewma", Balancing::Ewma),
+    ];
+    known.iter().find(|(name, _)| *name == text.text).map(|(_, one)| *one).ok_or_else(|| {
+        let names = known.map(|(name, _)| name).join(", ");
+        Fault::new(format!("`{text}` is no way to balance"), format!("one of {names}"))
+    })
 }
 
 /// Whether one of the operations calls a workload.

@@ -10,6 +10,25 @@ pub struct Upstream {
     /// The connections that each pod keeps to it; `None` where every call finds its
     /// own pod, as over a connection of its own that costs nothing.
     pub pool: Option<Pool>,
+    /// How a pod is chosen for a call or, where connections are kept, for a connection.
+    pub balancing: Balancing,
+}
+
+/// How one of several pods is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Balancing {
+    /// At random.
+    #[default]
+    Random,
+    /// In turn.
+    RoundRobin,
+    /// The one with fewer calls of two drawn at random.
+    LeastRequest,
+    /// The one with less latency times calls of two drawn at random, peaks counting at
+    /// once.
+    PeakEwma,
+    /// The one with less latency of two drawn at random.
+    Ewma,
 }
 
 /// Connections that one pod keeps to the pods of another workload.

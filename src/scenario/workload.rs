@@ -7,7 +7,7 @@ use crate::k8s::placement::Wishes;
 use crate::k8s::probe::Probe;
 use crate::k8s::resources::Resources;
 use crate::k8s::rollout::Strategy;
-use crate::scenario::upstream::Upstream;
+use crate::scenario::upstream::{Balancing, Upstream};
 use crate::scenario::usage::Usage;
 use crate::sim::random::Distribution;
 use crate::units::{Bytes, MilliCpu, SimDuration};
@@ -168,6 +168,8 @@ pub struct Behaviour {
     pub drains: bool,
     /// What the ingress in front of it, if any, does when its pods refuse connections.
     pub ingress: IngressRetries,
+    /// How that ingress chooses a pod for a request.
+    pub ingress_balancing: Balancing,
     /// Connections that one pod takes; further ones are refused. They are counted where
     /// callers keep theirs. `None` for no limit.
     pub max_connections: Option<u32>,

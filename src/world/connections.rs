@@ -17,9 +17,11 @@
 //! pools do. Connections that carry several calls get the next call where there are
 //! fewest.
 
-use crate::scenario::Pool;
+use crate::scenario::{Balancing, Pool};
 use crate::sim::random::{draw, unit};
 use crate::units::SimTime;
+use crate::world::balancer::Whose;
+use crate::world::balancing;
 use crate::world::context::Context;
 use crate::world::endpoints;
 use crate::world::event::Event;
@@ -207,7 +209,12 @@ fn hold(state: &mut State, id: FrameId, at: u32) {
 fn open(state: &mut State, cx: &mut Context, place: Place, bits: u64) -> Option<(u32, PodId)> {
     let now = cx.agenda.active();
     let code = state.program.pools[place.pool as usize];
-    let to = endpoints::choose(state, code.to as usize, false, bits)?;
+    let to = match code.balancing {
+        (Balancing::Random, _) => endpoints::choose(state, code.to as usize, false, bits)?,
+        (by, number) => {
+            balancing::next(state, cx, (Whose::Pod(place.pod, number), by), code.to as usize, bits)?.2
+        }
+    };
     let expires = code.max_age.map_or(SimTime::NEVER, |age| {
         now + age.scale(1.0 + Pool::JITTER * (2.0 * unit(draw(bits, AGE)) - 1.0))
     });

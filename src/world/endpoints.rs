@@ -24,7 +24,8 @@ const CONTROLLER_LAG: SimDuration = SimDuration::from_millis(100);
 /// Chooses an endpoint of a workload; `None` when there is none.
 ///
 /// kube-proxy chooses at random; so does this for the ingress, whose round robin
-/// is interleaved by its workers.
+/// is interleaved by its workers, unless the scenario says how it balances
+/// (`world::balancing`).
 pub fn choose(state: &State, workload: usize, from_outside: bool, bits: u64) -> Option<PodId> {
     let through_ingress = from_outside && state.scenario.workloads[workload].behind_ingress;
     let proxy = &state.workloads[workload].proxies[if through_ingress { INGRESS } else { KUBE_PROXY }];
@@ -70,6 +71,7 @@ pub fn proxy_synced(state: &mut State, cx: &mut Context, workload: u32, which: u
     let endpoints = eligible(state, workload, which);
     let proxy = &mut state.workloads[workload as usize].proxies[which];
     proxy.endpoints = endpoints;
+    proxy.version += 1;
     proxy.due = false;
     proxy.last_sync = Some(cx.now());
 }
@@ -93,6 +95,9 @@ fn eligible(state: &State, workload: u32, which: usize) -> Vec<PodId> {
 /// At the very start everything is known everywhere.
 pub fn settle(state: &mut State, workload: u32) {
     for which in [KUBE_PROXY, INGRESS] {
-        state.workloads[workload as usize].proxies[which].endpoints = eligible(state, workload, which);
+        let endpoints = eligible(state, workload, which);
+        let proxy = &mut state.workloads[workload as usize].proxies[which];
+        proxy.endpoints = endpoints;
+        proxy.version += 1;
     }
 }

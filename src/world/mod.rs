@@ -6,6 +6,8 @@
 //! event meets its handler.
 
 pub mod autoscaler;
+pub mod balancer;
+pub mod balancing;
 pub mod budgets;
 pub mod connections;
 pub mod context;

@@ -3,7 +3,7 @@
 
 use std::ops::Range;
 
-use crate::scenario::{Call, Link, Retry, Scenario, Step, Target, Visit, WarmUp};
+use crate::scenario::{Balancing, Call, Link, Retry, Scenario, Step, Target, Visit, WarmUp};
 use crate::sim::random::{Distribution, Sampler};
 use crate::units::SimDuration;
 
@@ -39,6 +39,11 @@ pub struct Program {
     pub pools: Vec<PoolCode>,
     /// First pool of each workload, and one past the last workload's last.
     pub first_pool: Vec<u32>,
+    /// By call: how its endpoint is chosen, and by which of its pod's balancers. Empty
+    /// where all are chosen at random.
+    pub balancing_of: Vec<(Balancing, u16)>,
+    /// By workload: how many balancers a pod of it has.
+    pub balancers: Vec<u16>,
     /// By call: its pool, or [`NO_POOL`]. Empty where there are no pools.
     pub pool_of: Vec<u32>,
 }
@@ -74,6 +79,9 @@ pub struct PoolCode {
     pub max_requests: u32,
     /// Connections that a pod there takes; `u32::MAX` for any number.
     pub taken: u32,
+    /// How the pod that a connection leads to is chosen, and by which of its pod's
+    /// balancers.
+    pub balancing: (Balancing, u16),
 }
 
 /// What a workload's pods keep to when they serve.
@@ -199,6 +207,7 @@ impl Program {
         let inside = scenario.cluster.network_latency;
         program.travel = [inside, inside + scenario.demand.client_latency].map(|delay| program.lane(delay));
         program.add_pools(scenario, &calls_of);
+        program.add_balancers(scenario, &calls_of);
         program
     }
 
@@ -246,18 +255,54 @@ impl Program {
                 max_age: pool.max_age,
                 max_requests: any(pool.max_requests),
                 taken: any(scenario.workloads[to].behaviour.max_connections),
+                balancing: (Balancing::Random, 0),
             };
             self.pools.push(code);
             self.pool_of.resize(self.calls.len(), NO_POOL);
             for call in calls_of[from].clone() {
-                if let TargetCode::Operation(operation) = self.calls[call].target
-                    && self.operations[operation as usize].workload == to as u32
-                {
+                if self.leads_to(call, to) {
                     self.pool_of[call] = number;
                 }
             }
         }
         self.first_pool.resize(scenario.workloads.len() + 1, self.pools.len() as u32);
+    }
+
+    /// How endpoints are chosen where that isn't at random. `calls_of` are each
+    /// workload's.
+    fn add_balancers(&mut self, scenario: &Scenario, calls_of: &[Range<usize>]) {
+        self.balancers = vec![0; scenario.workloads.len()];
+        let mut any = false;
+        let mut of = vec![(Balancing::Random, 0); self.calls.len()];
+        for (from, workload) in scenario.workloads.iter().enumerate() {
+            any |= workload.behind_ingress && workload.behaviour.ingress_balancing != Balancing::Random;
+            let balanced = workload.behaviour.upstreams.iter();
+            for upstream in balanced.filter(|one| one.balancing != Balancing::Random) {
+                let code = (upstream.balancing, self.balancers[from]);
+                self.balancers[from] += 1;
+                any = true;
+                for call in calls_of[from].clone() {
+                    if self.leads_to(call, upstream.workload) {
+                        of[call] = code;
+                    }
+                }
+                let own = self.first_pool[from] as usize..self.first_pool[from + 1] as usize;
+                let pools = self.pools[own].iter_mut();
+                pools
+                    .filter(|pool| pool.to as usize == upstream.workload)
+                    .for_each(|pool| pool.balancing = code);
+            }
+        }
+        self.balancing_of = if any { of } else { Vec::new() };
+    }
+
+    fn leads_to(&self, call: usize, workload: usize) -> bool {
+        match self.calls[call].target {
+            TargetCode::Operation(operation) => {
+                self.operations[operation as usize].workload as usize == workload
+            }
+            TargetCode::External(_) => false,
+        }
     }
 
     /// Gives each workload an operation of its own for probes.

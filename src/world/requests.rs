@@ -12,6 +12,7 @@ use crate::scenario::RetryBudget;
 use crate::service::Job;
 use crate::sim::random::{draw, unit};
 use crate::units::{SimDuration, SimTime};
+use crate::world::balancing;
 use crate::world::connections::{self, Arrival, Way};
 use crate::world::context::Context;
 use crate::world::endpoints;
@@ -101,7 +102,11 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
         budget.inspect(|budget| budget.earn(&mut state.ingress_tokens[code.workload as usize]));
     }
     let bits = frame.route();
-    let chosen = endpoints::choose(state, code.workload as usize, from_outside, bits);
+    let chosen = if state.program.balancing_of.is_empty() {
+        endpoints::choose(state, code.workload as usize, from_outside, bits)
+    } else {
+        balancing::choose(state, cx, id, code.workload as usize)
+    };
     set_out(state, cx, id, chosen, state.program.travel[usize::from(from_outside)]);
 }
 
@@ -512,6 +517,9 @@ fn let_go(state: &mut State, cx: &mut Context, id: FrameId) {
     if !state.program.pools.is_empty() {
         connections::let_go(state, cx, id.index);
     }
+    if !state.program.balancing_of.is_empty() {
+        balancing::ended(state, cx.agenda.active(), id.index);
+    }
 }
 
 /// One call of a frame's present step is settled.
@@ -615,6 +623,9 @@ pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
     }
     if !state.program.pools.is_empty() {
         connections::given_up(state, cx, id);
+    }
+    if !state.program.balancing_of.is_empty() {
+        balancing::ended(state, cx.agenda.active(), id.index);
     }
     forget_if_orphan(state, cx, id);
     attempt_failed(state, cx, caller, &copy, Cause::Timeout);

@@ -11,6 +11,7 @@ use crate::scenario::{Kind, Release, RetryBudget, Scenario, Workload};
 use crate::sim::agenda::{Agenda, Engine};
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
+use crate::world::balancer::{Balancer, Balancers};
 use crate::world::connections;
 use crate::world::context::{Context, Times};
 use crate::world::event::Event;
@@ -109,6 +110,10 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         probes_sleep: true,
         retry_tokens,
         connections: Connections::default(),
+        balancers: Balancers {
+            ingress: vec![Balancer::default(); scenario.workloads.len()],
+            ..Balancers::default()
+        },
         ingress_tokens: vec![RetryBudget::FIRST; scenario.workloads.len()],
         broken: Broken { externals: vec![None; scenario.externals.len()], ..Broken::default() },
     }
@@ -134,7 +139,8 @@ fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadSta
         owners_select: owner(&template.labels),
     });
     let limits = template.containers.first().map(|one| &one.limits);
-    let proxy = || Proxy { endpoints: Vec::new(), last_sync: None, due: false, limit: ingress_limit() };
+    let proxy =
+        || Proxy { endpoints: Vec::new(), version: 0, last_sync: None, due: false, limit: ingress_limit() };
     WorkloadState {
         desired: workload.replicas,
         pods: Vec::new(),

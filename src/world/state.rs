@@ -17,6 +17,7 @@ use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
 use crate::service::Station;
 use crate::sim::agenda::Clocks;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
+use crate::world::balancer::Balancers;
 use crate::world::cores::{NodeCpu, Rival};
 use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
@@ -68,6 +69,8 @@ pub struct State<'a> {
     pub retry_tokens: Vec<u32>,
     /// Connections that are kept between pods.
     pub connections: Connections,
+    /// What balancers know of endpoints.
+    pub balancers: Balancers,
     /// What is left of each workload's budget at its ingress, in the same unit.
     pub ingress_tokens: Vec<u32>,
     /// Which time is simulated in full.
@@ -500,6 +503,8 @@ pub struct RolloutState {
 pub struct Proxy {
     /// Whom it sends traffic to.
     pub endpoints: Vec<PodId>,
+    /// How often these have changed.
+    pub version: u32,
     /// When it last took a slice over.
     pub last_sync: Option<SimTime>,
     /// A sync is on the agenda.

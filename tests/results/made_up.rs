@@ -12,10 +12,10 @@ use kubeplan::observe::{
     Traffic, WorkloadSeen, WorkloadSeries,
 };
 use kubeplan::scenario::{
-    Assumption, Autoscaler, Basis, Behaviour, Call, Cluster, Comparison, Concurrency, Container, Demand,
-    External, Goals, Indicator, IngressRetries, Interpolation, Journey, Kind, Limits, MemoryModel, NodePool,
-    Objective, Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Scope, Shape, StartUp,
-    Step, Target, Visit, Workload,
+    Assumption, Autoscaler, Balancing, Basis, Behaviour, Call, Cluster, Comparison, Concurrency, Container,
+    Demand, External, Goals, Indicator, IngressRetries, Interpolation, Journey, Kind, Limits, MemoryModel,
+    NodePool, Objective, Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Scope, Shape,
+    StartUp, Step, Target, Visit, Workload,
 };
 use kubeplan::sim::random::{Distribution, Seed, Stream};
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -169,6 +169,7 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
             shut_down: SimDuration::from_secs(1),
             drains: true,
             ingress: IngressRetries::USUAL,
+            ingress_balancing: Balancing::Random,
             max_connections: None,
             upstreams: Vec::new(),
             operations: vec![Operation {

@@ -2,7 +2,7 @@
 //! can meet on its way.
 
 use kubeplan::k8s::resources::Resources;
-use kubeplan::scenario::{Call, Pool, Retry, Scenario, Step, Target, Upstream, Workload};
+use kubeplan::scenario::{Balancing, Call, Pool, Retry, Scenario, Step, Target, Upstream, Workload};
 use kubeplan::sim::random::Distribution;
 use kubeplan::units::{MilliCpu, SimDuration};
 
@@ -66,10 +66,12 @@ pub fn three_hops(load: f64, seconds: u64) -> Scenario {
     whole
 }
 
-/// The same over connections that are kept: few enough that calls wait for one under
+/// The same behind a balancing ingress, over connections that are kept: few enough that calls wait for one under
 /// much load.
 pub fn pool(three_hops: &mut Scenario) {
-    for from in 0..2 {
+    three_hops.workloads[0].behind_ingress = true;
+    three_hops.workloads[0].behaviour.ingress_balancing = Balancing::Ewma;
+    for (from, balancing) in [Balancing::RoundRobin, Balancing::Random].into_iter().enumerate() {
         let pool = Pool {
             size: Some(40),
             least: 4,
@@ -81,6 +83,6 @@ pub fn pool(three_hops: &mut Scenario) {
             max_requests: None,
         };
         three_hops.workloads[from].behaviour.upstreams =
-            vec![Upstream { workload: from + 1, pool: Some(pool) }];
+            vec![Upstream { workload: from + 1, pool: Some(pool), balancing }];
     }
 }

@@ -9,9 +9,9 @@ use kubeplan::k8s::placement::Wishes;
 use kubeplan::k8s::resources::Resources;
 use kubeplan::k8s::version::Version;
 use kubeplan::scenario::{
-    Behaviour, Cluster, Concurrency, Container, Demand, Goals, IngressRetries, Interpolation, Journey, Kind,
-    Limits, MemoryModel, NodePool, Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Shape,
-    StartUp, Step, Visit, Workload,
+    Balancing, Behaviour, Cluster, Concurrency, Container, Demand, Goals, IngressRetries, Interpolation,
+    Journey, Kind, Limits, MemoryModel, NodePool, Operation, PodTemplate, Population, ProvisionedBy, Retry,
+    Scenario, Shape, StartUp, Step, Visit, Workload,
 };
 use kubeplan::sim::random::Distribution;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -69,6 +69,7 @@ pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
         shut_down: SimDuration::from_millis(100),
         drains: true,
         ingress: IngressRetries::USUAL,
+        ingress_balancing: Balancing::Random,
         max_connections: None,
         upstreams: Vec::new(),
         operations: vec![Operation { name: "ask".to_owned(), steps }],

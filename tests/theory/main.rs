@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod balancing;
 mod changing;
 mod closed;
 mod coverage;

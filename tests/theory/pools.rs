@@ -2,7 +2,7 @@
 //! the servers of M/M/c, with a queue M/M/c/K, with patience M/M/1+D.
 
 use kubeplan::observe::{Cause, Observations};
-use kubeplan::scenario::{Call, Pool, Retry, Scenario, Step, Target, Upstream};
+use kubeplan::scenario::{Balancing, Call, Pool, Retry, Scenario, Step, Target, Upstream};
 use kubeplan::units::SimDuration;
 
 use crate::support::{exponential, scenario, workload};
@@ -18,7 +18,8 @@ fn pooled(pool: Pool, load: f64, requests: f64) -> Scenario {
         required: true,
     };
     let mut front = workload("front", 1, vec![Step::Call(call)]);
-    front.behaviour.upstreams = vec![Upstream { workload: 1, pool: Some(pool) }];
+    front.behaviour.upstreams =
+        vec![Upstream { workload: 1, pool: Some(pool), balancing: Balancing::Random }];
     let back = workload("back", 1, vec![Step::Wait(exponential(SERVICE))]);
     let per_second = load * f64::from(pool.size.unwrap_or(1)) / SERVICE;
     let mut scenario = scenario(vec![front, back], per_second, (requests / per_second) as u64);

@@ -8,7 +8,9 @@ use serde::de::IgnoredAny;
 use super::Reading;
 use super::object::{Manifest, Object};
 use super::set::{IngressRoute, ManifestService};
+use crate::input::problem::Problem;
 use crate::k8s::labels::Selector;
+use crate::scenario::Balancing;
 use crate::source::Node;
 
 pub(super) fn service(reading: &mut Reading<'_>, object: &Object<'_>) {
@@ -32,6 +34,7 @@ pub(super) fn service(reading: &mut Reading<'_>, object: &Object<'_>) {
 pub(super) fn ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
     let Some(manifest) = object.decode::<Manifest<IngressSpec>>(&mut reading.problems) else { return };
     let spec = manifest.spec.unwrap_or_default();
+    let first = reading.set.routes.len();
     let name = |backend: &IngressBackend| backend.service.as_ref().map(|service| service.name.clone());
     if let Some(service) = spec.default_backend.as_ref().and_then(name) {
         route(reading, object, "", "", service, "spec.defaultBackend.service.name");
@@ -46,6 +49,7 @@ pub(super) fn ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
             }
         }
     }
+    balance(reading, object, first);
 }
 
 /// An HTTPRoute or GRPCRoute of the Gateway API, or Istio's VirtualService of a
@@ -80,8 +84,30 @@ fn route(reading: &mut Reading<'_>, object: &Object<'_>, host: &str, path: &str,
         host: host.to_owned(),
         path: path.to_owned(),
         service,
+        balancing: None,
         place: object.place(at),
     });
+}
+
+/// What an annotation tells ingress-nginx of how to choose a pod, for the routes from
+/// `first` on.
+fn balance(reading: &mut Reading<'_>, object: &Object<'_>, first: usize) {
+    const KEY: &str = "nginx.ingress.kubernetes.io/load-balance";
+    let annotations = object.node.at("metadata.annotations");
+    let Some(said) = annotations.and_then(|all| all.get(KEY)).and_then(Node::as_str) else { return };
+    let balancing = match said {
+        "round_robin" => Balancing::RoundRobin,
+        "ewma" => Balancing::Ewma,
+        other => {
+            let message = format!("ingress-nginx doesn't know `{other}` and balances round robin");
+            let problem = Problem::warning(message).help("write `round_robin` or `ewma`");
+            reading.field(object, &format!("metadata.annotations[\"{KEY}\"]"), problem);
+            Balancing::RoundRobin
+        }
+    };
+    for route in &mut reading.set.routes[first..] {
+        route.balancing = Some(balancing);
+    }
 }
 
 /// An Ingress before `networking.k8s.io/v1`.
@@ -129,6 +155,7 @@ struct OldPath {
 pub(super) fn old_ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
     let Some(manifest) = object.decode::<Manifest<OldSpec>>(&mut reading.problems) else { return };
     let spec = manifest.spec.unwrap_or_default();
+    let first = reading.set.routes.len();
     if let Some(service) = spec.backend.and_then(|backend| backend.service_name) {
         route(reading, object, "", "", service, "spec.backend.serviceName");
     }
@@ -142,4 +169,5 @@ pub(super) fn old_ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
             }
         }
     }
+    balance(reading, object, first);
 }

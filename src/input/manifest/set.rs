@@ -7,7 +7,7 @@ use crate::k8s::hpa::HpaSpec;
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::Taint;
 use crate::k8s::quantity::Quantity;
-use crate::scenario::{DisruptionBudget, Kind, PodTemplate};
+use crate::scenario::{Balancing, DisruptionBudget, Kind, PodTemplate};
 use crate::source::Place;
 use crate::units::{Bytes, MilliCpu, SimDuration};
 
@@ -109,6 +109,8 @@ pub struct IngressRoute {
     pub path: String,
     /// The Service it leads to.
     pub service: String,
+    /// How ingress-nginx is told to choose a pod.
+    pub balancing: Option<Balancing>,
     /// Where the backend stands.
     pub place: Place,
 }
