@@ -264,38 +264,32 @@ fn what_is_large_but_sound_is_read_and_ends() {
 
 #[test]
 fn an_ingress_says_how_it_balances() {
-    let route = "---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata:\n  name: web\n  annotations: \
-        {nginx.ingress.kubernetes.io/load-balance: BY}\nspec:\n  defaultBackend: {service: {name: web, port: {number: 80}}}\n";
-    let with = |by: &str| format!("{WEB}{}", route.replace("BY", by));
-    let fingerprint = |text: &str| {
-        let (code, said) = run(&[("app.yaml", text.as_bytes())], QUICK);
-        assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
-        said
+    let key = "nginx.ingress.kubernetes.io/load-balance";
+    // So little CPU that requests meet in a pod.
+    let slow = WEB.replace("100m, memory: 64Mi}}", "10m, memory: 64Mi}, limits: {cpu: 10m}}");
+    let with = |annotations: &str| {
+        format!(
+            "{slow}---\napiVersion: networking.k8s.io/v1\nkind: Ingress\nmetadata: {{name: web{annotations}}}\n\
+             spec: {{defaultBackend: {{service: {{name: web, port: {{number: 80}}}}}}}}\n"
+        )
     };
-    let odd = fingerprint(&with("ip_hash"));
-    assert!(odd.contains("ingress-nginx doesn't know `ip_hash`") && odd.contains("app.yaml:"), "{odd}");
-    assert!(!fingerprint(&with("ewma")).contains("doesn't know"));
+    let by = |way: &str| with(&format!(", annotations: {{{key}: {way}}}"));
+    let (code, said) = run(&[("app.yaml", by("ip_hash").as_bytes())], QUICK);
+    assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
+    assert!(said.contains("ingress-nginx doesn't know `ip_hash`") && said.contains("app.yaml:21:"), "{said}");
     // It takes effect: another way, other requests at each pod.
-    let seen = |text: &str| simulated(text).1;
-    let (plain, turns, ewma) = (
-        seen(&format!(
-            "{WEB}{}",
-            route.replace("  annotations: {nginx.ingress.kubernetes.io/load-balance: BY}\n", "")
-        )),
-        seen(&with("round_robin")),
-        seen(&with("ewma")),
-    );
-    assert!(plain != turns && turns != ewma && plain != ewma, "{plain} {turns} {ewma}");
+    let all = [with(""), by("round_robin"), by("ewma")].map(|text| fingerprint(&text));
+    assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
+    assert_eq!(fingerprint(&by("ip_hash")), all[1], "what it doesn't know it does in turn");
 }
 
-/// Exit code and fingerprint of a short run.
-fn simulated(text: &str) -> (Option<i32>, String) {
+/// The fingerprint of a short run.
+fn fingerprint(text: &str) -> String {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("app.yaml"), text).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_plan"));
-    let arguments = format!("simulate {QUICK} --no-out -o json");
-    command.current_dir(home.path()).args(arguments.split_whitespace());
-    let output = command.output().unwrap();
-    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
-    (output.status.code(), document["fingerprint"].to_string())
+    let arguments = "simulate -m app.yaml --users 3000 --duration 1m --replications 1 --no-out -o json";
+    let output = command.current_dir(home.path()).args(arguments.split_whitespace()).output().unwrap();
+    let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    document["fingerprint"].as_str().unwrap().to_owned()
 }
