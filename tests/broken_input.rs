@@ -201,6 +201,25 @@ fn connections_are_checked_where_they_are_described() {
         said.contains("model.yaml:6:") && said.contains("a call goes where its connection leads"),
         "{said}"
     );
+    let breaker = b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    operations: {get: [call: db/ask]}\n    \
+        upstreams:\n      db:\n        pool: {size: 2, queue: 3}\n        breaker:\n          \
+        {maxRequests: 0, maxPendingRequests: 1, failures: {threshold: 0%, window: 1000000, wait: 0s, halfOpen: 0}, \
+        outlierDetection: {consecutive5xxErrors: 0, interval: 3}}\n  db: {operations: {ask: [compute: 1ms]}}\n";
+    let said =
+        refused(&[("app.yaml", two.as_bytes()), ("model.yaml", breaker)], "-m app.yaml --model model.yaml");
+    for words in [
+        "`0` is too few",
+        "`pool.queue` says the same",
+        "every call reaches a share of zero",
+        "1000000 calls are out of range",
+        "nothing happens within 0s",
+        "0 calls are out of range",
+        "it leaves a pod out",
+        "no pod would ever be in",
+        "`3` has no unit",
+    ] {
+        assert!(said.contains(words), "{words}:\n{said}");
+    }
     let unknown =
         b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web: {upstreams: {web: {pool: {sise: 3}}}}\n";
     let said =

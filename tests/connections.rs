@@ -7,8 +7,8 @@ use kubeplan::k8s::probe::Probe;
 use kubeplan::k8s::rollout::Strategy;
 use kubeplan::observe::{Cause, Observations};
 use kubeplan::scenario::{
-    Autoscaler, Balancing, Call, Comparison, Drill, Failure, Indicator, Kind, Objective, Pool, Release,
-    Retry, Scenario, Scope, Share, Step, Target, Upstream,
+    Autoscaler, Balancing, Breaker, Call, Comparison, Drill, Failure, FailureRatio, Indicator, Kind,
+    Objective, Outlier, Pool, Release, Retry, Scenario, Scope, Share, Step, Target, Upstream,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{MilliCpu, SimDuration};
@@ -40,8 +40,7 @@ fn called(pool: Pool, (from, to): (u32, u32), work: Step, per_second: f64, secon
         required: true,
     };
     let mut front = workload("front", from, vec![Step::Call(call)]);
-    front.behaviour.upstreams =
-        vec![Upstream { workload: 1, pool: Some(pool), balancing: Balancing::Random }];
+    front.behaviour.upstreams = vec![Upstream { pool: Some(pool), ..Upstream::to(1) }];
     let mut scenario = scenario(vec![front, workload("back", to, vec![work])], per_second, seconds);
     scenario.warm_up = SimDuration::from_secs(30);
     scenario
@@ -273,4 +272,51 @@ fn connections_in_turn_are_spread_evenly() {
     assert_eq!((seen.pools[0].most, seen.workloads[1].connections_max), (8, 2));
     scenario.workloads[0].behaviour.upstreams[0].balancing = Balancing::Random;
     assert!(run(&scenario).workloads[1].connections_max > 2, "at random some pod gets more");
+}
+
+#[test]
+fn an_open_breaker_spares_callers_the_wait() {
+    let mut scenario = called(pool(1), (1, 1), Step::Wait(always(0.02)), 100.0, 300);
+    call(&mut scenario).timeout = Some(SimDuration::from_secs(1));
+    let hang = Failure::Hang { workload: 1, pods: Share::Count(1) };
+    drill(&mut scenario, hang, 100, Some(60));
+    scenario.workloads[0].behaviour.upstreams = Vec::new();
+    let without = run(&scenario);
+    assert!(failures(&without, Cause::Timeout) > 5_500, "{}", failures(&without, Cause::Timeout));
+    let wait = SimDuration::from_secs(10);
+    let ratio = FailureRatio { threshold: 500_000, window: 20, least: 20, wait, half_open: 5 };
+    let breaker = Some(Breaker { max_requests: None, ratio: Some(ratio) });
+    scenario.workloads[0].behaviour.upstreams = vec![Upstream { breaker, ..Upstream::to(1) }];
+    let seen = run(&scenario);
+    // What was sent within a second and until ten had failed, and five for each look: at
+    // 11, 22, 33, 44 and 55 s.
+    let lost = failures(&seen, Cause::Timeout);
+    assert!((80..=170).contains(&lost), "{lost} timed out");
+    let stopped = failures(&seen, Cause::BreakerOpen);
+    assert!(stopped > 5_500, "{stopped} stopped");
+    // Within the wait after the end it is closed again.
+    assert!(stopped + lost < 7_300, "{stopped} stopped, {lost} timed out");
+}
+
+#[test]
+fn who_fails_in_a_row_gets_nothing_for_a_while() {
+    let share = |pods: u32, outlier: Option<Outlier>| {
+        let mut scenario = called(pool(1), (1, pods), Step::Wait(always(0.01)), 200.0, 600);
+        call(&mut scenario).timeout = Some(SimDuration::from_millis(200));
+        drill(&mut scenario, Failure::Hang { workload: 1, pods: Share::Count(1) }, 0, None);
+        scenario.workloads[0].behaviour.upstreams = vec![Upstream { outlier, ..Upstream::to(1) }];
+        1.0 - run(&scenario).workloads[1].traffic.availability()
+    };
+    let rule = Outlier {
+        errors: 5,
+        interval: SimDuration::from_secs(10),
+        ejection: SimDuration::from_secs(30),
+        most: 100_000,
+    };
+    assert!((share(10, None) - 0.1).abs() < 0.005);
+    // Out for 30, 60, 90, 120, 150 s: five times five, and what was under way then.
+    let left = share(10, Some(rule));
+    assert!((0.000_2..0.001).contains(&left), "{left}");
+    // A tenth of nine is less than one.
+    assert!((share(9, Some(rule)) - 1.0 / 9.0).abs() < 0.005);
 }

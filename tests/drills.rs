@@ -9,8 +9,8 @@ use kubeplan::judge::promises::{self, Exercised};
 use kubeplan::run::{Held, Replications, drill, until_sure};
 use kubeplan::scenario::catalogue::{busiest, exercises, usual_name};
 use kubeplan::scenario::{
-    Comparison, Drill, DrillRule, Failure, Indicator, Objective, Retry, RetryBudget, Scenario, Scope, Share,
-    Step,
+    Breaker, Call, Comparison, Drill, DrillRule, Failure, FailureRatio, Indicator, Objective, Retry,
+    RetryBudget, Scenario, Scope, Share, Step, Target, Upstream,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::SimDuration;
@@ -235,6 +235,43 @@ fn a_retry_storm_outlives_its_trigger_and_is_named() {
             metastable.then_some(3),
             "{attempts} further attempts, {budget:?} of a hundred"
         );
+        assert_eq!(spike.users_recovered.is_none(), metastable, "{spike:?}");
+    }
+}
+
+/// The same server behind pods that call it, give up after a second and a half and try
+/// again at once.
+fn storm_between(breaker: Option<Breaker>) -> Scenario {
+    let mut storm = storm(0);
+    let backoff = SimDuration::from_millis(50);
+    let call = Call {
+        target: Target::Operation { workload: 1, operation: 0 },
+        probability: 1.0,
+        timeout: Some(SimDuration::from_millis(1_500)),
+        retry: Retry { attempts: 3, backoff, max_backoff: backoff, jitter: 0.5, budget: None },
+        required: true,
+    };
+    let mut front = workload("front", 2, vec![Step::Call(call)]);
+    front.behaviour.upstreams = vec![Upstream { breaker, ..Upstream::to(1) }];
+    storm.workloads.insert(0, front);
+    storm.demand.journeys[0].visits[0].timeout = SimDuration::from_secs(20);
+    storm
+}
+
+#[test]
+fn a_circuit_breaker_lets_a_server_come_up_again() {
+    let wait = SimDuration::from_secs(5);
+    let ratio = FailureRatio { threshold: 500_000, window: 100, least: 100, wait, half_open: 10 };
+    for (breaker, metastable) in
+        [(None, true), (Some(Breaker { max_requests: None, ratio: Some(ratio) }), false)]
+    {
+        let scenario = storm_between(breaker);
+        let target = busiest(&scenario).expect("users ask it");
+        let mut all = exercises(&scenario, target);
+        all.retain(|one| one.name == "load-spike");
+        let held = drill(&scenario, &all, 0.99, 3, 3, |_| ()).1;
+        let spike = summary(&held[0].costs, 0.95);
+        assert_eq!(spike.metastable.map(|(_, times)| times), metastable.then_some(3), "{breaker:?}");
         assert_eq!(spike.users_recovered.is_none(), metastable, "{spike:?}");
     }
 }

@@ -2,10 +2,10 @@
 
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
 use kubeplan::k8s::probe::{Handler, Probe};
-use kubeplan::observe::PoolSeen;
+use kubeplan::observe::{Cause, PoolSeen};
 use kubeplan::scenario::{
-    Autoscaler, Balancing, Call, External, Interpolation, Pool, Population, Retry, RetryBudget, Scenario,
-    Shape, Step, Target, Upstream, Visit, WarmUp,
+    Autoscaler, Balancing, Breaker, Call, External, FailureRatio, Interpolation, Outlier, Pool, Population,
+    Retry, RetryBudget, Scenario, Shape, Step, Target, Upstream, Visit, WarmUp,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -91,6 +91,26 @@ impl Dice {
         }
     }
 
+    fn breaker(&mut self) -> Breaker {
+        let ratio = FailureRatio {
+            threshold: self.one_of(&[200_000, 500_000]),
+            window: self.one_of(&[10, 100]),
+            least: 10,
+            wait: self.millis(5_000),
+            half_open: self.one_of(&[1, 10]),
+        };
+        Breaker { max_requests: self.one_of(&[None, Some(3), Some(40)]), ratio: self.maybe(ratio) }
+    }
+
+    fn outlier(&mut self) -> Outlier {
+        Outlier {
+            errors: self.one_of(&[1, 5]),
+            interval: SimDuration::from_secs(2),
+            ejection: self.millis(6_000),
+            most: self.one_of(&[100_000, 500_000, 1_000_000]),
+        }
+    }
+
     fn step(&mut self, from: usize, count: usize) -> Step {
         match self.below(6) {
             0 => Step::Wait(self.distribution(10)),
@@ -171,7 +191,11 @@ fn connections(number: u32, made: &mut Scenario) {
                 [Balancing::Random, Balancing::RoundRobin, Balancing::LeastRequest, Balancing::PeakEwma];
             let balancing = dice.one_of(if kept { &ways[..2] } else { &ways });
             let pool = kept.then_some(pool);
-            made.workloads[from].behaviour.upstreams.push(Upstream { workload: to, pool, balancing });
+            let (breaker, outlier) = (dice.breaker(), dice.outlier());
+            let breaker = (dice.below(3) == 0).then_some(breaker);
+            let outlier = (!kept && dice.below(2) == 0).then_some(outlier);
+            let upstream = Upstream { workload: to, pool, balancing, breaker, outlier };
+            made.workloads[from].behaviour.upstreams.push(upstream);
         }
         made.workloads[from].behaviour.ingress_balancing =
             dice.one_of(&[Balancing::Random, Balancing::RoundRobin, Balancing::Ewma]);
@@ -235,7 +259,7 @@ fn curves_go_the_same_way_on_both_engines() {
 #[test]
 fn random_systems_go_the_same_way_on_both_engines() {
     let (mut events, mut answered, mut failed) = (0, 0, 0);
-    let mut pools = PoolSeen::default();
+    let (mut pools, mut broken) = (PoolSeen::default(), 0);
     for number in 0..24 {
         let scenario = system(number);
         let seed = Seed { base: 9, replication: number };
@@ -252,11 +276,16 @@ fn random_systems_go_the_same_way_on_both_engines() {
         events += wheel.events;
         answered += balance.answered;
         failed += balance.failed;
+        for workload in &wheel.workloads {
+            let failures = &workload.traffic.failures;
+            broken += failures[Cause::BreakerOpen as usize] + failures[Cause::BreakerFull as usize];
+        }
         wheel.pools.iter().for_each(|pool| pools.merge(pool));
     }
     // The systems have to be worth comparing: much happens, and not all goes well.
     assert!(events > 3_000_000, "only {events} events");
     assert!(answered > 100_000 && failed > 10_000, "{answered} answered, {failed} failed");
+    assert!(broken > 100, "breakers stopped {broken} calls");
     let PoolSeen { wait, opened, refused, timed_out, turned_away, most } = pools;
     assert!(wait.count() > 20_000 && opened > 1_000 && most > 8, "{} calls, {opened}, {most}", wait.count());
     assert!(refused > 20 && timed_out > 50 && turned_away > 50, "{refused}, {timed_out}, {turned_away}");

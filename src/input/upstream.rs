@@ -6,7 +6,9 @@ use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Fault, Scalar};
 use crate::input::uncertain::{Uncertain, limit, read};
-use crate::scenario::{Balancing, Call, Operation, Pool, Step, Target, Upstream};
+use crate::scenario::{
+    Balancing, Breaker, Call, FailureRatio, Operation, Outlier, Pool, Step, Target, Upstream,
+};
 use crate::units::SimDuration;
 
 /// `upstreams.NAME`
@@ -19,7 +21,44 @@ pub struct UpstreamFile {
     connection: Option<ConnectionFile>,
     /// How a pod is chosen.
     balancing: Option<Scalar>,
+    /// When calls fail at once.
+    breaker: Option<BreakerFile>,
 }
+
+/// `breaker`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct BreakerFile {
+    max_requests: Option<Uncertain>,
+    max_pending_requests: Option<Uncertain>,
+    failures: Option<FailuresFile>,
+    outlier_detection: Option<OutlierFile>,
+}
+
+/// `failures`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct FailuresFile {
+    threshold: Option<Uncertain>,
+    window: Option<Uncertain>,
+    minimum: Option<Uncertain>,
+    wait: Option<Uncertain>,
+    half_open: Option<Uncertain>,
+}
+
+/// `outlierDetection`
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct OutlierFile {
+    #[serde(rename = "consecutive5xxErrors")]
+    errors: Option<Uncertain>,
+    interval: Option<Uncertain>,
+    base_ejection_time: Option<Uncertain>,
+    max_ejection_percent: Option<Uncertain>,
+}
+
+/// The longest window of a breaker: each pod remembers so many calls.
+const MOST_CALLS: u32 = 10_000;
 
 /// `pool`
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -72,7 +111,24 @@ impl UpstreamFile {
             let message = "it chooses a pod for each call, and a call goes where its connection leads";
             into.wrong(&at_balancing, message, help);
         }
-        Some(Upstream { workload, pool: kept.then(|| self.pool(&at, into)), balancing })
+        let mut pool = kept.then(|| self.pool(&at, into));
+        let none = BreakerFile::default();
+        let (breaker, at) = (self.breaker.as_ref().unwrap_or(&none), at.key("breaker"));
+        breaker.pending(pool.as_mut(), &at, into);
+        let outlier = breaker.outlier_detection.as_ref().map(|file| {
+            let at = at.key("outlierDetection");
+            if kept {
+                let help = "leave `pool` and `connection` out, or this";
+                into.wrong(&at, "it leaves a pod out, and a call goes where its connection leads", help);
+            }
+            file.resolve(&at, into)
+        });
+        let found = Breaker {
+            max_requests: limit(breaker.max_requests.as_ref(), &at.key("maxRequests"), 1, into),
+            ratio: breaker.failures.as_ref().map(|file| file.resolve(&at.key("failures"), into)),
+        };
+        let breaker = (found.max_requests.is_some() || found.ratio.is_some()).then_some(found);
+        Some(Upstream { workload, pool, balancing, breaker, outlier })
     }
 
     fn pool(&self, at: &At, into: &mut Findings) -> Pool {
@@ -120,6 +176,79 @@ impl UpstreamFile {
             max_requests,
         }
     }
+}
+
+impl BreakerFile {
+    /// Envoy's `max_pending_requests` is the length of the pool's queue.
+    fn pending(&self, pool: Option<&mut Pool>, at: &At, into: &mut Findings) {
+        let Some(value) = &self.max_pending_requests else { return };
+        let at = at.key("maxPendingRequests").about(format!("{}: calls waiting for a connection", at.about));
+        let most = limit(Some(value), &at, 0, into);
+        match pool {
+            Some(pool) if pool.queue.is_none() => pool.queue = most,
+            Some(_) => into.wrong(&at, "`pool.queue` says the same", "keep one"),
+            None => into.wrong(&at, "without a pool no call waits for a connection", "say `pool.size`, too"),
+        }
+    }
+}
+
+impl FailuresFile {
+    /// The rule, with resilience4j's defaults.
+    fn resolve(&self, at: &At, into: &mut Findings) -> FailureRatio {
+        let about = |key: &str, what: &str| at.key(key).about(format!("{}: {what}", at.about));
+        let at_threshold = about("threshold", "share of failures that opens its breaker");
+        let threshold = read(self.threshold.as_ref(), &at_threshold, scalar::share, 0.5, into);
+        if threshold <= 0.0 {
+            into.wrong(&at_threshold, "every call reaches a share of zero", "above 0%");
+        }
+        let mut calls = |value: &Option<Uncertain>, key: &str, what: &str, usual| {
+            let at = about(key, what);
+            let found = read(value.as_ref(), &at, scalar::count, usual, into);
+            if !(1..=MOST_CALLS).contains(&found) {
+                into.wrong(&at, format!("{found} calls are out of range"), format!("from 1 to {MOST_CALLS}"));
+            }
+            found.clamp(1, MOST_CALLS)
+        };
+        let window = calls(&self.window, "window", "calls that its breaker remembers", 100);
+        let least = calls(&self.minimum, "minimum", "calls before its breaker opens", window);
+        let half_open = calls(&self.half_open, "halfOpen", "calls that close its breaker", 10);
+        let wait = match &self.wait {
+            Some(value) => span(value, &about("wait", "time that its breaker stays open"), into),
+            None => Some(SimDuration::from_secs(60)),
+        };
+        FailureRatio {
+            threshold: millionths(threshold),
+            window,
+            least: least.min(window),
+            wait: wait.unwrap_or(SimDuration::ZERO),
+            half_open,
+        }
+    }
+}
+
+impl OutlierFile {
+    /// The rule, with Istio's defaults.
+    fn resolve(&self, at: &At, into: &mut Findings) -> Outlier {
+        let about = |key: &str, what: &str| at.key(key).about(format!("{}: {what}", at.about));
+        let at_errors = about("consecutive5xxErrors", "failures in a row");
+        let errors = read(self.errors.as_ref(), &at_errors, scalar::count, 5, into);
+        if errors == 0 {
+            into.wrong(&at_errors, "no pod would ever be in", "at least 1, or leave `outlierDetection` out");
+        }
+        let mut lasts = |value: &Option<Uncertain>, key: &str, what: &str, usual| {
+            let found = value.as_ref().map(|value| span(value, &about(key, what), into));
+            found.flatten().unwrap_or(SimDuration::from_secs(usual))
+        };
+        let interval = lasts(&self.interval, "interval", "time between looks at pods", 10);
+        let ejection = lasts(&self.base_ejection_time, "baseEjectionTime", "time that a pod is left out", 30);
+        let at_most = about("maxEjectionPercent", "share of pods that are left out");
+        let most = read(self.max_ejection_percent.as_ref(), &at_most, scalar::share, 0.1, into);
+        Outlier { errors, interval, ejection, most: millionths(most) }
+    }
+}
+
+fn millionths(share: f64) -> u32 {
+    (share * 1e6).round() as u32
 }
 
 /// A way to choose one of several pods.

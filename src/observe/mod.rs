@@ -128,11 +128,15 @@ pub enum Cause {
     PoolFull,
     /// The callee had all the connections that it takes.
     TooManyConnections,
+    /// The caller's circuit breaker was open.
+    BreakerOpen,
+    /// As many of the caller's calls were under way as its circuit breaker lets.
+    BreakerFull,
 }
 
 impl Cause {
     /// How many causes there are.
-    pub const COUNT: usize = 12;
+    pub const COUNT: usize = 14;
 
     /// All causes, in the order of their numbers.
     pub const ALL: [Self; Self::COUNT] = [
@@ -148,6 +152,8 @@ impl Cause {
         Self::PoolTimeout,
         Self::PoolFull,
         Self::TooManyConnections,
+        Self::BreakerOpen,
+        Self::BreakerFull,
     ];
 
     /// Its name in results (`failuresByCause`).
@@ -165,6 +171,8 @@ impl Cause {
             Self::PoolTimeout => "poolTimeout",
             Self::PoolFull => "poolFull",
             Self::TooManyConnections => "tooManyConnections",
+            Self::BreakerOpen => "breakerOpen",
+            Self::BreakerFull => "breakerFull",
         }
     }
 
@@ -183,6 +191,8 @@ impl Cause {
             Self::PoolTimeout => "no connection of the pool came free in time",
             Self::PoolFull => "too many already waited for a connection of the pool",
             Self::TooManyConnections => "refused: too many connections",
+            Self::BreakerOpen => "the caller's circuit breaker was open",
+            Self::BreakerFull => "as many calls were under way as the circuit breaker lets",
         }
     }
 }

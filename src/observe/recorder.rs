@@ -291,7 +291,9 @@ impl Recorder {
             | Cause::OutOfMemory
             | Cause::PoolTimeout
             | Cause::PoolFull
-            | Cause::TooManyConnections => self.trouble.refused += 1,
+            | Cause::TooManyConnections
+            | Cause::BreakerOpen
+            | Cause::BreakerFull => self.trouble.refused += 1,
         }
         let (failed, answered) = self.failures(weight);
         self.step.failed_calls[workload] += failed;

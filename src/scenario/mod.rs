@@ -23,7 +23,7 @@ pub use fidelity::{ErrorBound, Fidelity};
 pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};
 pub use interpolation::Interpolation;
 pub use rule::{Rule, Undecided};
-pub use upstream::{Balancing, Link, Pool, Upstream};
+pub use upstream::{Balancing, Breaker, FailureRatio, Link, Outlier, Pool, Upstream};
 pub use usage::{Usage, UsagePiece, UsagePoint};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, IngressRetries,

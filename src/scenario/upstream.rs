@@ -12,6 +12,61 @@ pub struct Upstream {
     pub pool: Option<Pool>,
     /// How a pod is chosen for a call or, where connections are kept, for a connection.
     pub balancing: Balancing,
+    /// When its calls fail at once.
+    pub breaker: Option<Breaker>,
+    /// When a pod that fails gets no calls for a while.
+    pub outlier: Option<Outlier>,
+}
+
+impl Upstream {
+    /// A workload that is called as if nothing were said of how.
+    pub fn to(workload: usize) -> Self {
+        Self { workload, pool: None, balancing: Balancing::Random, breaker: None, outlier: None }
+    }
+}
+
+/// A circuit breaker of one pod towards a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Breaker {
+    /// So many calls are under way at a time; more fail at once. `None` for no limit.
+    pub max_requests: Option<u32>,
+    /// It opens by the share of failures, if it does.
+    pub ratio: Option<FailureRatio>,
+}
+
+/// When a breaker opens by the share of failures, and closes again: resilience4j's rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureRatio {
+    /// It opens from this share of failures on, in millionths.
+    pub threshold: u32,
+    /// Of so many of the latest calls.
+    pub window: u32,
+    /// Not before there are so many.
+    pub least: u32,
+    /// It stays open for so long.
+    pub wait: SimDuration,
+    /// Then so many calls pass, and decide.
+    pub half_open: u32,
+}
+
+/// When a pod that fails gets no calls for a while: Envoy's outlier detection by
+/// consecutive errors.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Outlier {
+    /// After so many failures in a row.
+    pub errors: u32,
+    /// It comes back at a multiple of this.
+    pub interval: SimDuration,
+    /// After this, times how often it has been out, at most [`Outlier::LONGEST`] or once
+    /// this.
+    pub ejection: SimDuration,
+    /// At most this part of the pods is out, in millionths.
+    pub most: u32,
+}
+
+impl Outlier {
+    /// Envoy's `max_ejection_time`.
+    pub const LONGEST: SimDuration = SimDuration::from_secs(300);
 }
 
 /// How one of several pods is chosen.

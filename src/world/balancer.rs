@@ -11,8 +11,11 @@
 //!   A new endpoint counts as one of 30 ms.
 //! - *EWMA* is the same without peaks and without calls in progress: ingress-nginx'
 //!   `ewma`, where a new endpoint counts as the average of the others.
+//!
+//! A pod that fails too often in a row may be left out for a while, by Envoy's rule
+//! (`source/common/upstream/outlier_detection_impl.cc`). If all of them are, all count.
 
-use crate::scenario::Balancing;
+use crate::scenario::{Balancing, Outlier};
 use crate::sim::random::{below, draw};
 use crate::units::{SimDuration, SimTime};
 use crate::world::ids::PodId;
@@ -81,6 +84,10 @@ pub struct Balancer {
     next: u32,
     /// The endpoints, in the proxy's order.
     hosts: Vec<Host>,
+    /// Places of those that aren't left out.
+    live: Vec<u32>,
+    /// When the next of the others comes back; `None` where none is left out.
+    back: Option<SimTime>,
 }
 
 /// An endpoint as one caller knows it.
@@ -93,6 +100,18 @@ struct Host {
     cost: f64,
     /// … as of then.
     heard: SimTime,
+    /// Failures since the last answer.
+    errors: u32,
+    /// How often it has been left out, less the intervals that it has been in since.
+    times: u32,
+    /// It is left out until then, or was.
+    until: SimTime,
+}
+
+impl Host {
+    fn new(pod: PodId, cost: f64, heard: SimTime) -> Self {
+        Self { pod, active: 0, cost, heard, errors: 0, times: 0, until: SimTime::ZERO }
+    }
 }
 
 impl Balancer {
@@ -112,34 +131,52 @@ impl Balancer {
             let place = rest.iter().position(|host| host.pod == pod).map(|place| after + place);
             let place = place.or_else(|| before.iter().position(|host| host.pod == pod));
             after = place.map_or(after, |place| place + 1);
-            place.map_or(Host { pod, active: 0, cost: first, heard: now }, |place| known[place])
+            place.map_or(Host::new(pod, first, now), |place| known[place])
         }));
         if self.version == 0 {
             self.next = below(bits, self.hosts.len().max(1) as u64) as u32;
         }
         self.version = version;
+        self.look(now);
+    }
+
+    /// Who is left out now.
+    fn look(&mut self, now: SimTime) {
+        self.live.clear();
+        self.live.extend((0..self.hosts.len() as u32).filter(|at| self.hosts[*at as usize].until <= now));
+        let out = self.hosts.iter().map(|host| host.until).filter(|until| *until > now);
+        self.back = out.min();
+        if self.live.is_empty() {
+            self.live.extend(0..self.hosts.len() as u32);
+        }
     }
 
     /// Chooses an endpoint; `None` where there is none. `bits` are random.
     pub fn choose(&mut self, by: Balancing, bits: u64, now: SimTime) -> Option<(u32, PodId)> {
-        let count = self.hosts.len() as u64;
+        if self.back.is_some_and(|back| back <= now) {
+            self.look(now);
+        }
+        let count = self.live.len() as u64;
         if count == 0 {
             return None;
         }
-        let first = below(bits, count) as u32;
+        let place = below(bits, count);
+        let live = |place: u64| self.live[place as usize];
+        let first = live(place);
         let at = match by {
             Balancing::RoundRobin => {
-                let at = self.next % count as u32;
-                self.next = at + 1;
+                let turn = u64::from(self.next) % count;
+                let at = live(turn);
+                self.next = turn as u32 + 1;
                 at
             }
             Balancing::LeastRequest => {
-                let second = below(draw(bits, SECOND), count) as u32;
+                let second = live(below(draw(bits, SECOND), count));
                 if self.active(second) < self.active(first) { second } else { first }
             }
             Balancing::PeakEwma | Balancing::Ewma if count > 1 => {
-                let skip = below(draw(bits, SECOND), count - 1) as u32;
-                let second = if skip < first { skip } else { skip + 1 };
+                let skip = below(draw(bits, SECOND), count - 1);
+                let second = live(if skip < place { skip } else { skip + 1 });
                 if self.load(second, by, now) < self.load(first, by, now) { second } else { first }
             }
             Balancing::Random | Balancing::PeakEwma | Balancing::Ewma => first,
@@ -157,11 +194,7 @@ impl Balancer {
         now: SimTime,
         by: Balancing,
     ) {
-        let place = if version == self.version {
-            Some(at as usize)
-        } else {
-            self.hosts.iter().position(|host| host.pod == pod)
-        };
+        let place = self.place(at, version, pod);
         let Some(host) = place.and_then(|at| self.hosts.get_mut(at)) else { return };
         host.active = host.active.saturating_sub(1);
         let took = took.as_secs_f64();
@@ -172,6 +205,38 @@ impl Balancer {
                 host.heard = now;
             }
             Balancing::Random | Balancing::RoundRobin | Balancing::LeastRequest => {}
+        }
+    }
+
+    /// Where an endpoint stands that stood at `at` when the balancer knew `version`.
+    fn place(&self, at: u32, version: u32, pod: PodId) -> Option<usize> {
+        if version == self.version {
+            return Some(at as usize);
+        }
+        self.hosts.iter().position(|host| host.pod == pod)
+    }
+
+    /// An endpoint has answered or failed: it may be left out for that.
+    pub fn judge(
+        &mut self,
+        (at, version, pod): (u32, u32, PodId),
+        rule: &Outlier,
+        failed: bool,
+        now: SimTime,
+    ) {
+        let Some(at) = self.place(at, version, pod) else { return };
+        let out = self.hosts.iter().filter(|host| host.until > now).count() as u64;
+        let may = (out + 1) * 1_000_000 <= u64::from(rule.most) * self.hosts.len() as u64;
+        let Some(host) = self.hosts.get_mut(at) else { return };
+        host.errors = if failed { host.errors + 1 } else { 0 };
+        if host.errors < rule.errors || host.until > now {
+            return;
+        }
+        // Envoy counts anew, whether it leaves the host out or not.
+        host.errors = 0;
+        if may {
+            host.leave(rule, now);
+            self.look(now);
         }
     }
 
@@ -190,6 +255,18 @@ impl Host {
     /// How much of what was known counts now.
     fn kept(&self, now: SimTime) -> f64 {
         libm::exp(-now.since_or_zero(self.heard).as_secs_f64() / DECAY)
+    }
+
+    /// It is left out: each time for longer, and for less after it has been in for a
+    /// while. It comes back when the hosts are looked at.
+    fn leave(&mut self, rule: &Outlier, now: SimTime) {
+        let interval = rule.interval.as_nanos().max(1);
+        let well = now.since_or_zero(self.until).as_nanos() / interval;
+        self.times = self.times.saturating_sub(u32::try_from(well).unwrap_or(u32::MAX)) + 1;
+        let longest = Outlier::LONGEST.max(rule.ejection);
+        let lasts = (rule.ejection * u64::from(self.times)).min(longest);
+        let back = (now + lasts).as_nanos().div_ceil(interval);
+        self.until = SimTime::from_nanos(back.saturating_mul(interval));
     }
 
     fn decayed(&self, now: SimTime) -> f64 {
@@ -270,5 +347,42 @@ mod tests {
         let mean = f64::midpoint(one.hosts[0].cost, one.hosts[1].cost);
         one.update(2, &pods(3), (later, 0));
         assert!((one.hosts[2].cost - mean).abs() < 1e-12);
+    }
+
+    #[test]
+    fn who_fails_in_a_row_is_left_out_for_longer_each_time() {
+        let rule = Outlier {
+            errors: 3,
+            interval: SimDuration::from_secs(10),
+            ejection: SimDuration::from_secs(30),
+            most: 500_000,
+        };
+        let at = SimTime::from_secs;
+        let mut one = balancer(4);
+        let host = |index: u32| (index, 1, PodId { index, generation: 0 });
+        let tell = |one: &mut Balancer, index: u32, calls: &str, now: SimTime| {
+            calls.chars().for_each(|call| one.judge(host(index), &rule, call == 'x', now));
+            one.live.clone()
+        };
+        assert_eq!(tell(&mut one, 0, "xx.xx", at(1)), [0, 1, 2, 3], "never three in a row");
+        assert_eq!(tell(&mut one, 0, "x", at(1)), [1, 2, 3]);
+        assert_eq!(one.back, Some(at(40)), "30 s, and the next look");
+        assert_eq!(tell(&mut one, 1, "xxx", at(2)), [2, 3]);
+        assert_eq!(tell(&mut one, 2, "xxx", at(2)), [2, 3], "no more than half");
+        for bits in 0..50 {
+            assert!(chosen(&mut one, Balancing::Random, draw(3, bits), at(39)) >= 2);
+        }
+        chosen(&mut one, Balancing::Random, 1, at(40));
+        assert_eq!((one.live.clone(), one.back), (vec![0, 1, 2, 3], None), "both are back at 40 s");
+        // The second time twice as long; after two intervals without it is the first again.
+        assert_eq!(tell(&mut one, 0, "xxx", at(41)), [1, 2, 3]);
+        assert_eq!(one.hosts[0].until, at(110));
+        chosen(&mut one, Balancing::Random, 1, at(110));
+        assert_eq!(tell(&mut one, 0, "xxx", at(131)), [1, 2, 3]);
+        assert_eq!(one.hosts[0].until, at(170), "30 s and the next look");
+        // If all are left out, all count.
+        one.hosts.iter_mut().for_each(|host| host.until = at(500));
+        one.look(at(200));
+        assert_eq!(one.live, [0, 1, 2, 3]);
     }
 }

@@ -31,12 +31,12 @@ pub fn choose(state: &mut State, cx: &mut Context, id: FrameId, to: usize) -> Op
         }
         Caller::User(_) | Caller::Nobody | Caller::Probe(_) => None,
     };
-    let Some((whose, by)) = found.filter(|(_, by)| *by != Balancing::Random) else {
+    let Some((whose, by)) = found.filter(|(whose, by)| keeps(state, *whose, *by)) else {
         return endpoints::choose(state, to, from_outside, bits);
     };
     let now = cx.agenda.active();
     // Where an endpoint has refused it, another gets its turn.
-    ended(state, now, id.index);
+    ended(state, now, id.index, true);
     let (at, version, pod) = next(state, cx, (whose, by), to, bits)?;
     let turns = &mut state.balancers.turns;
     if turns.len() <= id.index as usize {
@@ -44,6 +44,13 @@ pub fn choose(state: &mut State, cx: &mut Context, id: FrameId, to: usize) -> Op
     }
     turns[id.index as usize] = Some(Turn { whose, by, at, version, pod, since: now });
     Some(pod)
+}
+
+/// Whether a balancer has anything to remember.
+fn keeps(state: &State, whose: Whose, by: Balancing) -> bool {
+    let Whose::Pod(pod, number) = whose else { return by != Balancing::Random };
+    let workload = state.pods.get(pod.index, pod.generation).map(|pod| pod.workload as usize);
+    workload.is_some_and(|workload| (number as usize) < state.program.balancers[workload].len())
 }
 
 /// The endpoint that a balancer chooses: its place, as of which version, and its name.
@@ -82,14 +89,21 @@ fn make(state: &mut State, whose: Whose) {
     let owned = &mut owners[at];
     if owned.all.is_empty() || owned.generation != pod.generation {
         let workload = state.pods.get(pod.index, pod.generation).map(|pod| pod.workload as usize);
-        let count = workload.map_or(0, |workload| state.program.balancers[workload]);
-        *owned = Owned { generation: pod.generation, all: vec![Balancer::default(); count as usize] };
+        let count = workload.map_or(0, |workload| state.program.balancers[workload].len());
+        *owned = Owned { generation: pod.generation, all: vec![Balancer::default(); count] };
     }
 }
 
 /// A call is over for whoever sent it: answered, refused, or given up.
-pub fn ended(state: &mut State, now: SimTime, frame: u32) {
+pub fn ended(state: &mut State, now: SimTime, frame: u32, failed: bool) {
     let Some(turn) = state.balancers.turns.get_mut(frame as usize).and_then(Option::take) else { return };
+    let outlier = match turn.whose {
+        Whose::Ingress(_) => None,
+        Whose::Pod(pod, number) => {
+            let workload = state.pods.get(pod.index, pod.generation).map(|pod| pod.workload as usize);
+            workload.and_then(|workload| state.program.balancers[workload][number as usize])
+        }
+    };
     let balancer = match turn.whose {
         Whose::Ingress(workload) => state.balancers.ingress.get_mut(workload as usize),
         Whose::Pod(pod, number) => {
@@ -99,6 +113,10 @@ pub fn ended(state: &mut State, now: SimTime, frame: u32) {
         }
     };
     if let Some(balancer) = balancer {
-        balancer.ended((turn.at, turn.version, turn.pod), now.since(turn.since), now, turn.by);
+        let host = (turn.at, turn.version, turn.pod);
+        balancer.ended(host, now.since(turn.since), now, turn.by);
+        if let Some(rule) = outlier {
+            balancer.judge(host, &rule, failed, now);
+        }
     }
 }

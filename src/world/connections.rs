@@ -22,6 +22,7 @@ use crate::sim::random::{draw, unit};
 use crate::units::SimTime;
 use crate::world::balancer::Whose;
 use crate::world::balancing;
+use crate::world::breaking;
 use crate::world::context::Context;
 use crate::world::endpoints;
 use crate::world::event::Event;
@@ -379,6 +380,7 @@ pub fn next(state: &mut State, cx: &mut Context, pod: PodId, local: u16) -> Opti
         if !is_needed(state, id) {
             leave(state, id, Phase::Lost);
             state.frames.remove(id.index, id.generation);
+            breaking::dropped(state, id.index);
             continue;
         }
         let found = take(state, cx, id, place);

@@ -8,6 +8,8 @@
 pub mod autoscaler;
 pub mod balancer;
 pub mod balancing;
+pub mod breaker;
+pub mod breaking;
 pub mod budgets;
 pub mod connections;
 pub mod context;

@@ -3,7 +3,9 @@
 
 use std::ops::Range;
 
-use crate::scenario::{Balancing, Call, Link, Retry, Scenario, Step, Target, Visit, WarmUp};
+use crate::scenario::{
+    Balancing, Breaker, Call, Link, Outlier, Retry, Scenario, Step, Target, Upstream, Visit, WarmUp,
+};
 use crate::sim::random::{Distribution, Sampler};
 use crate::units::SimDuration;
 
@@ -42,14 +44,27 @@ pub struct Program {
     /// By call: how its endpoint is chosen, and by which of its pod's balancers. Empty
     /// where all are chosen at random.
     pub balancing_of: Vec<(Balancing, u16)>,
-    /// By workload: how many balancers a pod of it has.
-    pub balancers: Vec<u16>,
+    /// By workload: the balancers of its pods, with when they leave a pod out.
+    pub balancers: Vec<Vec<Option<Outlier>>>,
+    /// By call: which of its pod's breakers it passes, or [`NO_BREAKER`]. Empty where
+    /// there are none.
+    pub breaker_of: Vec<u16>,
+    /// By workload: the breakers of its pods.
+    pub breakers: Vec<Vec<Breaker>>,
+    /// Calls meet neither pools nor breakers.
+    pub is_plain: bool,
     /// By call: its pool, or [`NO_POOL`]. Empty where there are no pools.
     pub pool_of: Vec<u32>,
 }
 
 /// Stands for a pool where a call has none.
 pub const NO_POOL: u32 = u32::MAX;
+
+/// Stands for a balancer where a call's endpoint is chosen at random.
+pub const NO_BALANCER: u16 = u16::MAX;
+
+/// Stands for a breaker where a call passes none.
+pub const NO_BREAKER: u16 = u16::MAX;
 
 /// What the pods of one workload keep to with their connections to another.
 #[derive(Clone, Copy, Debug)]
@@ -208,6 +223,8 @@ impl Program {
         program.travel = [inside, inside + scenario.demand.client_latency].map(|delay| program.lane(delay));
         program.add_pools(scenario, &calls_of);
         program.add_balancers(scenario, &calls_of);
+        program.add_breakers(scenario, &calls_of);
+        program.is_plain = program.pools.is_empty() && program.breaker_of.is_empty();
         program
     }
 
@@ -271,15 +288,15 @@ impl Program {
     /// How endpoints are chosen where that isn't at random. `calls_of` are each
     /// workload's.
     fn add_balancers(&mut self, scenario: &Scenario, calls_of: &[Range<usize>]) {
-        self.balancers = vec![0; scenario.workloads.len()];
+        self.balancers = vec![Vec::new(); scenario.workloads.len()];
         let mut any = false;
-        let mut of = vec![(Balancing::Random, 0); self.calls.len()];
+        let mut of = vec![(Balancing::Random, NO_BALANCER); self.calls.len()];
         for (from, workload) in scenario.workloads.iter().enumerate() {
             any |= workload.behind_ingress && workload.behaviour.ingress_balancing != Balancing::Random;
-            let balanced = workload.behaviour.upstreams.iter();
-            for upstream in balanced.filter(|one| one.balancing != Balancing::Random) {
-                let code = (upstream.balancing, self.balancers[from]);
-                self.balancers[from] += 1;
+            let keeps = |one: &&Upstream| one.balancing != Balancing::Random || one.outlier.is_some();
+            for upstream in workload.behaviour.upstreams.iter().filter(keeps) {
+                let code = (upstream.balancing, self.balancers[from].len() as u16);
+                self.balancers[from].push(upstream.outlier);
                 any = true;
                 for call in calls_of[from].clone() {
                     if self.leads_to(call, upstream.workload) {
@@ -294,6 +311,25 @@ impl Program {
             }
         }
         self.balancing_of = if any { of } else { Vec::new() };
+    }
+
+    /// The breakers, and which calls pass them. `calls_of` are each workload's.
+    fn add_breakers(&mut self, scenario: &Scenario, calls_of: &[Range<usize>]) {
+        for (from, workload) in scenario.workloads.iter().enumerate() {
+            let mut own = Vec::new();
+            for (to, breaker) in
+                workload.behaviour.upstreams.iter().filter_map(|one| Some((one.workload, one.breaker?)))
+            {
+                self.breaker_of.resize(self.calls.len(), NO_BREAKER);
+                for call in calls_of[from].clone() {
+                    if self.leads_to(call, to) {
+                        self.breaker_of[call] = own.len() as u16;
+                    }
+                }
+                own.push(breaker);
+            }
+            self.breakers.push(own);
+        }
     }
 
     fn leads_to(&self, call: usize, workload: usize) -> bool {

@@ -13,6 +13,7 @@ use crate::service::Job;
 use crate::sim::random::{draw, unit};
 use crate::units::{SimDuration, SimTime};
 use crate::world::balancing;
+use crate::world::breaking;
 use crate::world::connections::{self, Arrival, Way};
 use crate::world::context::Context;
 use crate::world::endpoints;
@@ -81,14 +82,24 @@ fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
         cx.agenda.in_lane(lane, Event::DeadlineCame(id));
     }
     match code.target {
-        TargetCode::Operation(operation) if state.program.pools.is_empty() => {
-            connect(state, cx, id, operation);
-        }
-        TargetCode::Operation(_) => {
-            let way = connections::way(state, cx, id);
-            go(state, cx, id, way);
-        }
+        TargetCode::Operation(operation) if state.program.is_plain => connect(state, cx, id, operation),
+        TargetCode::Operation(operation) => go_through(state, cx, id, operation),
         TargetCode::External(external) => call_outside(state, cx, id, external as usize),
+    }
+}
+
+/// Sends a call through what its caller has between itself and the workload: a circuit
+/// breaker, connections.
+fn go_through(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
+    if !state.program.breaker_of.is_empty()
+        && let Some(cause) = breaking::refuses(state, cx.agenda.active(), id)
+    {
+        fail_here(state, cx, id, cause);
+    } else if state.program.pools.is_empty() {
+        connect(state, cx, id, operation);
+    } else {
+        let way = connections::way(state, cx, id);
+        go(state, cx, id, way);
     }
 }
 
@@ -132,8 +143,10 @@ fn fail_here(state: &mut State, cx: &mut Context, id: FrameId, cause: Cause) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let operation = state.program.operation_of(frame.call);
     let workload = state.program.operations[operation as usize].workload as usize;
-    let pool = state.program.pool_of[frame.call as usize] as usize;
-    cx.seen.connection_missed(pool, frame.sent, cause);
+    if matches!(cause, Cause::PoolTimeout | Cause::PoolFull) {
+        let pool = state.program.pool_of[frame.call as usize];
+        cx.seen.connection_missed(pool as usize, frame.sent, cause);
+    }
     cx.seen.call_failed(workload, (frame.sent, frame.weight), cause);
     answer(frame, Some(cause));
     cx.raise(Event::AnswerArrived(id));
@@ -484,7 +497,7 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
     match frame.caller {
         Caller::Nobody => {
             state.frames.remove(id.index, id.generation);
-            let_go(state, cx, id);
+            let_go(state, cx, id, true);
         }
         Caller::Probe(kind) => {
             let pod = frame.pod;
@@ -502,7 +515,7 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
 /// An answer reached its caller.
 pub fn answer_arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.remove(id.index, id.generation) else { return };
-    let_go(state, cx, id);
+    let_go(state, cx, id, frame.failed.is_some());
     match (frame.failed, frame.caller) {
         (Some(cause), caller) => attempt_failed(state, cx, caller, &frame, cause),
         (None, Caller::User(user)) => cx.raise(Event::RequestAnswered(user)),
@@ -511,14 +524,18 @@ pub fn answer_arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     }
 }
 
-/// A frame that is gone leaves the connection that it went over, if any.
+/// A frame that is gone leaves the connection that it went over, and tells balancer and
+/// breaker how it went.
 #[inline]
-fn let_go(state: &mut State, cx: &mut Context, id: FrameId) {
+fn let_go(state: &mut State, cx: &mut Context, id: FrameId, failed: bool) {
     if !state.program.pools.is_empty() {
         connections::let_go(state, cx, id.index);
     }
     if !state.program.balancing_of.is_empty() {
-        balancing::ended(state, cx.agenda.active(), id.index);
+        balancing::ended(state, cx.agenda.active(), id.index, failed);
+    }
+    if !state.program.breaker_of.is_empty() {
+        breaking::ended(state, cx.agenda.active(), id.index, failed);
     }
 }
 
@@ -625,7 +642,10 @@ pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
         connections::given_up(state, cx, id);
     }
     if !state.program.balancing_of.is_empty() {
-        balancing::ended(state, cx.agenda.active(), id.index);
+        balancing::ended(state, cx.agenda.active(), id.index, true);
+    }
+    if !state.program.breaker_of.is_empty() {
+        breaking::ended(state, cx.agenda.active(), id.index, true);
     }
     forget_if_orphan(state, cx, id);
     attempt_failed(state, cx, caller, &copy, Cause::Timeout);
@@ -636,7 +656,7 @@ fn forget_if_orphan(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     if frame.caller == Caller::Nobody && frame.phase == Phase::Lost {
         state.frames.remove(id.index, id.generation);
-        let_go(state, cx, id);
+        let_go(state, cx, id, true);
     }
 }
 

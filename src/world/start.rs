@@ -12,6 +12,7 @@ use crate::sim::agenda::{Agenda, Engine};
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
 use crate::world::balancer::{Balancer, Balancers};
+use crate::world::breaker::Breakers;
 use crate::world::connections;
 use crate::world::context::{Context, Times};
 use crate::world::event::Event;
@@ -110,6 +111,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         probes_sleep: true,
         retry_tokens,
         connections: Connections::default(),
+        breakers: Breakers::default(),
         balancers: Balancers {
             ingress: vec![Balancer::default(); scenario.workloads.len()],
             ..Balancers::default()

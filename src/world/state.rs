@@ -18,6 +18,7 @@ use crate::service::Station;
 use crate::sim::agenda::Clocks;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
 use crate::world::balancer::Balancers;
+use crate::world::breaker::Breakers;
 use crate::world::cores::{NodeCpu, Rival};
 use crate::world::frames::Frame;
 use crate::world::ids::{Arena, FrameId, PodId};
@@ -69,6 +70,8 @@ pub struct State<'a> {
     pub retry_tokens: Vec<u32>,
     /// Connections that are kept between pods.
     pub connections: Connections,
+    /// Circuit breakers.
+    pub breakers: Breakers,
     /// What balancers know of endpoints.
     pub balancers: Balancers,
     /// What is left of each workload's budget at its ingress, in the same unit.

@@ -83,6 +83,6 @@ pub fn pool(three_hops: &mut Scenario) {
             max_requests: None,
         };
         three_hops.workloads[from].behaviour.upstreams =
-            vec![Upstream { workload: from + 1, pool: Some(pool), balancing }];
+            vec![Upstream { pool: Some(pool), balancing, ..Upstream::to(from + 1) }];
     }
 }

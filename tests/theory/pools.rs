@@ -2,7 +2,7 @@
 //! the servers of M/M/c, with a queue M/M/c/K, with patience M/M/1+D.
 
 use kubeplan::observe::{Cause, Observations};
-use kubeplan::scenario::{Balancing, Call, Pool, Retry, Scenario, Step, Target, Upstream};
+use kubeplan::scenario::{Breaker, Call, Pool, Retry, Scenario, Step, Target, Upstream};
 use kubeplan::units::SimDuration;
 
 use crate::support::{exponential, scenario, workload};
@@ -18,8 +18,7 @@ fn pooled(pool: Pool, load: f64, requests: f64) -> Scenario {
         required: true,
     };
     let mut front = workload("front", 1, vec![Step::Call(call)]);
-    front.behaviour.upstreams =
-        vec![Upstream { workload: 1, pool: Some(pool), balancing: Balancing::Random }];
+    front.behaviour.upstreams = vec![Upstream { pool: Some(pool), ..Upstream::to(1) }];
     let back = workload("back", 1, vec![Step::Wait(exponential(SERVICE))]);
     let per_second = load * f64::from(pool.size.unwrap_or(1)) / SERVICE;
     let mut scenario = scenario(vec![front, back], per_second, (requests / per_second) as u64);
@@ -131,6 +130,24 @@ fn impatient_calls_leave_as_in_m_m_1_with_patience() {
                 ("as the pool says", lost, &|seen| {
                     seen.pools[0].timed_out as f64 / seen.pools[0].asked() as f64
                 }),
+                ("all causes", lost, &|seen| 1.0 - seen.workloads[1].traffic.availability()),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_breaker_of_c_requests_loses_as_erlang_says() {
+    for (most, load) in [(1, 0.5), (5, 0.8), (20, 1.1)] {
+        let mut scenario = pooled(pool(most), load, 150_000.0);
+        let breaker = Some(Breaker { max_requests: Some(most), ratio: None });
+        scenario.workloads[0].behaviour.upstreams = vec![Upstream { breaker, ..Upstream::to(1) }];
+        let lost = erlang_b(most, load * f64::from(most));
+        agree(
+            &format!("{most} requests at a time at {load}"),
+            &scenario,
+            &[
+                ("stopped", lost, &|seen| failed(seen, Cause::BreakerFull)),
                 ("all causes", lost, &|seen| 1.0 - seen.workloads[1].traffic.availability()),
             ],
         );
