@@ -99,7 +99,7 @@ impl Dice {
             wait: self.millis(5_000),
             half_open: self.one_of(&[1, 10]),
         };
-        Breaker { max_requests: self.one_of(&[None, Some(3), Some(40)]), ratio: self.maybe(ratio) }
+        Breaker { max_requests: self.one_of(&[None, Some(1), Some(4)]), ratio: self.maybe(ratio) }
     }
 
     fn outlier(&mut self) -> Outlier {
@@ -192,7 +192,8 @@ fn connections(number: u32, made: &mut Scenario) {
             let balancing = dice.one_of(if kept { &ways[..2] } else { &ways });
             let pool = kept.then_some(pool);
             let (breaker, outlier) = (dice.breaker(), dice.outlier());
-            let breaker = (dice.below(3) == 0).then_some(breaker);
+            // Where breakers stop calls, few are left for pools to be short of.
+            let breaker = (number % 2 == 1 && dice.below(4) > 0).then_some(breaker);
             let outlier = (!kept && dice.below(2) == 0).then_some(outlier);
             let upstream = Upstream { workload: to, pool, balancing, breaker, outlier };
             made.workloads[from].behaviour.upstreams.push(upstream);
@@ -260,7 +261,7 @@ fn curves_go_the_same_way_on_both_engines() {
 fn random_systems_go_the_same_way_on_both_engines() {
     let (mut events, mut answered, mut failed) = (0, 0, 0);
     let (mut pools, mut broken) = (PoolSeen::default(), 0);
-    for number in 0..24 {
+    for number in 0..40 {
         let scenario = system(number);
         let seed = Seed { base: 9, replication: number };
         let wheel = simulate_with(&scenario, seed, Engine::Wheel);
@@ -287,6 +288,6 @@ fn random_systems_go_the_same_way_on_both_engines() {
     assert!(answered > 100_000 && failed > 10_000, "{answered} answered, {failed} failed");
     assert!(broken > 100, "breakers stopped {broken} calls");
     let PoolSeen { wait, opened, refused, timed_out, turned_away, most } = pools;
-    assert!(wait.count() > 20_000 && opened > 1_000 && most > 8, "{} calls, {opened}, {most}", wait.count());
-    assert!(refused > 20 && timed_out > 50 && turned_away > 50, "{refused}, {timed_out}, {turned_away}");
+    assert!(wait.count() > 20_000 && opened > 1_000 && most > 3, "{} calls, {opened}, {most}", wait.count());
+    assert!(refused > 10 && timed_out > 50 && turned_away > 50, "{refused}, {timed_out}, {turned_away}");
 }
