@@ -1,6 +1,7 @@
 //! Workloads that follow recorded usage: what can be computed by hand comes out, and
 //! what is left out because it changes nothing changes nothing.
 
+use kubeplan::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
 use kubeplan::k8s::probe::Probe;
 use kubeplan::observe::Observations;
 use kubeplan::scenario::{Drill, Failure, Interpolation, Release, ReleaseFault, Scenario, Share};
@@ -143,6 +144,12 @@ fn troubled() -> Scenario {
             usage.interpolation = if number == 1 { Interpolation::Linear } else { Interpolation::Step };
         }
     }
+    made.workloads[2].behaviour.idle_cpu = MilliCpu(7);
+    made.autoscalers[1].spec.metrics.push(MetricSpec::Resource {
+        resource: ResourceName::Memory,
+        container: None,
+        target: ResourceTarget::Utilization(70),
+    });
     let pods = Share::Count(3);
     let minutes = |minutes: u64| SimDuration::from_secs(minutes * 60);
     let stress = Failure::CpuStress { workload: 1, pods, cpu: MilliCpu(900) };
@@ -157,6 +164,7 @@ fn troubled() -> Scenario {
         (36, Some(6), Failure::NodeLoss { nodes: 2, gone: false }),
         (48, Some(5), Failure::Load { factor: 2.5, rise: minutes(1) }),
         (58, None, Failure::Rollout { workload: 2, release, undone: false }),
+        (63, Some(3), Failure::Metrics),
         (70, Some(5), Failure::Slow { workload: 3, factor: 2.0 }),
         (80, Some(3), Failure::NodeCpuStress { nodes: 3, cpu: MilliCpu(16_000) }),
         (90, None, Failure::NodeDrain),
@@ -183,7 +191,7 @@ fn without_events(seen: Observations) -> Observations {
 }
 
 #[test]
-fn probe_workers_that_sleep_miss_nothing() {
+fn what_is_left_out_changes_nothing() {
     let (mut slept, mut all) = (0, 0);
     for (replication, made) in [(0, troubled()), (1, troubled()), (2, troubled()), (0, deployments(3, 30, 6))]
     {

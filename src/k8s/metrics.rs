@@ -77,6 +77,14 @@ impl ContainerWindow {
         self.last = seen;
     }
 
+    /// What a scrape makes of a container that the one before it found, too, each with
+    /// another sample of the same run.
+    pub fn between(before: Option<ContainerSample>, last: Option<ContainerSample>) -> Self {
+        let start =
+            |before: ContainerSample| Point { time: before.time, cpu_core_nanos: before.cpu_core_nanos };
+        Self { last, previous: before.map(start) }
+    }
+
     /// Where the window of a new sample begins, if it has a beginning.
     fn window_start(&self, new: ContainerSample, resolution: SimDuration) -> Option<Point> {
         let age = new.time.since_or_zero(new.started);
@@ -107,6 +115,11 @@ impl ContainerWindow {
             cpu_milli: nano_cores.div_ceil(1_000_000) as i64,
             memory_bytes: i64::try_from(last.working_set.0).unwrap_or(i64::MAX),
         })
+    }
+
+    /// When the window ends, and when it began, as far as there is one.
+    pub fn span(&self) -> (Option<SimTime>, Option<SimTime>) {
+        (self.last.map(|last| last.time), self.previous.map(|previous| previous.time))
     }
 
     /// Whether the last scrape found the container.

@@ -55,6 +55,9 @@ pub struct Station {
     period_end: u64,
     /// CPU time used so far, in nanoseconds of one core.
     used: u64,
+    /// What other processes used besides, in thousandths of a nanosecond: what they
+    /// use evenly adds up to the same whenever it is looked at.
+    used_rest: u64,
     /// Periods in which the quota ran out.
     throttled: u64,
     /// Periods with any use.
@@ -100,6 +103,7 @@ impl Station {
             quota_left: quota,
             period_end: start - into.min(start) + PERIOD,
             used: 0,
+            used_rest: 0,
             throttled: 0,
             periods: 0,
             period: Period::Idle,
@@ -120,6 +124,26 @@ impl Station {
     pub fn used(&mut self, now: SimTime) -> SimDuration {
         self.advance(now);
         SimDuration::from_nanos(self.used)
+    }
+
+    /// Whether it uses CPU at one rate until it is told something: nothing runs but
+    /// other processes, and they leave some of every period's quota.
+    pub fn is_even(&self) -> bool {
+        let rate = self.rate();
+        let leaves = || rate * PERIOD < self.quota * CORE && self.quota_left > 0 && self.covers(rate);
+        self.running.is_empty() && (self.quota == u64::MAX || leaves())
+    }
+
+    /// CPU time used until `moment`, which lies before or after the last look at a
+    /// station that has been even all the time between.
+    pub fn used_evenly(&self, moment: SimTime) -> SimDuration {
+        let (last, moment) = (self.last.as_nanos(), moment.as_nanos());
+        let between = last.abs_diff(moment) * self.rate();
+        SimDuration::from_nanos(if moment < last {
+            self.used - between.saturating_sub(self.used_rest).div_ceil(CORE)
+        } else {
+            self.used + (between + self.used_rest) / CORE
+        })
     }
 
     /// Quota periods with any use until now, and how many of them were throttled.
@@ -324,7 +348,7 @@ impl Station {
         let periods = if self.period_end == last + PERIOD { (until - last) / PERIOD } else { 1 };
         let lasts = (self.quota * CORE / rate).min(self.period_end - last);
         let runs_out = lasts < self.period_end - last;
-        self.used += periods * (lasts * rate / CORE);
+        self.use_evenly(periods * lasts * rate);
         self.quota_left -= (lasts * rate).div_ceil(CORE).min(self.quota_left);
         self.note_used();
         if runs_out {
@@ -362,13 +386,22 @@ impl Station {
         }
     }
 
+    /// Other processes alone use so many thousandths of a nanosecond of one core.
+    #[inline]
+    fn use_evenly(&mut self, thousandths: u64) {
+        let all = thousandths + self.used_rest;
+        self.used += all / CORE;
+        self.used_rest = all % CORE;
+    }
+
     /// All `count` running jobs share `ran` nanoseconds at `rate`.
     #[inline]
     fn run(&mut self, ran: u64, rate: u64, count: u64) {
-        self.used += ran * rate / CORE;
         if count == 0 {
+            self.use_evenly(ran * rate);
             return;
         }
+        self.used += ran * rate / CORE;
         let for_jobs = self.for_jobs(rate);
         self.virtual_time += if for_jobs == count * CORE {
             ran << FRACTION

@@ -15,7 +15,7 @@
 //! There are two clocks. Most of what happens may *pause*: its clock, the active
 //! one, stands still while time is skipped, and everything that waits on it waits
 //! as long again. What happens all the same goes by the agenda's own clock and
-//! waits in a heap: there is little of it. As long as nothing is skipped both
+//! waits in a wheel of its own. As long as nothing is skipped both
 //! clocks show the same, and the order is that of one queue.
 //!
 //! [`Engine::Reference`] keeps everything in binary heaps instead. It is slow
@@ -25,13 +25,13 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
 use crate::sim::alarms::Alarms;
-use crate::sim::wheel::{Entry, Key, Wheel};
+use crate::sim::wheel::{DENSE, Entry, Key, SPARSE, Wheel};
 use crate::units::{SimDuration, SimTime};
 
 /// What keeps the pending events.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Engine {
-    /// A timing wheel, queues for constant delays, and a tree of alarms.
+    /// A timing wheel for each clock, queues for constant delays, and a tree of alarms.
     #[default]
     Wheel,
     /// A binary heap for each clock.
@@ -58,7 +58,7 @@ pub struct Agenda<E> {
     skipped: u64,
     paused: bool,
     /// What happens during a pause, too.
-    unpaused: BinaryHeap<Reverse<Entry<E>>>,
+    unpaused: Unpaused<E>,
     /// The first of it, as the active clock will show it.
     unpaused_first: Key,
     /// How many events were ever put in: the tie-break.
@@ -75,8 +75,40 @@ pub struct Agenda<E> {
 #[derive(Clone, Debug)]
 #[expect(clippy::large_enum_variant, reason = "there is one agenda in a run, and it is the large variant")]
 enum Store<E> {
-    Wheel(Wheel<E>, Lanes<E>, Alarms<E>),
+    Wheel(Wheel<E, DENSE>, Lanes<E>, Alarms<E>),
     Heap(BinaryHeap<Reverse<Entry<E>>>),
+}
+
+/// What waits by the agenda's own clock.
+#[derive(Clone, Debug)]
+enum Unpaused<E> {
+    Wheel(Box<Wheel<E, SPARSE>>),
+    Heap(BinaryHeap<Reverse<Entry<E>>>),
+}
+
+impl<E: Copy> Unpaused<E> {
+    fn put(&mut self, entry: Entry<E>) {
+        match self {
+            Self::Wheel(wheel) => wheel.put(entry),
+            Self::Heap(heap) => heap.push(Reverse(entry)),
+        }
+    }
+
+    /// The key of the first entry.
+    fn first(&mut self) -> Option<Key> {
+        match self {
+            Self::Wheel(wheel) => wheel.first(u64::MAX),
+            Self::Heap(heap) => heap.peek().map(|Reverse(entry)| entry.key),
+        }
+    }
+
+    /// Takes the entry whose key [`Unpaused::first`] gave.
+    fn take(&mut self) -> Option<E> {
+        match self {
+            Self::Wheel(wheel) => wheel.take(),
+            Self::Heap(heap) => heap.pop().map(|Reverse(entry)| entry.event),
+        }
+    }
 }
 
 /// Queues of events with the same delay.
@@ -151,16 +183,19 @@ impl<E: Copy> Default for Agenda<E> {
 impl<E: Copy> Agenda<E> {
     /// An agenda at time zero with a lane for each of `delays`.
     pub fn new(engine: Engine, delays: &[SimDuration]) -> Self {
-        let store = match engine {
-            Engine::Wheel => Store::Wheel(Wheel::default(), Lanes::new(delays), Alarms::default()),
-            Engine::Reference => Store::Heap(BinaryHeap::new()),
+        let (store, unpaused) = match engine {
+            Engine::Wheel => (
+                Store::Wheel(Wheel::default(), Lanes::new(delays), Alarms::default()),
+                Unpaused::Wheel(Box::default()),
+            ),
+            Engine::Reference => (Store::Heap(BinaryHeap::new()), Unpaused::Heap(BinaryHeap::new())),
         };
         Self {
             now: SimTime::ZERO,
             active: SimTime::ZERO,
             skipped: 0,
             paused: false,
-            unpaused: BinaryHeap::new(),
+            unpaused,
             unpaused_first: Key::NEVER,
             put_in: 0,
             pending: 0,
@@ -223,8 +258,8 @@ impl<E: Copy> Agenda<E> {
     pub fn at(&mut self, time: SimTime, event: E) {
         assert!(time >= self.now, "an event for {time} was put in at {}", self.now);
         let entry = self.entry(time, event);
-        self.unpaused.push(Reverse(entry));
-        self.see_first();
+        self.unpaused.put(entry);
+        self.unpaused_first = self.unpaused_first.min(entry.key.earlier(self.skipped));
     }
 
     /// Puts an event in for `delay` from now; it comes during a pause, too.
@@ -305,20 +340,21 @@ impl<E: Copy> Agenda<E> {
 
     /// Notes when the first event comes that no pause holds up.
     fn see_first(&mut self) {
-        let first = self.unpaused.peek();
-        self.unpaused_first = first.map_or(Key::NEVER, |Reverse(entry)| entry.key.earlier(self.skipped));
+        let first = self.unpaused.first();
+        self.unpaused_first = first.map_or(Key::NEVER, |key| key.earlier(self.skipped));
     }
 
     /// Takes the first event that no pause holds up.
     fn take_unpaused(&mut self) -> Option<E> {
-        let Reverse(entry) = self.unpaused.pop()?;
+        let time = self.unpaused.first()?.time();
+        let event = self.unpaused.take()?;
         self.see_first();
         self.pending -= 1;
-        self.now = SimTime::from_nanos(entry.key.time());
+        self.now = SimTime::from_nanos(time);
         if !self.paused {
-            self.active = SimTime::from_nanos(entry.key.time() - self.skipped);
+            self.active = SimTime::from_nanos(time - self.skipped);
         }
-        Some(entry.event)
+        Some(event)
     }
 
     #[inline]
@@ -391,9 +427,8 @@ impl<E: Copy> Agenda<E> {
 mod tests {
     use super::*;
     use crate::sim::random::{Seed, below};
-    use crate::sim::wheel::BLOCK_BITS;
 
-    /// Delays of every size the wheel treats differently, ties included.
+    /// Delays of every size the wheels treat differently, ties included.
     fn delay(bits: u64) -> u64 {
         match bits % 8 {
             0 => 0,
@@ -401,7 +436,8 @@ mod tests {
             2..5 => below(bits, 1 << 20),
             5 => below(bits, 1 << 31),
             6 => below(bits, 1 << 36),
-            _ => (below(bits, 10_000)) << BLOCK_BITS,
+            // Whole blocks of the dense wheel, and now and then of the sparse one.
+            _ => below(bits, 10_000) << if (bits >> 3).is_multiple_of(16) { 38 } else { 30 },
         }
     }
 

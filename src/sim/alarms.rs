@@ -78,9 +78,11 @@ impl<E: Copy> Alarms<E> {
         let mut element = 0;
         while element < self.leaves {
             // Sums instead of branches: which child it is can't be predicted.
-            let [a, b, c, _] = self.groups[element].map(|time| time != self.root);
-            let child = usize::from(a) + usize::from(a & b) + usize::from(a & b & c);
-            element = 4 * element + 1 + child;
+            let group = &self.groups[element];
+            let a = usize::from(group[0] != self.root);
+            let b = a & usize::from(group[1] != self.root);
+            let c = b & usize::from(group[2] != self.root);
+            element = 4 * element + 1 + a + b + c;
         }
         let alarm = element - self.leaves;
         self.taken = Some(alarm as u32);

@@ -1,19 +1,22 @@
 //! A timing wheel: pending entries in order of time at a cost that hardly grows
 //! with their number.
 //!
-//! Two levels: fine buckets of 65.5 µs for the present block of 1.07 s, coarse
-//! buckets of one block each for the next 73 minutes, and an ordered map for what
-//! lies beyond. A bucket is sorted when its turn comes, so the order is exactly
-//! that of a heap on (time, order put in).
+//! Two levels: fine buckets for the present block of 16,384 of them, coarse buckets of
+//! one block each for the next 4,095, and an ordered map for what lies beyond. Fine
+//! buckets of 65.5 µs make blocks of 1.07 s and reach 73 minutes. A bucket is sorted
+//! when its turn comes, so the order is exactly that of a heap on (time, order put in).
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
-/// log2 of a fine bucket's width in nanoseconds.
-const FINE_BITS: u32 = 16;
-/// log2 of a block's width: the fine buckets cover one block.
-pub const BLOCK_BITS: u32 = 30;
-const FINE: usize = 1 << (BLOCK_BITS - FINE_BITS);
+/// log2 of a fine bucket's width in nanoseconds where there are a hundred thousand
+/// entries in a second.
+pub const DENSE: u32 = 16;
+/// The same where there are tens: each entry is then filed once, not in a block first.
+pub const SPARSE: u32 = 24;
+/// log2 of how many fine buckets cover a block.
+const BLOCK: u32 = 14;
+const FINE: usize = 1 << BLOCK;
 const COARSE: usize = 1 << 12;
 const NONE: u32 = u32::MAX;
 /// Emptied buckets kept: as many as think times of a few minutes fill at a time.
@@ -102,9 +105,9 @@ impl<E> Ord for Entry<E> {
     }
 }
 
-/// Entries by time.
+/// Entries by time, in fine buckets of two to the power `WIDTH` nanoseconds.
 #[derive(Clone, Debug)]
-pub struct Wheel<E> {
+pub struct Wheel<E, const WIDTH: u32> {
     /// The bucket being handed out, latest first.
     current: Vec<Entry<E>>,
     /// The block that the fine buckets stand for.
@@ -188,7 +191,7 @@ fn first_bit(words: &[u64], from: usize) -> Option<usize> {
     Some(next * 64 + words[next].trailing_zeros() as usize)
 }
 
-impl<E: Copy> Default for Wheel<E> {
+impl<E: Copy, const WIDTH: u32> Default for Wheel<E, WIDTH> {
     fn default() -> Self {
         Self {
             current: Vec::new(),
@@ -207,7 +210,10 @@ impl<E: Copy> Default for Wheel<E> {
     }
 }
 
-impl<E: Copy> Wheel<E> {
+impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
+    /// log2 of a block's width.
+    const BLOCK_WIDTH: u32 = WIDTH + BLOCK;
+
     /// Puts an entry in; its time is not before that of the entry taken last.
     #[inline]
     pub fn put(&mut self, entry: Entry<E>) {
@@ -243,15 +249,15 @@ impl<E: Copy> Wheel<E> {
 
     /// Events before this moment belong into the current bucket.
     fn current_end(&self) -> u64 {
-        (self.block << BLOCK_BITS) + ((self.next_fine as u64) << FINE_BITS)
+        (self.block << Self::BLOCK_WIDTH) + ((self.next_fine as u64) << WIDTH)
     }
 
     /// Puts an entry into its bucket.
     fn file(&mut self, entry: Entry<E>) {
         let time = entry.key.time();
-        let block = time >> BLOCK_BITS;
+        let block = time >> Self::BLOCK_WIDTH;
         if block == self.block {
-            self.file_fine((time >> FINE_BITS) as usize % FINE, entry);
+            self.file_fine((time >> WIDTH) as usize % FINE, entry);
         } else if block - self.block < COARSE as u64 {
             let bucket = block as usize % COARSE;
             let list = &mut self.blocks[bucket];
@@ -292,8 +298,8 @@ impl<E: Copy> Wheel<E> {
             None => self.open_next_block(),
         }
         self.next_start = match self.fine.first_from(self.next_fine) {
-            Some(bucket) => (self.block << BLOCK_BITS) + ((bucket as u64) << FINE_BITS),
-            None => self.next_block().map_or(u64::MAX, |block| block << BLOCK_BITS),
+            Some(bucket) => (self.block << Self::BLOCK_WIDTH) + ((bucket as u64) << WIDTH),
+            None => self.next_block().map_or(u64::MAX, |block| block << Self::BLOCK_WIDTH),
         };
     }
 

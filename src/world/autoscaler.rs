@@ -4,7 +4,7 @@ use crate::k8s::behavior::{Limit, Stabilization};
 use crate::k8s::hpa::{
     Because, MetricSpec, Pass, Reading, Recommendation, ResourceName, Scale, Selection, recommend,
 };
-use crate::k8s::metrics::pod_metrics;
+use crate::k8s::metrics::{HOUSEKEEPING_MIN, pod_metrics};
 use crate::k8s::replicas::{
     ContainerRequest, CurrentValue, InitContainerRequest, PodPhase, PodRequests, PodSamples, PodView,
     ReadyCondition, RequestProblem, Sample, pod_request,
@@ -16,33 +16,31 @@ use crate::units::SimTime;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
-use crate::world::state::{Pod, State};
+use crate::world::state::{Desk, Known, Pod, State};
 use crate::world::workloads;
 
 /// One pass over one HPA.
 pub fn synced(state: &mut State, cx: &mut Context, hpa: usize) {
-    let spec = &state.scenario.autoscalers[hpa];
+    let scenario = state.scenario;
+    let spec = &scenario.autoscalers[hpa];
     let workload = spec.workload;
-    let pods = &state.workloads[workload].pods;
-    let views: Vec<PodView> = pods.iter().filter_map(|&id| Some(view(state.pod(id)?))).collect();
-    let samples: Vec<Vec<Option<Sample>>> =
-        spec.spec.metrics.iter().map(|metric| samples_of(state, pods, metric)).collect();
-    let requests: Vec<Result<Vec<i64>, RequestProblem>> =
-        spec.spec.metrics.iter().map(|metric| requests_of(state, workload, metric, views.len())).collect();
-    let readings: Vec<Reading> = spec
-        .spec
-        .metrics
-        .iter()
-        .zip(samples.iter().zip(&requests))
-        .map(|(metric, (samples, requests))| reading(metric, samples, requests))
-        .collect();
+    let mut desk = std::mem::take(&mut state.desk);
+    let before = known(state, hpa).map(|known| known.proposals.clone());
+    let problems = if before.is_none() { lay_out(state, hpa, &mut desk) } else { Vec::new() };
+    let readings: Vec<Reading> = match &before {
+        Some(before) => before.iter().map(|proposal| Reading::AsBefore(*proposal)).collect(),
+        None => readings(&spec.spec.metrics, &desk, &problems),
+    };
+    let pods = state.workloads[workload].pods.len();
+    let leaving = desk.views.iter().filter(|pod| pod.deleting).count();
     let pass = Pass {
         spec: &spec.spec,
         scale: Some(Scale {
             spec_replicas: state.workloads[workload].desired,
-            status_replicas: views.iter().filter(|pod| !pod.deleting).count() as u32,
+            // Nobody leaves where everything is as before.
+            status_replicas: if before.is_some() { pods as u32 } else { (desk.views.len() - leaving) as u32 },
         }),
-        selection: Selection::Pods(&views),
+        selection: Selection::Pods(&desk.views),
         readings: &readings,
         now: cx.now(),
         settings: &state.settings,
@@ -51,11 +49,97 @@ pub fn synced(state: &mut State, cx: &mut Context, hpa: usize) {
     let memory = &mut state.autoscalers[hpa].memory;
     let mut answer = recommend(&pass, memory);
     answer.settle(&pass, memory, true);
+    state.desk = desk;
+    if before.is_none() {
+        state.autoscalers[hpa].known = remember(state, cx.now(), workload, &answer);
+    }
     note(state, cx, hpa, &answer);
     if answer.write && answer.replicas != answer.current {
         workloads::scale(state, cx, workload as u32, answer.replicas);
     }
     cx.agenda.after(state.settings.sync_period, Event::HpaSynced(hpa as u32));
+}
+
+/// What an HPA's metrics asked for, if they would ask for the same now.
+fn known<'s>(state: &'s State, hpa: usize) -> Option<&'s Known> {
+    let one = &state.workloads[state.scenario.autoscalers[hpa].workload];
+    let known = state.autoscalers[hpa].known.as_ref()?;
+    let same = (known.stirred, known.pods, known.current) == (one.stirred, one.pods.len(), one.desired);
+    same.then_some(known)
+}
+
+/// What the metrics asked for, if they will ask for the same until something stirs.
+///
+/// A pod that follows a curve uses whole thousandths of a core, and its metrics are
+/// rounded up to these: two windows without a change in them show the same. Such a
+/// window begins after the pod became ready, so that the pod counts from now on.
+fn remember(state: &State, now: SimTime, workload: usize, answer: &Recommendation) -> Option<Known> {
+    let spec = &state.scenario.workloads[workload];
+    let one = &state.workloads[workload];
+    let settles = state.leaves_out && spec.usage.is_some() && one.unsteady.is_empty();
+    if !settles || answer.metrics.is_empty() || now < one.stirred + HOUSEKEEPING_MIN {
+        return None;
+    }
+    let resolution = state.scenario.cluster.metrics_resolution;
+    let settled = |&id: &PodId| {
+        state.pod(id).is_some_and(|pod| {
+            let window = pod.window_now(&state.sampled, &spec.behaviour, resolution);
+            let begins = window.span().1;
+            pod.steady && pod.ready && !pod.deleting && begins.is_some_and(|begins| begins >= one.stirred)
+        })
+    };
+    one.pods.iter().all(settled).then(|| Known {
+        stirred: one.stirred,
+        pods: one.pods.len(),
+        current: answer.current,
+        proposals: answer.metrics.clone(),
+    })
+}
+
+/// Lays out what an HPA looks at; for each metric, why what its pods request isn't
+/// known, if it isn't.
+fn lay_out(state: &State, hpa: usize, desk: &mut Desk) -> Vec<Option<RequestProblem>> {
+    let spec = &state.scenario.autoscalers[hpa];
+    let pods = &state.workloads[spec.workload].pods;
+    desk.views.clear();
+    desk.views.extend(pods.iter().filter_map(|&id| Some(view(state.pod(id)?))));
+    let metrics = &spec.spec.metrics;
+    desk.samples.resize_with(metrics.len().max(desk.samples.len()), Vec::new);
+    desk.requests.resize_with(metrics.len().max(desk.requests.len()), Vec::new);
+    let both = desk.samples.iter_mut().zip(&mut desk.requests);
+    let each = metrics.iter().zip(both).map(|(metric, (samples, requests))| {
+        samples.clear();
+        samples_of(state, pods, metric, samples);
+        requests.clear();
+        match requests_of(state, spec.workload, metric) {
+            Ok(request) => {
+                requests.resize(desk.views.len(), request);
+                None
+            }
+            Err(problem) => Some(problem),
+        }
+    });
+    each.collect()
+}
+
+/// The metrics' readings from what is laid out.
+fn readings<'d>(
+    metrics: &[MetricSpec],
+    desk: &'d Desk,
+    problems: &[Option<RequestProblem>],
+) -> Vec<Reading<'d>> {
+    let laid_out = desk.samples.iter().zip(&desk.requests).zip(problems);
+    let each = metrics.iter().zip(laid_out).map(|(metric, ((samples, requests), problem))| match metric {
+        MetricSpec::Resource { .. } => Reading::PerPod {
+            samples: PodSamples { samples, strays: &[] },
+            requests: problem.map_or(Ok(requests.as_slice()), Err),
+        },
+        MetricSpec::Pods { .. }
+        | MetricSpec::Object { .. }
+        | MetricSpec::External { .. }
+        | MetricSpec::Unsupported { .. } => Reading::Unavailable,
+    });
+    each.collect()
 }
 
 /// A pod as the HPA sees it.
@@ -69,16 +153,25 @@ fn view(pod: &Pod) -> PodView {
 
 /// What the metrics API has for a workload's pods. Custom and external metrics
 /// are not simulated and have nothing.
-fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec) -> Vec<Option<Sample>> {
-    let MetricSpec::Resource { resource, container, .. } = metric else { return vec![None; pods.len()] };
+fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec, into: &mut Vec<Option<Sample>>) {
     // All pods are the target's: what their template says is the same for all.
     let first = pods.iter().find_map(|&id| state.pod(id));
-    let first = first.and_then(|pod| state.spec(pod.workload).template.containers.first());
-    let Some(first) = first else { return vec![None; pods.len()] };
-    let other = container.as_ref().is_some_and(|name| *name != first.name);
+    let workload = first.map(|pod| state.spec(pod.workload));
+    let serving = workload.and_then(|workload| Some((workload, workload.template.containers.first()?)));
+    let (MetricSpec::Resource { resource, container, .. }, Some((workload, serving))) = (metric, serving)
+    else {
+        into.resize(pods.len(), None);
+        return;
+    };
+    let other = container.as_ref().is_some_and(|name| *name != serving.name);
+    let resolution = state.scenario.cluster.metrics_resolution;
     let one = |id: &PodId| {
         let pod = state.pod(*id)?;
-        let metrics = pod_metrics([&pod.window])?;
+        let metrics = if pod.steady {
+            pod_metrics([&pod.window_now(&state.sampled, &workload.behaviour, resolution)])?
+        } else {
+            pod_metrics([&pod.window])?
+        };
         let mut sample = match resource {
             ResourceName::Cpu => metrics.cpu(),
             ResourceName::Memory => metrics.memory(),
@@ -89,20 +182,13 @@ fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec) -> Vec<Option<
         }
         Some(sample)
     };
-    pods.iter().map(one).collect()
+    into.extend(pods.iter().map(one));
 }
 
-/// What each of so many pods of a workload requests of a metric's resource.
-fn requests_of(
-    state: &State,
-    workload: usize,
-    metric: &MetricSpec,
-    pods: usize,
-) -> Result<Vec<i64>, RequestProblem> {
-    let MetricSpec::Resource { resource, container, .. } = metric else { return Ok(Vec::new()) };
-    let request =
-        request_of(&state.scenario.workloads[workload].template, resource, container.as_deref(), state)?;
-    Ok(vec![request; pods])
+/// What each pod of a workload requests of a metric's resource.
+fn requests_of(state: &State, workload: usize, metric: &MetricSpec) -> Result<i64, RequestProblem> {
+    let MetricSpec::Resource { resource, container, .. } = metric else { return Ok(0) };
+    request_of(&state.scenario.workloads[workload].template, resource, container.as_deref(), state)
 }
 
 /// What a pod requests of a resource, in thousandths.
@@ -135,27 +221,6 @@ fn request_of(
         .collect();
     let pod = PodRequests { containers: &containers, init_containers: &init_containers, pod_level: None };
     pod_request(&pod, container, state.rules.pod_level_resources)
-}
-
-/// One metric's reading for the rule.
-fn reading<'a>(
-    metric: &MetricSpec,
-    samples: &'a [Option<Sample>],
-    requests: &'a Result<Vec<i64>, RequestProblem>,
-) -> Reading<'a> {
-    match metric {
-        MetricSpec::Resource { .. } => Reading::PerPod {
-            samples: PodSamples { samples, strays: &[] },
-            requests: match requests {
-                Ok(requests) => Ok(requests),
-                Err(problem) => Err(*problem),
-            },
-        },
-        MetricSpec::Pods { .. }
-        | MetricSpec::Object { .. }
-        | MetricSpec::External { .. }
-        | MetricSpec::Unsupported { .. } => Reading::Unavailable,
-    }
 }
 
 /// Takes a pass down: decisions, time at the maximum, failures of metrics.

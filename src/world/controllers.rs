@@ -196,6 +196,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         restarts: 0,
         sample: None,
         window: crate::k8s::metrics::ContainerWindow::default(),
+        steady: false,
         reported: Reported::default(),
         skipped: Skipped::default(),
         unschedulable_since: None,
@@ -214,6 +215,10 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
     };
     let (index, generation) = state.pods.insert(pod);
     let id = PodId { index, generation };
-    state.workloads[workload as usize].pods.push(id);
+    let one = &mut state.workloads[workload as usize];
+    one.pods.push(id);
+    if state.has_usage && state.scenario.workloads[workload as usize].usage.is_some() {
+        one.unsteady.push(id);
+    }
     id
 }

@@ -164,6 +164,7 @@ fn strike_pod(state: &mut State, cx: &mut Context, id: PodId, what: &Failure) {
         Failure::Hang { .. } => kubelet::hang(state, cx, id),
         Failure::CpuStress { cpu, .. } => usage::stress(state, cx, id, *cpu),
         Failure::MemoryStress { size, .. } => {
+            state.settle_sample(id, cx.now());
             if let Some(pod) = state.pod_mut(id) {
                 pod.leaked += size.0;
                 kubelet::out_of_memory(state, cx, id);
@@ -247,6 +248,7 @@ pub fn went_on(state: &mut State, cx: &mut Context, number: u16) {
         return;
     }
     for id in pods {
+        state.settle_sample(id, cx.now());
         if let Some(pod) = state.pod_mut(id)
             && pod.runs()
         {
@@ -284,6 +286,7 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
         }
         Failure::MemoryStress { size, .. } => {
             for id in struck.pods {
+                state.settle_sample(id, now);
                 if let Some(pod) = state.pod_mut(id) {
                     // A container that has restarted since holds nothing of it.
                     pod.leaked = pod.leaked.saturating_sub(size.0);

@@ -8,7 +8,7 @@ use crate::k8s::probe::{self, ContainerView, Kind, Probe, Skip, Tick, View, Work
 use crate::k8s::restart::{Policy, Restart};
 use crate::k8s::termination::{Ending, endings};
 use crate::observe::{Cause, MomentKind};
-use crate::scenario::{Container, ReleaseFault};
+use crate::scenario::{Container, ReleaseFault, Workload};
 use crate::service::Station;
 use crate::sim::random::draw;
 use crate::units::{SimDuration, SimTime};
@@ -18,7 +18,7 @@ use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::requests::{self, START_UP};
-use crate::world::state::{ContainerState, NodeLife, Pod, State};
+use crate::world::state::{ContainerState, NodeLife, Pod, Sampled, State};
 use crate::world::{endpoints, probing, scheduler, sharing, usage, workloads};
 
 /// The kubelet notices a container's end at its next relist (PLEG, 1 s).
@@ -170,7 +170,7 @@ pub fn start_up_waited(state: &mut State, cx: &mut Context, id: PodId, run: u16)
         listening(state, cx, id);
         return;
     }
-    state.settle_sample(id);
+    state.settle_sample(id, cx.now());
     let Some(pod) = state.pod_mut(id) else { return };
     pod.station.add(cx.agenda.active(), START_UP, work);
     sharing::watch(state, cx, id);
@@ -268,7 +268,7 @@ fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: Sim
         return;
     }
     let workload = pod.workload as usize;
-    state.settle_sample(id);
+    state.settle_sample(id, cx.now());
     let call = state.program.probe_calls[workload];
     let operation = state.program.operation_of(call);
     let frame = Frame {
@@ -414,7 +414,7 @@ fn kill_container(state: &mut State, cx: &mut Context, id: PodId, kind: u8) {
 fn container_ended(state: &mut State, cx: &mut Context, id: PodId, cause: Cause) {
     let now = cx.now();
     probing::wake(state, cx, id);
-    report_use(state, cx, id);
+    report_last_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
     (pod.listens, pod.started) = (false, false);
     pod.container = ContainerState::Waiting;
@@ -481,7 +481,7 @@ pub fn hang(state: &mut State, cx: &mut Context, id: PodId) {
 /// The power of a pod's node is gone.
 pub fn lose_power(state: &mut State, cx: &mut Context, id: PodId) {
     probing::wake(state, cx, id);
-    report_use(state, cx, id);
+    report_last_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
     (pod.listens, pod.started, pod.container) = (false, false, ContainerState::Waiting);
     let workload = pod.workload;
@@ -607,7 +607,7 @@ fn end_process(state: &mut State, cx: &mut Context, id: PodId) {
 
 /// The process has ended, by itself or by SIGKILL: the pod is done.
 pub fn ended(state: &mut State, cx: &mut Context, id: PodId) {
-    report_use(state, cx, id);
+    report_last_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
     if pod.container == ContainerState::Ended {
         return;
@@ -620,7 +620,7 @@ pub fn ended(state: &mut State, cx: &mut Context, id: PodId) {
 
 /// A pod's node is gone, and the pod with it.
 pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
-    report_use(state, cx, id);
+    report_last_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
     let (counted, workload) = (pod.ready && !pod.deleting, pod.workload);
     pod.deleting = true;
@@ -633,13 +633,29 @@ pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
     remove(state, cx, id);
 }
 
+/// Adds the CPU that a pod used before it ends to its workload's.
+fn report_last_use(state: &mut State, cx: &mut Context, id: PodId) {
+    if state.has_usage {
+        state.settle_sample(id, cx.now());
+    }
+    report_use(state, cx, id);
+}
+
+/// Takes the last sample of a pod that follows a usage curve: its station is about to
+/// be brought beyond it.
+fn take_last_sample(pod: &mut Pod, workload: &Workload, sampled: &[Sampled]) {
+    if let Some(node) = pod.node.filter(|_| workload.usage.is_some()) {
+        pod.take_sample(sampled[node as usize].last, &workload.behaviour);
+    }
+}
+
 /// Adds a pod's CPU since the last report to its workload's.
 pub fn report_use(state: &mut State, cx: &mut Context, id: PodId) {
-    if state.has_usage {
-        state.settle_sample(id);
-    }
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
     let workload = pod.workload as usize;
+    if state.has_usage && !pod.steady {
+        take_last_sample(pod, &state.scenario.workloads[workload], &state.sampled);
+    }
     let used = pod.cpu_used(&state.scenario.workloads[workload].behaviour, cx.agenda.clocks());
     let (periods, throttled) = pod.station.periods();
     let gone = &mut state.workloads[workload].gone;

@@ -65,11 +65,12 @@ pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observa
     run(state, cx)
 }
 
-/// Runs a scenario once with every tick of every probe, those included that can't
-/// change anything. What is seen is the same, and takes longer: for tests.
+/// Runs a scenario once with every tick of every probe, every scrape and every look of
+/// an HPA, those included that can't change anything. What is seen is the same, and
+/// takes longer: for tests.
 pub fn simulate_sleepless(scenario: &Scenario, seed: Seed) -> Observations {
     let (mut state, cx) = start::begin(scenario, seed, Engine::Wheel);
-    state.probes_sleep = false;
+    state.leaves_out = false;
     run(state, cx)
 }
 

@@ -11,7 +11,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::cores::NodeCpu;
 use crate::world::event::Event;
-use crate::world::state::{Machine, Node, NodeLife, State};
+use crate::world::state::{Machine, Node, NodeLife, Sampled, State};
 use crate::world::{kubelet, node_lifecycle, scheduler, workloads};
 
 /// Orders a node of a pool; it is not there yet.
@@ -21,13 +21,13 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
     let name = format!("{}-{number}", spec.name);
     let zone = node_lifecycle::zone_number(state, &spec.zones[number % spec.zones.len()]);
     state.cpus.push(NodeCpu::new(spec.cpu));
+    state.sampled.push(Sampled::NEVER);
     state.nodes.push(Node {
         pool,
         name,
         life: NodeLife::Provisioning,
         place: None,
         pods: Vec::new(),
-        sampled: SimTime::ZERO,
         images: BTreeSet::new(),
         zone,
         heartbeat: Heartbeat { seen: SimTime::ZERO, started: true, ready: Ready::True },

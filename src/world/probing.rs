@@ -15,7 +15,7 @@ use crate::world::state::{Pod, State};
 /// Whether every probe of a pod would be answered well from now on, unless
 /// something wakes its workers.
 pub fn may_sleep(state: &State, pod: &Pod) -> bool {
-    state.probes_sleep
+    state.leaves_out
         && state.spec(pod.workload).usage.is_some()
         && pod.runs()
         && pod.accepts()

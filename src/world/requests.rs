@@ -431,7 +431,7 @@ fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32
 pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId) {
     let now = cx.agenda.active();
     if state.has_usage {
-        state.settle_sample(pod_id);
+        state.settle_sample(pod_id, cx.now());
     }
     while let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation)
         && let Some(job) = pod.station.take_ended(now)
@@ -690,7 +690,7 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
         .map(|(index, generation, _)| FrameId { index, generation })
         .collect();
     if state.has_usage {
-        state.settle_sample(pod_id);
+        state.settle_sample(pod_id, cx.now());
     }
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
         pod.station.clear(cx.agenda.active());

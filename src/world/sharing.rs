@@ -92,7 +92,7 @@ pub fn cpu_shared(state: &mut State, cx: &mut Context, node: u32) {
     for at in 0..state.nodes[node as usize].pods.len() {
         let id = state.nodes[node as usize].pods[at];
         if state.has_usage {
-            state.settle_sample(id);
+            state.settle_sample(id, cx.now());
         }
         let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
         let weight = state.workloads[pod.workload as usize].cpu_weight;

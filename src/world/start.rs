@@ -22,7 +22,7 @@ use crate::world::pace::Pace;
 use crate::world::population::Users;
 use crate::world::program::Program;
 use crate::world::state::{
-    AutoscalerState, Broken, Demanded, ExternalState, NodeAutoscaler, NodeController, NodeLife, Proxy,
+    AutoscalerState, Broken, Demanded, Desk, ExternalState, NodeAutoscaler, NodeController, NodeLife, Proxy,
     ReplicaSet, Reported, RevisionSpec, Scheduler, State, WorkloadState,
 };
 use crate::world::{
@@ -108,7 +108,9 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         pace: Pace::new(scenario.is_sliced()),
         has_usage: scenario.has_usage(),
         only_usage: scenario.workloads.iter().all(|workload| workload.usage.is_some()),
-        probes_sleep: true,
+        leaves_out: true,
+        sampled: Vec::new(),
+        desk: Desk::default(),
         retry_tokens,
         connections: Connections::default(),
         breakers: Breakers::default(),
@@ -147,6 +149,8 @@ fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadSta
         desired: workload.replicas,
         pods: Vec::new(),
         ready: 0,
+        unsteady: Vec::new(),
+        stirred: SimTime::ZERO,
         demanded: Demanded::default(),
         sync_due: false,
         slice_due: false,

@@ -9,6 +9,7 @@ use crate::k8s::node_autoscaling::scale_down::ScaleDownMemory;
 use crate::k8s::node_lifecycle::{Heartbeat, Ready, ZoneState};
 use crate::k8s::placement::{ClusterView, Queue};
 use crate::k8s::probe::Worker;
+use crate::k8s::replicas::{MetricProblem, PodView, Proposal, Sample};
 use crate::k8s::restart::Backoff;
 use crate::k8s::rollout::{Noted, Progress, Status};
 use crate::k8s::token_bucket::TokenBucket;
@@ -82,8 +83,39 @@ pub struct State<'a> {
     pub has_usage: bool,
     /// All of them do.
     pub only_usage: bool,
-    /// Probe workers whose ticks change nothing sleep.
-    pub probes_sleep: bool,
+    /// What would change nothing is left out: ticks of probe workers, scrapes, and
+    /// looks of an HPA at pods that are as it last saw them.
+    pub leaves_out: bool,
+    /// When each node's kubelet sampled.
+    pub sampled: Vec<Sampled>,
+    /// Room for what an HPA looks at.
+    pub desk: Desk,
+}
+
+/// What an HPA looks at in one pass.
+#[derive(Debug, Default)]
+pub struct Desk {
+    /// The pods.
+    pub views: Vec<PodView>,
+    /// For each metric, what the metrics API has of each.
+    pub samples: Vec<Vec<Option<Sample>>>,
+    /// For each metric, what each requests.
+    pub requests: Vec<Vec<i64>>,
+}
+
+/// When a node's kubelet sampled its containers; [`SimTime::ZERO`] for never.
+#[derive(Clone, Copy, Debug)]
+pub struct Sampled {
+    /// The last time.
+    pub last: SimTime,
+    /// What the last scrape found, and what the last one before it that found
+    /// something else.
+    pub scraped: [SimTime; 2],
+}
+
+impl Sampled {
+    /// A kubelet that has yet to begin.
+    pub const NEVER: Self = Self { last: SimTime::ZERO, scraped: [SimTime::ZERO; 2] };
 }
 
 /// What drills have broken, as far as it isn't in the thing itself.
@@ -282,6 +314,9 @@ pub struct Pod {
     pub sample: Option<ContainerSample>,
     /// What metrics-server makes of it.
     pub window: ContainerWindow,
+    /// It has used CPU evenly since its sample, which was scraped; later scrapes are
+    /// made up for when somebody asks.
+    pub steady: bool,
     /// CPU used by earlier runs and counted periods, for reports.
     pub reported: Reported,
     /// What it did while time was skipped.
@@ -413,6 +448,41 @@ impl Pod {
         self.sample = Some(ContainerSample { started, time: at, cpu_core_nanos, working_set });
     }
 
+    /// What its kubelet saw of a steady pod at the moment `at`.
+    fn steady_sample(&self, at: SimTime, behaviour: &Behaviour) -> Option<ContainerSample> {
+        let ContainerState::Running(started) = self.container else { return None };
+        let idle = match behaviour.idle_cpu.0 {
+            0 => 0,
+            idle => idle * at.since(started).as_nanos() / 1_000,
+        };
+        let used = self.station.used_evenly(at) + self.skipped.used + SimDuration::from_nanos(idle);
+        let (cpu_core_nanos, working_set) = (used.as_nanos(), self.memory(behaviour, 0.0));
+        Some(ContainerSample { started, time: at, cpu_core_nanos, working_set })
+    }
+
+    /// What metrics-server makes of it, scrapes that were left out included. Only
+    /// the last two that found a new sample matter.
+    pub fn window_now(
+        &self,
+        sampled: &[Sampled],
+        behaviour: &Behaviour,
+        resolution: SimDuration,
+    ) -> ContainerWindow {
+        let (Some(node), true, (Some(end), _)) = (self.node, self.steady, self.window.span()) else {
+            return self.window;
+        };
+        let [last, before] = sampled[node as usize].scraped;
+        let sample = |at| self.steady_sample(at, behaviour);
+        if end < before {
+            return ContainerWindow::between(sample(before), sample(last));
+        }
+        let mut window = self.window;
+        if end < last {
+            window.scrape(sample(last), resolution);
+        }
+        window
+    }
+
     /// Memory in use, with `users` connected to it.
     pub fn memory(&self, behaviour: &Behaviour, users: f64) -> Bytes {
         if !self.runs() {
@@ -433,6 +503,10 @@ pub struct WorkloadState {
     pub pods: Vec<PodId>,
     /// Ready pods that aren't being deleted.
     pub ready: u32,
+    /// With a usage curve: its pods that each scrape has to look at.
+    pub unsteady: Vec<PodId>,
+    /// With a usage curve: when anything last changed that its metrics follow.
+    pub stirred: SimTime,
     /// What its usage curve asks of them; nothing where it has none.
     pub demanded: Demanded,
     /// A look at the pods is on the agenda.
@@ -529,8 +603,6 @@ pub struct Node {
     pub place: Option<usize>,
     /// The pods bound to it.
     pub pods: Vec<PodId>,
-    /// When its kubelet last sampled.
-    pub sampled: SimTime,
     /// Images it has pulled: workload and image number.
     pub images: BTreeSet<(u32, u32)>,
     /// Its zone, by its number at the node controller.
@@ -619,6 +691,21 @@ pub struct AutoscalerState {
     pub at_max_since: Option<SimTime>,
     /// The metrics failed at the last pass.
     pub failing: bool,
+    /// What the metrics asked for, as long as nothing they follow changes.
+    pub known: Option<Known>,
+}
+
+/// What an HPA's metrics asked for, and under which circumstances.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// When anything had last changed that they follow.
+    pub stirred: SimTime,
+    /// The pods there were.
+    pub pods: usize,
+    /// The replicas that were wanted.
+    pub current: u32,
+    /// What each asked for.
+    pub proposals: Vec<Result<Proposal, MetricProblem>>,
 }
 
 /// What a node autoscaler remembers.
@@ -669,13 +756,26 @@ impl<'a> State<'a> {
     }
 
     /// Takes the last sample of a pod that follows a usage curve, before anything
-    /// about it changes. Others are sampled when their time comes.
-    pub fn settle_sample(&mut self, id: PodId) {
+    /// about it changes; scrapes look at it again from now on. Others are sampled
+    /// when their time comes.
+    pub fn settle_sample(&mut self, id: PodId, now: SimTime) {
         let Some(pod) = self.pods.get_mut(id.index, id.generation) else { return };
         let workload = &self.scenario.workloads[pod.workload as usize];
-        if let Some(node) = pod.node.filter(|_| workload.usage.is_some()) {
-            pod.take_sample(self.nodes[node as usize].sampled, &workload.behaviour);
+        let Some(node) = pod.node.filter(|_| workload.usage.is_some()) else { return };
+        let (behaviour, last) = (&workload.behaviour, self.sampled[node as usize].last);
+        let known = &mut self.workloads[pod.workload as usize];
+        known.stirred = now;
+        if !pod.steady {
+            pod.take_sample(last, behaviour);
+            return;
         }
+        let resolution = self.scenario.cluster.metrics_resolution;
+        pod.window = pod.window_now(&self.sampled, behaviour, resolution);
+        if pod.sample.is_none_or(|sample| sample.time < last) {
+            pod.sample = pod.steady_sample(last, behaviour);
+        }
+        pod.steady = false;
+        known.unsteady.push(id);
     }
 
     /// Whether a bound pod's node is without power or gone.

@@ -67,6 +67,7 @@ pub fn share(state: &mut State, cx: &mut Context, workload: u32) {
     if !state.has_usage || state.spec(workload).usage.is_none() {
         return;
     }
+    state.workloads[workload as usize].stirred = cx.now();
     let one = &state.workloads[workload as usize];
     let (cpu, memory, ready) = (one.demanded.cpu, one.demanded.memory, u64::from(one.ready));
     let limit = one.cpu_limit.map_or(u64::MAX, |limit| limit.0.max(LEAST_LIMIT));
@@ -119,7 +120,7 @@ fn give(state: &mut State, cx: &mut Context, id: PodId, part: Part) {
     if part.cpu > part.limit && pod.asleep != [SimTime::NEVER; 3] {
         probing::wake(state, cx, id);
     }
-    state.settle_sample(id);
+    state.settle_sample(id, cx.now());
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
     (pod.curve.cpu, pod.curve.memory) = (part.cpu, part.memory);
     press(pod, cx, part.limit);
@@ -146,7 +147,7 @@ fn press(pod: &mut Pod, cx: &mut Context, limit: u64) {
 pub fn stress(state: &mut State, cx: &mut Context, id: PodId, cpu: MilliCpu) {
     if state.has_usage {
         probing::wake(state, cx, id);
-        state.settle_sample(id);
+        state.settle_sample(id, cx.now());
     }
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
     let limit = state.workloads[pod.workload as usize].cpu_limit;

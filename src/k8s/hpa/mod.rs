@@ -65,7 +65,7 @@ pub enum Selection<'a> {
 }
 
 /// What a metrics API returned for one metric.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Reading<'a> {
     /// Values of single pods: for resource and pods metrics.
     PerPod {
@@ -79,6 +79,8 @@ pub enum Reading<'a> {
     Whole(&'a [i64]),
     /// An error.
     Unavailable,
+    /// Values of which nothing that counts has changed since they asked for this.
+    AsBefore(Result<Proposal, MetricProblem>),
 }
 
 /// What the controller remembers of one autoscaler. A new memory is a new
@@ -263,6 +265,7 @@ fn propose(
     match (metric, *reading) {
         (MetricSpec::Unsupported { .. }, _) => Err(MetricProblem::UnknownType),
         (_, Reading::Unavailable) => Err(MetricProblem::Unavailable),
+        (_, Reading::AsBefore(proposal)) => proposal,
         (MetricSpec::Resource { resource, target, .. }, Reading::PerPod { samples, requests }) => {
             let cpu = (*resource == ResourceName::Cpu).then_some(cpu);
             match *target {

@@ -75,7 +75,7 @@ fn ask(pass: &Pass, place: usize, value: i64) -> Option<Turn> {
             propose_one(pass, scale, pods, metric, &reading)
         }
         Reading::Whole(_) => propose_one(pass, scale, pods, metric, &Reading::Whole(&[value])),
-        Reading::Unavailable => return None,
+        Reading::Unavailable | Reading::AsBefore(_) => return None,
     };
     let proposal = proposal.ok()?;
     Some(Turn { value: proposal.value, replicas: proposal.replicas })
