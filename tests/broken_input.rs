@@ -7,6 +7,9 @@ use std::path::Path;
 
 use assert_cmd::Command;
 use insta::assert_snapshot;
+use kubeplan::input::{Request, load};
+use kubeplan::scenario::{Balancing, Breaker, Outlier, Upstream};
+use kubeplan::units::SimDuration;
 
 /// A Deployment with its Service; nothing is wrong with it.
 const WEB: &str = "\
@@ -300,6 +303,44 @@ fn an_ingress_says_how_it_balances() {
     let all = [with(""), by("round_robin"), by("ewma")].map(|text| fingerprint(&text));
     assert!(all[0] != all[1] && all[1] != all[2] && all[0] != all[2], "{all:?}");
     assert_eq!(fingerprint(&by("ip_hash")), all[1], "what it doesn't know it does in turn");
+}
+
+#[test]
+fn a_destination_rule_says_how_callers_reach_a_service() {
+    let two = format!("{WEB}---\n{}", WEB.replace("web", "db"));
+    let rule = "---\napiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {name: db}\nspec:\n  host: db.default.svc.cluster.local\n  \
+        trafficPolicy:\n    loadBalancer: {simple: LEAST_REQUEST}\n    connectionPool: {http: {http2MaxRequests: 7}}\n    \
+        outlierDetection: {consecutiveGatewayErrors: 3, interval: 5s, maxEjectionPercent: 50}\n";
+    let model = "apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web: {operations: {get: [call: db/ask]}}\n  \
+        db: {operations: {ask: [compute: 1ms]}}\n";
+    let home = tempfile::tempdir().unwrap();
+    let load = |manifests: &str| {
+        fs::write(home.path().join("app.yaml"), manifests).unwrap();
+        fs::write(home.path().join("model.yaml"), model).unwrap();
+        let (manifests, model) = (vec![home.path().join("app.yaml")], Some(home.path().join("model.yaml")));
+        load(&Request { manifests, model, ..Request::default() })
+            .unwrap_or_else(|why| panic!("{}", why.render(false)))
+    };
+    let found = load(&format!("{two}{rule}"));
+    let outlier = Outlier {
+        errors: 3,
+        interval: SimDuration::from_secs(5),
+        ejection: SimDuration::from_secs(30),
+        most: 500_000,
+    };
+    let expected = Upstream {
+        balancing: Balancing::LeastRequest,
+        breaker: Some(Breaker { max_requests: Some(7), ratio: None }),
+        outlier: Some(outlier),
+        ..Upstream::to(1)
+    };
+    assert_eq!(found.scenario.workloads[0].behaviour.upstreams, [expected]);
+    assert_eq!(found.scenario.workloads[1].behaviour.upstreams, [], "it calls nobody");
+    assert_eq!(load(&two).scenario.workloads[0].behaviour.upstreams, []);
+    let odd = load(&format!("{two}{}", rule.replace("LEAST_REQUEST", "BEST").replace("5s", "soon")));
+    let said: Vec<&str> = odd.warnings.iter().map(|one| one.message.as_str()).collect();
+    assert!(said.iter().any(|one| one.contains("no load balancer `BEST`")), "{said:?}");
+    assert!(said.iter().any(|one| one.contains("`soon` is no time; 10s is used")), "{said:?}");
 }
 
 /// The fingerprint of a short run.

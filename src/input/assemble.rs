@@ -1,10 +1,12 @@
 //! Manifests, model, traffic, policy and cluster, put together into one scenario.
 
+use std::collections::BTreeSet;
+
 use crate::input::directory::{self, Directory};
 use crate::input::document::Document;
 use crate::input::documents::Documents;
 use crate::input::findings::{At, Findings};
-use crate::input::manifest::set::{IngressRoute, ManifestHpa, ManifestService, ManifestSet};
+use crate::input::manifest::set::{IngressRoute, ManifestHpa, ManifestService, ManifestSet, MeshRule};
 use crate::input::model::{ModelFile, WorkloadFile};
 use crate::input::policy;
 use crate::input::priors::{self, Guess};
@@ -14,8 +16,8 @@ use crate::input::traffic::{Asked, Traffic, TrafficFile};
 use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
 use crate::scenario::{
-    Autoscaler, Behaviour, Cluster, External, Fidelity, Goals, Indicator, Kind, Limits, Scenario, Usage,
-    Workload,
+    Autoscaler, Balancing, Behaviour, Cluster, External, Fidelity, Goals, Indicator, Kind, Limits, Scenario,
+    Step, Target, Upstream, Usage, Workload,
 };
 use crate::units::figures::{count, plural};
 use crate::units::{SimDuration, SimTime};
@@ -505,6 +507,7 @@ fn workloads(
         let behind_ingress = set.routes.iter().any(|route| leads_here(&route));
         let mut stated = set.routes.iter().filter(leads_here).filter_map(|route| route.balancing);
         behaviour.ingress_balancing = stated.next().unwrap_or(behaviour.ingress_balancing);
+        mesh(set, &mut behaviour);
         Workload {
             name: from.name.clone(),
             namespace: from.namespace.clone(),
@@ -518,4 +521,44 @@ fn workloads(
         }
     });
     workloads.collect()
+}
+
+/// What DestinationRules say of how a workload's pods reach those that they call. What
+/// the model says of the same goes before.
+fn mesh(set: &ManifestSet, behaviour: &mut Behaviour) {
+    let mut callees = BTreeSet::new();
+    for step in behaviour.operations.iter().flat_map(|operation| &operation.steps) {
+        let calls = match step {
+            Step::Call(call) => std::slice::from_ref(call),
+            Step::Parallel(calls) => calls,
+            Step::Compute(_) | Step::Wait(_) => &[],
+        };
+        callees.extend(calls.iter().filter_map(|call| match call.target {
+            Target::Operation { workload, .. } => Some(workload),
+            Target::External(_) => None,
+        }));
+    }
+    for to in callees {
+        let leads_there = |rule: &&MeshRule| {
+            let of = |service: &ManifestService| {
+                (&service.name, &service.namespace) == (&rule.service, &rule.namespace)
+            };
+            set.services.iter().any(|service| of(service) && priors::selects(service, &set.workloads[to]))
+        };
+        let Some(rule) = set.mesh.iter().find(leads_there) else { continue };
+        let known = behaviour.upstreams.iter().position(|one| one.workload == to);
+        let at = known.unwrap_or_else(|| {
+            behaviour.upstreams.push(Upstream::to(to));
+            behaviour.upstreams.len() - 1
+        });
+        let one = &mut behaviour.upstreams[at];
+        one.breaker = one.breaker.or(rule.breaker);
+        // A call goes where its connection leads, if connections are kept.
+        if one.pool.is_none() {
+            one.outlier = one.outlier.or(rule.outlier);
+            if one.balancing == Balancing::Random {
+                one.balancing = rule.balancing.unwrap_or_default();
+            }
+        }
+    }
 }

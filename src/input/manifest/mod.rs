@@ -9,6 +9,7 @@ mod cluster;
 mod files;
 mod hpa;
 pub mod live;
+mod mesh;
 mod network;
 mod object;
 mod placement;
@@ -110,6 +111,7 @@ impl Reading<'_> {
             Class::Other if GATEWAY_ROUTES.contains(&object.kind.as_str()) => {
                 network::gateway_route(self, object);
             }
+            Class::Other if object.kind == "DestinationRule" => mesh::destination_rule(self, object),
             Class::Quota => cluster::quota(self, object),
             // These have done their work in the surroundings, or need nothing more.
             Class::Namespace | Class::LimitRange | Class::PriorityClass | Class::Claim | Class::Other => {}

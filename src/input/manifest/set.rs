@@ -7,7 +7,7 @@ use crate::k8s::hpa::HpaSpec;
 use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::Taint;
 use crate::k8s::quantity::Quantity;
-use crate::scenario::{Balancing, DisruptionBudget, Kind, PodTemplate};
+use crate::scenario::{Balancing, Breaker, DisruptionBudget, Kind, Outlier, PodTemplate};
 use crate::source::Place;
 use crate::units::{Bytes, MilliCpu, SimDuration};
 
@@ -28,6 +28,8 @@ pub struct ManifestSet {
     pub nodes: Vec<ManifestNode>,
     /// The ResourceQuotas.
     pub quotas: Vec<ManifestQuota>,
+    /// Istio's DestinationRules.
+    pub mesh: Vec<MeshRule>,
     /// Kinds that have no effect on the simulation, with how many there were.
     pub not_simulated: Vec<(String, usize)>,
     /// Objects read, by kind, for the one line that says what was read.
@@ -113,6 +115,21 @@ pub struct IngressRoute {
     pub balancing: Option<Balancing>,
     /// Where the backend stands.
     pub place: Place,
+}
+
+/// How every caller reaches a Service: an Istio DestinationRule.
+#[derive(Clone, Debug)]
+pub struct MeshRule {
+    /// The Service.
+    pub service: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// How a pod is chosen.
+    pub balancing: Option<Balancing>,
+    /// How many calls a pod makes at a time.
+    pub breaker: Option<Breaker>,
+    /// When a pod is left out.
+    pub outlier: Option<Outlier>,
 }
 
 /// A node of a live cluster.
