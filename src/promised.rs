@@ -1,6 +1,6 @@
 //! A document's table of promises, before and after, measured on both sides.
 
-use crate::capacity::{Capacity, load_of, search_from_below, with_load};
+use crate::capacity::{Capacity, Tried, load_of, search_from_below, with_load};
 use crate::input::promises::{Figure, Promises, Row};
 use crate::judge::drill::{Summary, Year, summary, year};
 use crate::judge::promises::{self, Exercised, Promise};
@@ -9,6 +9,7 @@ use crate::observe::{Observations, Traffic};
 use crate::run::{self, Held, Replications};
 use crate::scenario::catalogue::{Exercise, busiest, exercises};
 use crate::scenario::{Comparison, Indicator, Objective, Scenario, Scope};
+use crate::units::figures::count;
 
 /// Replications of each load that is tried.
 const TRIES: u32 = 3;
@@ -86,13 +87,20 @@ pub struct Table {
     pub exercises: Vec<Exercise>,
 }
 
-/// Measures both sides.
-pub fn measure(promises: &Promises, before: Side<'_>, after: Side<'_>, how: How) -> Table {
+/// Measures both sides. `say` hears of each step as it is done, from the thread that
+/// did it.
+pub fn measure(
+    promises: &Promises,
+    before: Side<'_>,
+    after: Side<'_>,
+    how: How,
+    say: impl Fn(&str) + Sync,
+) -> Table {
     let asked = load_of(after.scenario).0;
     let drilled_at = promises.users.before.min(asked);
     let (one, other) = rayon::join(
-        || Found::of(before, drilled_at, drilled_at, asked, how),
-        || Found::of(after, asked, drilled_at, asked, how),
+        || Found::of(before, drilled_at, (drilled_at, asked), how, &|step| say(&format!("before: {step}"))),
+        || Found::of(after, asked, (drilled_at, asked), how, &|step| say(&format!("after: {step}"))),
     );
     let rows = promises.rows.iter().map(|row| {
         let (before, after) = (one.seen(row), other.seen(row));
@@ -149,10 +157,21 @@ struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    fn of(side: Side<'a>, load: f64, drilled_at: f64, most: f64, how: How) -> Self {
+    /// Simulates a side under its load, between the two loads for what it carries, and
+    /// under the first of them for its drills.
+    fn of(
+        side: Side<'a>,
+        load: f64,
+        (drilled_at, most): (f64, f64),
+        how: How,
+        say: &(dyn Fn(&str) + Sync),
+    ) -> Self {
         let scenario = with_load(side.scenario, load);
         let runs = run::replicate(&scenario, how.base, 0..how.replications, |_| ());
-        let carried = carried(side.scenario, (drilled_at, most), how.base, (load, &runs));
+        say(&format!("observed under a load of {}", count(load)));
+        let carried = carried(side.scenario, (drilled_at, most), how.base, (load, &runs), |one: &Tried| {
+            say(&format!("availability {} under a load of {}", one.outcome.name(), count(one.load)));
+        });
         let at = with_load(side.scenario, drilled_at);
         let all = match busiest(&at) {
             Some(target) if how.drills => exercises(&at, target),
@@ -161,7 +180,7 @@ impl<'a> Found<'a> {
         let (plain, held) = if all.is_empty() {
             (Vec::new(), Vec::new())
         } else {
-            run::drill(&at, &all, goal(&at), how.base, how.replications, |_| ())
+            run::drill(&at, &all, goal(&at), how.base, how.replications, say)
         };
         Self { objects: side.objects, scenario, runs, carried, plain, held }
     }
@@ -275,6 +294,7 @@ fn carried(
     (start, most): (f64, f64),
     base: u64,
     (load, runs): (f64, &[Observations]),
+    tried: impl Fn(&Tried),
 ) -> Capacity {
     let asks = |one: &&Objective| one.indicator == Indicator::Availability && one.scope == Scope::All;
     let mut only = scenario.clone();
@@ -291,7 +311,7 @@ fn carried(
     if found.carries.is_some_and(|carries| carries >= most) {
         return found;
     }
-    search_from_below(&only, found, (start, most), base, Replications::Fixed(TRIES))
+    search_from_below(&only, found, (start, most), (base, Replications::Fixed(TRIES)), tried)
 }
 
 /// The share of a run's requests that were answered.

@@ -77,12 +77,15 @@ fn promised(args: &CompareArgs, screen: Screen) -> Exit {
     };
     (before.scenario.fidelity, after.scenario.fidelity) = (args.fidelity, args.fidelity);
     let how = How { base: args.seed, replications: args.replications, drills: !args.no_drills };
+    let steps = screen.steps("comparing", "");
     let table = measure(
         &of_the_default_application(),
         Side { scenario: &before.scenario, objects: &before.manifests.counts },
         Side { scenario: &after.scenario, objects: &after.manifests.counts },
         how,
+        |step| steps.say(step),
     );
+    steps.finish();
     let shown = Shown {
         names: [&args.a, &args.b],
         table: &table,

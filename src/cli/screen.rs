@@ -142,15 +142,16 @@ impl Screen {
     }
 
     /// Shows what a long command is doing: each step as a line, and the time that has
-    /// passed, where a person looks; the lines alone for whoever asks for them.
-    pub(super) fn steps(self, what: &str) -> Steps {
+    /// passed, where a person looks; the lines alone for whoever asks for them. `hint`
+    /// stays beside the time.
+    pub(super) fn steps(self, what: &str, hint: &'static str) -> Steps {
         let watched = io::stderr().is_terminal() && !self.quiet;
         let bar = if watched && !self.verbose { ProgressBar::new_spinner() } else { ProgressBar::hidden() };
         if watched {
             let style = ProgressStyle::with_template("{spinner} {prefix} [{elapsed}] {wide_msg}");
             bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
             bar.set_prefix(what.to_owned());
-            bar.set_message("Ctrl-C keeps the best so far");
+            bar.set_message(hint);
             bar.enable_steady_tick(TICK);
         }
         Steps { screen: self, watched, bar }

@@ -45,7 +45,7 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     }
     let interrupted = interruptible(screen);
     let stop = || interrupted.load(Ordering::Relaxed);
-    let steps = screen.steps("tuning");
+    let steps = screen.steps("tuning", "Ctrl-C keeps the best so far");
     let say = |text: &str| steps.say(text);
     let task = task(args, &request, &loaded, &objects, &stop);
     let found = tune::search(&task, say);

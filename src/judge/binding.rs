@@ -1,18 +1,31 @@
-//! Which setting of a workload decides how long its users feel a drill.
+//! What decides how long users feel a drill: a setting of a workload, or none.
 
 use crate::k8s::probe::Probe;
 use crate::k8s::rollout::Strategy;
-use crate::scenario::{Container, Failure, Kind, Scenario, Workload};
+use crate::scenario::{Container, Drill, Failure, Kind, Scenario, Workload};
+use crate::units::SimDuration;
 use crate::units::figures::seconds;
 
-/// The settings that bind what users feel of a failure, with what would mend it.
-pub(super) fn of(scenario: &Scenario, failure: &Failure) -> Option<String> {
-    match failure {
+/// What binds what users feel of a failure, with what would mend it.
+pub(super) fn of(scenario: &Scenario, drill: &Drill) -> Option<String> {
+    match &drill.what {
+        Failure::ControlPlane => drill.lasts.map(standing_still),
         Failure::Hang { workload, .. } => hang(&scenario.workloads[*workload]),
         Failure::PodDelete { workload, force: false, .. } => leaving(&scenario.workloads[*workload]),
         Failure::Rollout { workload, .. } => rollout(&scenario.workloads[*workload]),
         _ => None,
     }
+}
+
+/// Nobody acts on what happens to pods.
+fn standing_still(lasts: SimDuration) -> String {
+    format!(
+        "what binds: no setting of the workloads. As long as the control plane stands still ({}) no endpoint \
+         leaves its Service, no pod is replaced and no HPA acts: a pod that has gone is still sent requests, \
+         which are refused. Closest: retries at the callers and the ingress, which find another pod, and more \
+         pods, so that one is a smaller share",
+        seconds(lasts.as_secs_f64()),
+    )
 }
 
 /// From a hang to the restart: by the liveness probe alone.
@@ -89,7 +102,14 @@ mod tests {
             scenario.workloads.iter().position(|one| one.name == "chat-service").expect("it is there");
         let hang = Failure::Hang { workload, pods: Share::Count(1) };
         let update = Failure::Rollout { workload, release: Release::default(), undone: false };
-        let words = |scenario: &Scenario, what: &Failure| of(scenario, what).unwrap_or_default();
+        let drill = |what: &Failure| Drill {
+            name: "it".to_owned(),
+            from: SimDuration::ZERO,
+            until: SimDuration::ZERO,
+            lasts: Some(SimDuration::from_secs(120)),
+            what: what.clone(),
+        };
+        let words = |scenario: &Scenario, what: &Failure| of(scenario, &drill(what)).unwrap_or_default();
         assert!(
             words(&scenario, &hang).contains("livenessProbe (periodSeconds"),
             "{}",
@@ -102,6 +122,7 @@ mod tests {
             *strategy = Strategy::Recreate;
         }
         assert!(words(&scenario, &update).contains("strategy Recreate"));
-        assert_eq!(of(&scenario, &Failure::Metrics), None);
+        assert!(words(&scenario, &Failure::ControlPlane).contains("stands still (2 min)"));
+        assert_eq!(of(&scenario, &drill(&Failure::Metrics)), None);
     }
 }

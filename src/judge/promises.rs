@@ -93,7 +93,7 @@ fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judge
         }
         judged.because.extend(bound(scenario, objective, held));
         let first = held.exercise.drills.first();
-        judged.because.extend(first.and_then(|drill| binding::of(scenario, &drill.what)));
+        judged.because.extend(first.and_then(|drill| binding::of(scenario, drill)));
         judged.because.push(chain(held.run));
     }
     judged

@@ -71,6 +71,14 @@ const MOST_LOAD: f64 = 0.9;
 const STEP: f64 = 1.15;
 /// So many steps, at most.
 const STEPS: usize = 200;
+/// A step of an HPA's target, in percent.
+const TARGET_STEP: u32 = 4;
+/// The highest target: above it a pod has no room to grow before another comes.
+const MOST_TARGET: u32 = 95;
+/// The lowest target that is tried.
+const LEAST_TARGET: u32 = 20;
+/// A step of a CPU request.
+const LESS: f64 = 0.9;
 /// Memory requested beyond the largest pod seen.
 const MEMORY_SPARE: f64 = 1.5;
 /// The same where an HPA would scale on memory: below the usual target of 80 %.
@@ -146,6 +154,77 @@ pub fn moves(choices: &[Choice], kept: bool) -> Vec<Vec<Choice>> {
                 all.push(one);
             }
         }
+    }
+    all
+}
+
+/// Sizes a small step cheaper: in whole pods, and in what fits on a node, which shares
+/// of the peak step across. A pod goes on using the same before its HPA adds another,
+/// except where the target itself is the step.
+pub fn trimmed(site: &Site, size: Sizing, room: Room) -> Vec<Sizing> {
+    let mut all = Vec::new();
+    if size.min > LEAST_PODS.min(site.now.min) {
+        let min = size.min - 1;
+        all.push(Sizing { min, max: if site.hpa.is_some() { size.max } else { min }, ..size });
+    }
+    if site.hpa.is_some() && size.target > 0 {
+        let target = size.target + TARGET_STEP;
+        all.push(Sizing { target, ..size });
+    }
+    let node = room.cores * 1e3;
+    let one_more = node / ((node / size.cpu.max(1) as f64).floor() + 1.0);
+    for request in [size.cpu as f64 * LESS, one_more] {
+        let cpu = (request / 10.0).floor() as u64 * 10;
+        let target = (f64::from(size.target) * size.cpu as f64 / cpu.max(1) as f64).floor() as u32;
+        if cpu > 0 {
+            all.push(Sizing { cpu, target, ..size });
+        }
+    }
+    all.retain(|one| one.target <= MOST_TARGET && *one != size);
+    all
+}
+
+/// A pod more on each node, and a pod less. An HPA goes on adding pods at the same use of
+/// each.
+pub fn repacked(size: Sizing, room: Room) -> Vec<Sizing> {
+    let node = room.cores * 1e3;
+    let fit = (node / size.cpu.max(1) as f64).floor();
+    let of = |fit: f64| {
+        let cpu = (node / fit / 10.0).floor() as u64 * 10;
+        let target = (f64::from(size.target) * size.cpu as f64 / cpu.max(1) as f64) as u32;
+        let target = if size.target > 0 { target.clamp(LEAST_TARGET, MOST_TARGET) } else { 0 };
+        Sizing { cpu, target, ..size }
+    };
+    let fits = [fit + 1.0, fit - 1.0].into_iter().filter(|fit| *fit >= 1.0);
+    let limit_holds = |one: &Sizing| one.cpu > 0 && one.cpu_limit.is_none_or(|limit| limit >= one.cpu);
+    fits.map(of).filter(limit_holds).collect()
+}
+
+/// An eighth more pods standing by.
+pub fn wider(size: Sizing) -> Sizing {
+    let min = size.min + size.min.div_ceil(8);
+    Sizing { min, max: if size.max == size.min { min } else { size.max.max(min) }, ..size }
+}
+
+/// An HPA that acts sooner, where there is one.
+pub fn sooner(size: Sizing) -> Sizing {
+    Sizing { target: size.target.min(size.target.saturating_sub(TARGET_STEP).max(LEAST_TARGET)), ..size }
+}
+
+/// Sizes a small step safer: a pod more standing by, an HPA that acts sooner, and what
+/// is left over on the nodes.
+pub fn eased(site: &Site, size: Sizing, room: Room) -> Vec<Sizing> {
+    let min = size.min + 1;
+    let mut all = vec![Sizing { min, max: size.max.max(min), ..size }];
+    if size.target > LEAST_TARGET + TARGET_STEP {
+        all.push(Sizing { target: size.target - TARGET_STEP, ..size });
+    }
+    let node = room.cores * 1e3;
+    let fit = (node / size.cpu.max(1) as f64).floor().max(1.0);
+    let cpu = (node / fit / 10.0).floor() as u64 * 10;
+    let limit_holds = size.cpu_limit.is_none_or(|limit| limit >= cpu);
+    if cpu > size.cpu && limit_holds && site.hpa.is_some() {
+        all.push(Sizing { cpu, ..size });
     }
     all
 }
@@ -364,6 +443,57 @@ mod tests {
                 assert!(if kept { grows } else { eases }, "{one:?}");
             }
         }
+    }
+
+    #[test]
+    fn a_trimmed_size_is_a_pod_a_target_or_a_request_less() {
+        let trimmed = |hpa: bool, size: Sizing| {
+            let all = trimmed(&Site { hpa: site(hpa, None).hpa, ..site(true, None) }, size, ROOM);
+            all.iter().map(|one| (one.cpu, one.min, one.max, one.target)).collect::<Vec<_>>()
+        };
+        // Of 3,920m seven pods of 500m are one node, eight of 490m.
+        let size = Sizing { cpu: 500, min: 4, ..NOW };
+        assert_eq!(
+            trimmed(true, size),
+            [(500, 3, 10, 70), (500, 4, 10, 74), (450, 4, 10, 77), (490, 4, 10, 71)]
+        );
+        // Two are the least, and 95 % the highest target.
+        let size = Sizing { cpu: 500, target: 93, ..NOW };
+        assert_eq!(trimmed(true, size), [(490, 2, 10, 94)]);
+        // Without an HPA there is one number of replicas.
+        let size = Sizing { cpu: 500, min: 4, max: 4, target: 0, ..NOW };
+        assert_eq!(trimmed(false, size), [(500, 3, 3, 0), (450, 4, 4, 0), (490, 4, 4, 0)]);
+    }
+
+    #[test]
+    fn other_numbers_of_pods_fill_a_node() {
+        let repacked =
+            |size: Sizing| repacked(size, ROOM).iter().map(|one| (one.cpu, one.target)).collect::<Vec<_>>();
+        // Seven pods of 500m fit on 3,920m; eight of 490m, six of 650m.
+        let size = Sizing { cpu: 500, cpu_limit: None, ..NOW };
+        assert_eq!(repacked(size), [(490, 71), (650, 53)]);
+        assert_eq!(repacked(Sizing { cpu_limit: Some(500), ..size }), [(490, 71)]);
+        // One fits, and two would.
+        assert_eq!(repacked(Sizing { cpu: 3000, target: 0, ..size }), [(1960, 0)]);
+        let of = |size: Sizing| (size.min, size.max, size.target);
+        assert_eq!(of(wider(Sizing { min: 9, ..size })), (11, 11, 70));
+        assert_eq!(of(wider(Sizing { min: 9, max: 9, target: 0, ..size })), (11, 11, 0));
+        assert_eq!(of(sooner(Sizing { min: 9, ..size })), (9, 10, 66));
+        assert_eq!(of(sooner(Sizing { min: 9, target: 0, ..size })), (9, 10, 0));
+    }
+
+    #[test]
+    fn an_eased_size_is_a_pod_more_or_acts_sooner() {
+        let eased = |hpa: bool, size: Sizing| {
+            let all = eased(&Site { hpa: site(hpa, None).hpa, ..site(true, None) }, size, ROOM);
+            all.iter().map(|one| (one.cpu, one.min, one.max, one.target)).collect::<Vec<_>>()
+        };
+        // Seven pods fit on 3,920m, of up to 560m each.
+        let size = Sizing { cpu: 500, cpu_limit: None, min: 10, ..NOW };
+        assert_eq!(eased(true, size), [(500, 11, 11, 70), (500, 10, 10, 66), (560, 10, 10, 70)]);
+        assert_eq!(eased(true, Sizing { cpu_limit: Some(500), ..size }).len(), 2);
+        let size = Sizing { min: 4, max: 4, target: 0, ..size };
+        assert_eq!(eased(false, size), [(500, 5, 5, 0)]);
     }
 
     #[test]

@@ -66,15 +66,16 @@ pub fn rivals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     by_vpa: Option<Settings>,
     say: &(impl Fn(&str) + Sync),
 ) -> Vec<Rival> {
-    let mut all = Vec::new();
-    if let Some((factor, settings)) = by_hand(task, sites, needs) {
-        let name = format!("your replicas, maxima and limits times {}", count(factor));
-        all.extend(over_the_whole(task, sites, name, settings));
-    }
-    if let Some(settings) = by_vpa.filter(|_| !task.stopped()) {
-        let name = "VPA's requests, your replicas".to_owned();
-        all.extend(over_the_whole(task, sites, name, settings));
-    }
+    let by_hand = by_hand(task, sites, needs).map(|(factor, settings)| {
+        (format!("your replicas, maxima and limits times {}", count(factor)), settings)
+    });
+    let by_vpa = by_vpa.map(|settings| ("VPA's requests, your replicas".to_owned(), settings));
+    let whole = |one: Option<(String, Settings)>| {
+        let (name, settings) = one.filter(|_| !task.stopped())?;
+        over_the_whole(task, sites, name, settings)
+    };
+    let (by_hand, by_vpa) = rayon::join(|| whole(by_hand), || whole(by_vpa));
+    let all: Vec<Rival> = by_hand.into_iter().chain(by_vpa).collect();
     for one in &all {
         say(&format!("{}: {}", one.name, one.verdict.outcome.name()));
     }

@@ -29,13 +29,26 @@ const NEAR: usize = 20;
 /// Rounds of proposals for each candidate, at most: the rest are known already.
 const MOST_ROUNDS: usize = 2;
 /// So many go through the whole scenario, at most.
-const FINALISTS: usize = 4;
+const FINALISTS: usize = 5;
 /// The best are tried on this many further seeds before the finals.
 pub(super) const SECOND_LOOK: u32 = 3;
 /// Costs this close are the same.
 const SAME_COST: f64 = 0.002;
 /// So many get the second look, and no more than a quarter of those tried.
 const SECOND: usize = 8;
+
+/// What one run misses by so much, the mean of three misses, too.
+const HOPELESS: f64 = 0.5;
+/// Every workload is refined so often, at most: what one gives up may be of use to
+/// another.
+const REFINED: usize = 3;
+/// Other pods on a node may bear the whole time a little better or worse than those that
+/// it was learnt from: what is missed by less is worth a look.
+const NEARLY: f64 = 0.03;
+/// So many steps towards more pods, at most, where more or fewer fit on each node.
+const EASED: usize = 10;
+/// So many steps for each workload, at most.
+const MOST_STEPS: usize = 12;
 
 /// One run says nothing of chance.
 const HASTY: u32 = 3;
@@ -105,11 +118,13 @@ pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let before = before.expect("the user's own settings make a scenario");
     let by_vpa =
         (!task.stopped()).then(|| rival::by_vpa(task, &sites, &needs, &before.runs, &mut runs)).flatten();
-    let mut race = Race { task, sites: &sites, needs: &needs, tried: Vec::new(), runs };
+    let harder = vec![1.0; task.scenario.goals.objectives.len()];
+    let (tried, front, refused) = (Vec::new(), Vec::new(), Vec::new());
+    let mut race = Race { task, sites: &sites, needs: &needs, tried, front, refused, harder, runs };
     race.propose(by_vpa.as_ref(), &say);
     race.look_again();
-    race.simplify();
-    let finalists = finals(&race, &mut whole, &say);
+    let finalists = finals(&mut race, &mut whole, &say);
+    race.gather();
     let relaxed = finalists.first().map_or(Vec::new(), |best| relaxed(task.scenario, best, &race.tried));
     let tradeoffs = tradeoffs(task.scenario, &race.tried);
     let (tried, runs) = (race.tried.len(), (race.runs, whole));
@@ -118,34 +133,47 @@ pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
 }
 
 /// The best over the whole time, until one keeps everything; the best first.
+///
+/// The whole time may be harder than its hardest minutes: pods start cold, or the peak
+/// lasts. What one finalist shows of that, the next is chosen by.
 fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
-    race: &Race<'_, '_, A>,
+    race: &mut Race<'_, '_, A>,
     whole: &mut usize,
     say: &(impl Fn(&str) + Sync),
 ) -> Vec<Finalist> {
     let (task, sites) = (race.task, race.sites);
     let mut finalists: Vec<Finalist> = Vec::new();
-    for tried in race.tried.iter().take(FINALISTS) {
-        if task.stopped() {
-            break;
-        }
-        let Some(one) = final_of(task, sites, tried.settings.clone(), whole) else { continue };
+    let mut next = race.best_but(&[]).map(|best| race.refine(best)).map(|best| race.simplify(best));
+    while let Some(tried) = next.take().filter(|_| !task.stopped()) {
+        let Some(one) = final_of(task, sites, tried.settings.clone(), whole) else { break };
         say(&format!(
             "{} over the whole time: {}",
             described(&one.settings, sites),
             one.verdict.outcome.name()
         ));
-        let done = one.verdict.outcome == Outcome::Met;
+        race.learn(&tried.score, &one.score.at_worst(&task.scenario.goals.objectives, &one.verdict));
+        let met = one.verdict.outcome == Outcome::Met;
+        let kept_before = finalists.iter().any(|one| one.verdict.outcome == Outcome::Met);
         finalists.push(one);
-        if done {
+        if kept_before || finalists.len() == FINALISTS {
             break;
+        }
+        if met {
+            // Steps don't lead to another number of pods on a node: that is looked at once.
+            next = race.repacked(&tried);
+        } else {
+            // What came close is mended, unless another is cheaper after all.
+            race.refine(tried);
+            next = race.best_but(&finalists);
         }
     }
     if finalists.is_empty() && task.stopped() {
         // Nobody wants to wait for whole days: the hardest minutes must do.
         finalists.extend(race.tried.first().and_then(|tried| race.hasty(&tried.settings)));
     }
-    finalists.sort_by(|a, b| a.score.compare(&b.score));
+    // What is sure comes before what is cheaper.
+    let sure = |one: &Finalist| one.verdict.outcome == Outcome::Met;
+    finalists.sort_by(|a, b| sure(b).cmp(&sure(a)).then(a.score.compare(&b.score)));
     finalists
 }
 
@@ -219,6 +247,12 @@ struct Race<'a, 'b, A> {
     sites: &'a [Site],
     needs: &'a [Need],
     tried: Vec<Tried>,
+    /// Those that had a second look.
+    front: Vec<Tried>,
+    /// Those of which one run told enough.
+    refused: Vec<Settings>,
+    /// How much harder the whole time is than the hardest minutes, by objective.
+    harder: Vec<f64>,
     runs: usize,
 }
 
@@ -312,23 +346,119 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
             // Some have had their second look and some not: they are not compared.
             return;
         }
-        for (tried, score) in self.tried.iter_mut().zip(scores) {
-            if let Some(score) = score {
-                tried.score = score;
-            }
-        }
-        let mut front: Vec<Tried> = self.tried.drain(..best.len()).collect();
-        front.sort_by(|a, b| a.score.compare(&b.score));
-        front.append(&mut self.tried);
-        self.tried = front;
+        let looked = best.into_iter().zip(scores);
+        self.front.extend(looked.filter_map(|(settings, score)| Some(Tried { settings, score: score? })));
     }
 
-    /// Takes back, one after the other, what the best changes without need: of two
-    /// settings as good as each other, the one with fewer changes is better.
-    fn simplify(&mut self) {
-        let Some(mut best) = self.tried.first().cloned() else { return };
+    /// By what those of the second look are ordered, as far as it is known how much
+    /// harder the whole time is.
+    fn rank(&self, score: &Score) -> (f64, f64) {
+        score.expected(&self.task.scenario.goals.objectives, &self.harder)
+    }
+
+    fn is_better(&self, one: &Score, other: &Score) -> bool {
+        let ((a, b), (c, d)) = (self.rank(one), self.rank(other));
+        a.total_cmp(&c).then(b.total_cmp(&d)).is_lt()
+    }
+
+    /// The best of the second look but these.
+    fn best_but(&self, those: &[Finalist]) -> Option<Tried> {
+        let new = |one: &&Tried| those.iter().all(|known| known.settings != one.settings);
+        let mut best: Option<&Tried> = None;
+        for one in self.front.iter().filter(new) {
+            if best.is_none_or(|best| self.is_better(&one.score, &best.score)) {
+                best = Some(one);
+            }
+        }
+        best.cloned()
+    }
+
+    /// Notes how much harder the whole time is than the hardest minutes.
+    fn learn(&mut self, here: &Score, whole: &Score) {
+        let seen = here.harder(&self.task.scenario.goals.objectives, whole);
+        for (known, seen) in self.harder.iter_mut().zip(seen) {
+            // Away from 1, whichever way is worse.
+            *known = if seen < 1.0 { known.min(seen) } else { known.max(seen) };
+        }
+    }
+
+    /// Goes on from settings in small steps: towards the policy where they miss it, and
+    /// towards less cost where they keep it.
+    fn refine(&mut self, start: Tried) -> Tried {
+        let room = Room::of(self.task.scenario, self.sites);
+        let searched: Vec<usize> =
+            (0..self.sites.len()).filter(|one| self.sites[*one].asked && self.sites[*one].scales).collect();
+        let mut best = start;
+        let most = self.runs + MOST_STEPS * SECOND_LOOK as usize * searched.len();
+        for _ in 0..REFINED {
+            let before = self.rank(&best.score);
+            for site in &searched {
+                let mut steps = self.steps(*site, &best, room);
+                while !steps.is_empty() && self.runs < most && !self.task.stopped() {
+                    let mut settings = best.settings.clone();
+                    settings.sizes[*site] = steps.remove(0);
+                    let one = self.looked(settings);
+                    if let Some(one) = one.filter(|one| self.is_better(&one.score, &best.score)) {
+                        // From the new best on the steps are others.
+                        best = one;
+                        steps = self.steps(*site, &best, room);
+                    }
+                }
+            }
+            let (violation, cost) = self.rank(&best.score);
+            if violation >= before.0 && cost >= before.1 * (1.0 - SAME_COST) {
+                break;
+            }
+        }
+        best
+    }
+
+    /// The workload that needs most CPU with a pod more or less on each node, and as many
+    /// pods, as soon, as that takes; the best of them, where it is cheaper.
+    fn repacked(&mut self, than: &Tried) -> Option<Tried> {
+        let room = Room::of(self.task.scenario, self.sites);
+        let searched = (0..self.sites.len()).filter(|one| self.sites[*one].asked && self.sites[*one].scales);
+        let busiest = searched.max_by(|a, b| self.needs[*a].cores.total_cmp(&self.needs[*b].cores))?;
+        let mut best = than.clone();
+        for first in propose::repacked(than.settings.sizes[busiest], room) {
+            // Pods are added until they cost too much, from then on the HPA acts sooner.
+            let (mut size, mut fewer, mut pods) = (first, first, true);
+            for step in 0..EASED {
+                let mut settings = than.settings.clone();
+                settings.sizes[busiest] = size;
+                let looked = self.looked(settings).filter(|_| !self.task.stopped());
+                let (violation, cost) = looked.as_ref().map_or((f64::MAX, 0.0), |one| self.rank(&one.score));
+                let dear = cost >= self.rank(&best.score).1;
+                if let Some(one) = looked.filter(|_| violation <= NEARLY && !dear) {
+                    best = one;
+                    break;
+                } else if dear && !pods {
+                    break;
+                } else if dear {
+                    (size, pods) = (fewer, false);
+                }
+                fewer = size;
+                size = if pods && step % 2 == 0 { propose::wider(size) } else { propose::sooner(size) };
+            }
+        }
+        (best.settings != than.settings).then_some(best)
+    }
+
+    /// The next sizes to try for a site.
+    fn steps(&self, site: usize, best: &Tried, room: Room) -> Vec<Sizing> {
+        let (of, size) = (&self.sites[site], best.settings.sizes[site]);
+        if self.rank(&best.score).0 > 0.0 {
+            propose::eased(of, size, room)
+        } else {
+            propose::trimmed(of, size, room)
+        }
+    }
+
+    /// Takes back, one after the other, what settings change without need: of two
+    /// as good as each other, the one with fewer changes is better.
+    fn simplify(&mut self, mut best: Tried) -> Tried {
         // A little for each of many would be a lot in all.
-        let most = best.score.rank().1 * (1.0 + SAME_COST);
+        let most = self.rank(&best.score).1 * (1.0 + SAME_COST);
         for site in 0..self.sites.len() {
             let now = self.sites[site].now;
             let back: [fn(&mut Sizing, Sizing); 5] = [
@@ -343,20 +473,53 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
                 take_back(&mut settings.sizes[site], now);
                 let limits_hold =
                     settings.sizes[site].cpu_limit.is_none_or(|limit| limit >= settings.sizes[site].cpu);
-                let known = settings == best.settings || !limits_hold || !self.asks_for_enough(&settings);
-                if known || self.task.stopped() {
+                if settings == best.settings || !limits_hold || self.task.stopped() {
                     continue;
                 }
-                let score = self.scores(std::slice::from_ref(&settings), 1..1 + SECOND_LOOK).remove(0);
-                let Some(score) = score else { continue };
-                let ((violation, cost), (before, _)) = (score.rank(), best.score.rank());
+                let Some(one) = self.looked(settings) else { continue };
+                let ((violation, cost), (before, _)) = (self.rank(&one.score), self.rank(&best.score));
                 if violation <= before && cost <= most {
-                    best = Tried { settings, score };
+                    best = one;
                 }
             }
         }
-        self.tried.insert(0, best);
-        self.tried.dedup_by(|a, b| a.settings == b.settings);
+        best
+    }
+
+    /// Settings with their second look, which may be known; nothing where they ask for
+    /// less than is used, or one run tells already that they are far from keeping the
+    /// policy.
+    fn looked(&mut self, settings: Settings) -> Option<Tried> {
+        if let Some(known) = self.front.iter().find(|one| one.settings == settings) {
+            return Some(known.clone());
+        }
+        if self.refused.contains(&settings) || !self.asks_for_enough(&settings) {
+            return None;
+        }
+        let scenario = self.task.scenario_of(self.sites, &settings)?;
+        let cut = window::hardest(&scenario, self.sites, self.needs);
+        let of = |runs: &[Observations]| Score::of(&cut, runs, &judge(&cut, runs));
+        let mut runs = run::replicate(&cut, self.task.seed, 1..2, |_| ());
+        let hopeless = of(&runs).violation > HOPELESS;
+        if !hopeless {
+            runs.extend(run::replicate(&cut, self.task.seed, 2..1 + SECOND_LOOK, |_| ()));
+        }
+        self.runs += runs.len();
+        if hopeless {
+            self.refused.push(settings);
+            return None;
+        }
+        let one = Tried { settings, score: of(&runs) };
+        self.front.push(one.clone());
+        Some(one)
+    }
+
+    /// All that was tried, by its second look where it had one.
+    fn gather(&mut self) {
+        let looked = |one: &Tried| self.front.iter().any(|known| known.settings == one.settings);
+        self.tried.retain(|one| !looked(one));
+        self.tried.append(&mut self.front);
+        self.sort();
     }
 
     /// Whether the pods together ask for the CPU that they use at the peak. Where

@@ -17,6 +17,8 @@ use crate::units::figures::{count, money, percent, seconds};
 const REPLICATIONS: u32 = 2;
 /// Fewer requests lost make no difference.
 const NOTABLE: f64 = 1.0;
+/// Nor does less than this many times as many: two runs say no more.
+const TIMES: f64 = 1.2;
 /// Users back sooner by less than this make no difference.
 const NOTABLE_SECONDS: f64 = 2.0;
 /// Money saved below this part makes no difference.
@@ -214,7 +216,7 @@ fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
     for name in guard.drills() {
         let (Some(with), Some(without)) = (on.hold(name), off.hold(name)) else { continue };
         let (lost, before) = (with.lost.value, without.lost.value);
-        if before - lost > NOTABLE && before > 1.05 * lost {
+        if before - lost > NOTABLE && before > TIMES * lost {
             let text = format!("without it {name} loses {} requests, with it {}", count(before), count(lost));
             return (true, text);
         }
@@ -227,7 +229,7 @@ fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
             return (true, text);
         }
         let restored = |one: &Summary| one.capacity_restored.map_or(f64::INFINITY, |back| back.value);
-        if restored(&without) > 1.2 * restored(&with) + NOTABLE_SECONDS {
+        if restored(&without) > TIMES * restored(&with) + NOTABLE_SECONDS {
             let late = restored(&without);
             let late =
                 if late.is_finite() { format!("after {}", seconds(late)) } else { "not in time".to_owned() };
