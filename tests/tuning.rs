@@ -399,6 +399,10 @@ fn cheaper_nodes_are_chosen_and_written() {
                    provision: 40s\n        alternatives:\n          half: {cpu: 2, memory: 8Gi, pricePerHour: 0.09}\n          \
                    dear: {cpu: 2, memory: 8Gi, pricePerHour: 0.5}\n";
     fs::write(home.path().join("cluster.yaml"), cluster).unwrap();
+    // Fewer of the same would do, but for this.
+    let three = "- {name: nodes, indicator: nodesMin, atLeast: 3}\n";
+    let policy = format!("{}{three}", fs::read_to_string(home.path().join("policy.yaml")).unwrap());
+    fs::write(home.path().join("policy.yaml"), policy).unwrap();
     let input = "-m shop.yaml --model model.yaml --traffic traffic.yaml --policy policy.yaml --duration 4m";
     let arguments = format!("tune {input} --cluster cluster.yaml --tries 3 --form patch --out tuned -o json");
     let tuned = json(home.path(), &arguments);

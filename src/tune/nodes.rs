@@ -19,6 +19,8 @@ const NOTABLE: f64 = 0.01;
 const LEAST: u32 = 2;
 /// So many kinds and sizes are simulated, the cheapest first.
 const TRIED: usize = 6;
+/// So many of those that cost less in the hardest minutes are held against drills.
+const HELD: usize = 3;
 /// Nodes beyond what the peak's pods need, for one that is lost.
 const SPARE: u32 = 1;
 
@@ -69,20 +71,23 @@ pub fn choose<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         })
         .collect();
     better.sort_by(|a, b| a.0.compare(&b.0));
-    let (_, kind, after) = better.into_iter().next()?;
-    let changed = on(&after);
-    let because = holds(task, found, best, (&scenario, &changed), pool);
-    let name = kind.as_deref().unwrap_or("the same kind");
-    match because {
-        Ok(because) => {
-            say(&format!("{} of {name}: {because}", plural(u64::from(after.min), "node", "nodes")));
-            Some(Chosen { before: pool.clone(), after, kind, because })
+    let mut kept_before = None;
+    for (_, kind, after) in better.into_iter().take(HELD) {
+        let name = kind.as_deref().unwrap_or("the same kind");
+        match holds(task, found, best, (&scenario, &on(&after)), pool, &mut kept_before) {
+            Ok(because) => {
+                say(&format!("{} of {name}: {because}", plural(u64::from(after.min), "node", "nodes")));
+                return Some(Chosen { before: pool.clone(), after, kind, because });
+            }
+            Err(why) => {
+                say(&format!("not {} of {name}: {why}", plural(u64::from(after.min), "node", "nodes")))
+            }
         }
-        Err(why) => {
-            say(&format!("nodes stay as they are: {name} {why}"));
-            None
+        if task.stopped() {
+            break;
         }
     }
+    None
 }
 
 /// Whether other nodes do as well over the whole time, in drills and on a worse day.
@@ -92,19 +97,20 @@ fn holds<A>(
     best: &Finalist,
     (scenario, changed): (&Scenario, &Scenario),
     before: &NodePool,
+    kept_before: &mut Option<usize>,
 ) -> Result<String, String> {
     let whole = search::final_in(task.seed, changed, best.settings.clone());
     let worse = whole.verdict.outcome == Outcome::Missed && best.verdict.outcome != Outcome::Missed;
     if worse || whole.score.violation > best.score.violation {
-        return Err("breaks an objective over the whole time".to_owned());
+        return Err("it breaks an objective over the whole time".to_owned());
     }
     if whole.score.nodes >= best.score.nodes * (1.0 - NOTABLE) {
-        return Err(format!("saves less than {} over the whole time", percent(NOTABLE)));
+        return Err(format!("it saves less than {} over the whole time", percent(NOTABLE)));
     }
     let (kept, all) = harden::bears(task, found, changed);
-    let (kept_before, _) = harden::bears(task, found, scenario);
+    let kept_before = *kept_before.get_or_insert_with(|| harden::bears(task, found, scenario).0);
     if kept < kept_before {
-        return Err(format!("keeps {kept} of {all} promises in drills, the present nodes {kept_before}"));
+        return Err(format!("it keeps {kept} of {all} promises in drills, the present nodes {kept_before}"));
     }
     let currency = &scenario.goals.currency;
     let pods = best.runs.iter().map(|run| run.cluster.pods.max()).fold(0.0, f64::max);
