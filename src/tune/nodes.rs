@@ -80,7 +80,7 @@ pub fn choose<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
                 return Some(Chosen { before: pool.clone(), after, kind, because });
             }
             Err(why) => {
-                say(&format!("not {} of {name}: {why}", plural(u64::from(after.min), "node", "nodes")))
+                say(&format!("not {} of {name}: {why}", plural(u64::from(after.min), "node", "nodes")));
             }
         }
         if task.stopped() {
