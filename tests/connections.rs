@@ -13,22 +13,9 @@ use kubeplan::scenario::{
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{MilliCpu, SimDuration};
 use kubeplan::world::simulate;
-use support::{always, exponential, scenario, workload};
+use support::{always, exponential, pool, scenario, workload};
 
 mod support;
-
-fn pool(size: u32) -> Pool {
-    Pool {
-        size: Some(size),
-        least: 0,
-        streams: Some(1),
-        queue: None,
-        timeout: None,
-        idle: None,
-        max_age: None,
-        max_requests: None,
-    }
-}
 
 /// So many pods that call so many others over pools; each of these takes `work`.
 fn called(pool: Pool, (from, to): (u32, u32), work: Step, per_second: f64, seconds: u64) -> Scenario {

@@ -117,16 +117,29 @@ const FINER: f64 = 0.5;
 /// Choices whose requests leave no scrap of a node: so much less that one pod more
 /// fits on each. Targets rise with it, as the pods use the same.
 pub fn packed(sites: &[Site], needs: &[Need], choices: &[Choice], room: Room) -> Vec<Choice> {
-    let node = room.cores * 1e3;
     let one = |((site, need), choice): ((&Site, &Need), &Choice)| {
         let size = scaled(site, *need, *choice, room);
-        let fit = (node / size.cpu as f64).floor() + 1.0;
-        let request = ((node / fit) / 10.0).floor() * 10.0;
+        let request = part(room, fit(size, room) + 1.0) as f64;
         let each = need.cores / f64::from(pods(site, *need, *choice, room)) * 1e3;
         let target = if request > 0.0 { (each / request).clamp(0.3, 0.95) } else { choice.target };
         if site.asked && site.scales { Choice { target, ..*choice } } else { *choice }
     };
     sites.iter().zip(needs).zip(choices).map(one).collect()
+}
+
+/// The sites whose pods are searched: they are asked, and there may be several.
+pub fn searched(sites: &[Site]) -> impl Iterator<Item = usize> + '_ {
+    (0..sites.len()).filter(|one| sites[*one].asked && sites[*one].scales)
+}
+
+/// How many pods of a size fit on a node, by CPU.
+fn fit(size: Sizing, room: Room) -> f64 {
+    (room.cores * 1e3 / size.cpu.max(1) as f64).floor()
+}
+
+/// The largest request, in steps of 10m, of which so many fit on a node.
+fn part(room: Room, pods: f64) -> u64 {
+    (room.cores * 1e3 / pods / 10.0).floor() as u64 * 10
 }
 
 /// The neighbours of a choice: all sites alike, then each on its own, then both in
@@ -171,10 +184,8 @@ pub fn trimmed(site: &Site, size: Sizing, room: Room) -> Vec<Sizing> {
         let target = size.target + TARGET_STEP;
         all.push(Sizing { target, ..size });
     }
-    let node = room.cores * 1e3;
-    let one_more = node / ((node / size.cpu.max(1) as f64).floor() + 1.0);
-    for request in [size.cpu as f64 * LESS, one_more] {
-        let cpu = (request / 10.0).floor() as u64 * 10;
+    let less = (size.cpu as f64 * LESS / 10.0).floor() as u64 * 10;
+    for cpu in [less, part(room, fit(size, room) + 1.0)] {
         let target = (f64::from(size.target) * size.cpu as f64 / cpu.max(1) as f64).floor() as u32;
         if cpu > 0 {
             all.push(Sizing { cpu, target, ..size });
@@ -187,10 +198,9 @@ pub fn trimmed(site: &Site, size: Sizing, room: Room) -> Vec<Sizing> {
 /// A pod more on each node, and a pod less. An HPA goes on adding pods at the same use of
 /// each.
 pub fn repacked(size: Sizing, room: Room) -> Vec<Sizing> {
-    let node = room.cores * 1e3;
-    let fit = (node / size.cpu.max(1) as f64).floor();
+    let fit = fit(size, room);
     let of = |fit: f64| {
-        let cpu = (node / fit / 10.0).floor() as u64 * 10;
+        let cpu = part(room, fit);
         let target = (f64::from(size.target) * size.cpu as f64 / cpu.max(1) as f64) as u32;
         let target = if size.target > 0 { target.clamp(LEAST_TARGET, MOST_TARGET) } else { 0 };
         Sizing { cpu, target, ..size }
@@ -219,9 +229,7 @@ pub fn eased(site: &Site, size: Sizing, room: Room) -> Vec<Sizing> {
     if size.target > LEAST_TARGET + TARGET_STEP {
         all.push(Sizing { target: size.target - TARGET_STEP, ..size });
     }
-    let node = room.cores * 1e3;
-    let fit = (node / size.cpu.max(1) as f64).floor().max(1.0);
-    let cpu = (node / fit / 10.0).floor() as u64 * 10;
+    let cpu = part(room, fit(size, room).max(1.0));
     let limit_holds = size.cpu_limit.is_none_or(|limit| limit >= cpu);
     if cpu > size.cpu && limit_holds && site.hpa.is_some() {
         all.push(Sizing { cpu, ..size });
@@ -259,8 +267,7 @@ pub fn settings(
 fn squeezed(sites: &[Site], needs: &[Need], choices: &[Choice], room: Room) -> Vec<Choice> {
     let mut choices = choices.to_vec();
     let fixed: u32 = room.others;
-    let searched: Vec<usize> =
-        (0..sites.len()).filter(|one| sites[*one].asked && sites[*one].scales).collect();
+    let searched: Vec<usize> = searched(sites).collect();
     for _ in 0..STEPS {
         let count = |one: usize| pods(&sites[one], needs[one], choices[one], room);
         let all: u32 = searched.iter().map(|one| count(*one)).sum::<u32>().saturating_add(fixed);
@@ -302,8 +309,7 @@ fn pods(site: &Site, need: Need, choice: Choice, room: Room) -> u32 {
 
 /// Adds pods in turn until there are as many as the policy wants.
 fn fill(sites: &[Site], sizes: &mut [Sizing], room: Room) {
-    let searched: Vec<usize> =
-        (0..sites.len()).filter(|one| sites[*one].asked && sites[*one].scales).collect();
+    let searched: Vec<usize> = searched(sites).collect();
     let there: u32 = searched.iter().map(|one| sizes[*one].min).sum::<u32>() + room.others;
     for turn in 0..room.least_pods.saturating_sub(there) as usize {
         let Some(site) = searched.get(turn % searched.len().max(1)) else { return };

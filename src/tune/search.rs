@@ -386,8 +386,7 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
     /// towards less cost where they keep it.
     fn refine(&mut self, start: Tried) -> Tried {
         let room = Room::of(self.task.scenario, self.sites);
-        let searched: Vec<usize> =
-            (0..self.sites.len()).filter(|one| self.sites[*one].asked && self.sites[*one].scales).collect();
+        let searched: Vec<usize> = propose::searched(self.sites).collect();
         let mut best = start;
         let most = self.runs + MOST_STEPS * SECOND_LOOK as usize * searched.len();
         for _ in 0..REFINED {
@@ -417,8 +416,8 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
     /// pods, as soon, as that takes; the best of them, where it is cheaper.
     fn repacked(&mut self, than: &Tried) -> Option<Tried> {
         let room = Room::of(self.task.scenario, self.sites);
-        let searched = (0..self.sites.len()).filter(|one| self.sites[*one].asked && self.sites[*one].scales);
-        let busiest = searched.max_by(|a, b| self.needs[*a].cores.total_cmp(&self.needs[*b].cores))?;
+        let busiest = propose::searched(self.sites)
+            .max_by(|a, b| self.needs[*a].cores.total_cmp(&self.needs[*b].cores))?;
         let mut best = than.clone();
         for first in propose::repacked(than.settings.sizes[busiest], room) {
             // Pods are added until they cost too much, from then on the HPA acts sooner.

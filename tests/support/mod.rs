@@ -10,11 +10,25 @@ use kubeplan::k8s::resources::Resources;
 use kubeplan::k8s::version::Version;
 use kubeplan::scenario::{
     Balancing, Behaviour, Cluster, Concurrency, Container, Demand, Goals, IngressRetries, Interpolation,
-    Journey, Kind, Limits, MemoryModel, NodePool, Operation, PodTemplate, Population, ProvisionedBy, Retry,
-    Scenario, Shape, StartUp, Step, Visit, Workload,
+    Journey, Kind, Limits, MemoryModel, NodePool, Operation, PodTemplate, Pool, Population, ProvisionedBy,
+    Retry, Scenario, Shape, StartUp, Step, Visit, Workload,
 };
 use kubeplan::sim::random::Distribution;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
+
+/// A pool of so many connections, one call at a time on each, and nothing else about it.
+pub fn pool(size: u32) -> Pool {
+    Pool {
+        size: Some(size),
+        least: 0,
+        streams: Some(1),
+        queue: None,
+        timeout: None,
+        idle: None,
+        max_age: None,
+        max_requests: None,
+    }
+}
 
 /// A distribution that is always the same.
 pub const fn always(value: f64) -> Distribution {

@@ -5,7 +5,7 @@ use kubeplan::observe::{Cause, Observations};
 use kubeplan::scenario::{Breaker, Call, Pool, Retry, Scenario, Step, Target, Upstream};
 use kubeplan::units::SimDuration;
 
-use crate::support::{exponential, scenario, workload};
+use crate::support::{exponential, pool, scenario, workload};
 use crate::{SERVICE, agree, erlang_b, erlang_c};
 
 /// One pod that calls another over a pool.
@@ -24,19 +24,6 @@ fn pooled(pool: Pool, load: f64, requests: f64) -> Scenario {
     let mut scenario = scenario(vec![front, back], per_second, (requests / per_second) as u64);
     scenario.cluster.network_latency = SimDuration::ZERO;
     scenario
-}
-
-fn pool(size: u32) -> Pool {
-    Pool {
-        size: Some(size),
-        least: 0,
-        streams: Some(1),
-        queue: None,
-        timeout: None,
-        idle: None,
-        max_age: None,
-        max_requests: None,
-    }
 }
 
 fn wait(seen: &Observations) -> f64 {
