@@ -1,6 +1,7 @@
 //! Simulate once; replicate in parallel, until the verdict is sure.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
@@ -9,8 +10,9 @@ use crate::judge::{Outcome, Verdict, judge, more_needed};
 use crate::observe::Observations;
 use crate::scenario::catalogue::{self, Exercise};
 use crate::scenario::{Fidelity, Scenario};
+use crate::sim::agenda::Engine;
 use crate::sim::random::Seed;
-use crate::world;
+use crate::world::{self, Run};
 
 /// So many replications come before the first look at the verdict.
 pub const FIRST: u32 = 3;
@@ -63,6 +65,8 @@ pub struct Held {
 /// Holds every exercise on the scenario at its peak, each on its own, and the
 /// same time without any; `goal` is the success ratio that users are promised.
 /// The first answer are the runs without.
+///
+/// A replication warms up once, and goes on from there with each exercise.
 pub fn drill(
     scenario: &Scenario,
     exercises: &[Exercise],
@@ -71,45 +75,44 @@ pub fn drill(
     replications: u32,
     finished: impl Fn(&str) + Sync,
 ) -> (Vec<Observations>, Vec<Held>) {
-    let ground = Ground::of(scenario, goal, base, replications);
-    finished("without any failure");
-    let held = ground.hold(exercises, finished);
-    (ground.plain, held)
-}
-
-/// A scenario at its peak, and how it goes there without any failure: what drills
-/// are held on and compared with.
-#[derive(Clone, Debug)]
-pub struct Ground {
-    at_peak: Scenario,
-    /// The runs without any failure.
-    plain: Vec<Observations>,
-    /// The success ratio that users are promised.
-    goal: f64,
-    base: u64,
-}
-
-impl Ground {
-    /// Simulates the time without any failure, so often.
-    pub fn of(scenario: &Scenario, goal: f64, base: u64, replications: u32) -> Self {
-        // What a drill costs is seen second by second.
-        let at_peak = Scenario { fidelity: Fidelity::Full, ..catalogue::at_peak(scenario) };
-        let plain = replicate(&catalogue::nothing(&at_peak), base, 0..replications, |_| ());
-        Self { at_peak, plain, goal, base }
-    }
-
-    /// Holds every exercise, each on its own and as often as there are runs without.
-    pub fn hold(&self, exercises: &[Exercise], finished: impl Fn(&str) + Sync) -> Vec<Held> {
-        let hold = |exercise: &Exercise| {
-            let held = catalogue::held(&self.at_peak, exercise);
-            let runs = replicate(&held, self.base, 0..self.plain.len() as u32, |_| ());
-            let pairs = runs.iter().zip(&self.plain);
-            let costs = pairs.filter_map(|(with, without)| cost(with, without, self.goal)).collect();
-            finished(&exercise.name);
-            Held { exercise: exercise.clone(), runs, costs }
+    // What a drill costs is seen second by second.
+    let at_peak = Scenario { fidelity: Fidelity::Full, ..catalogue::at_peak(scenario) };
+    let nothing = [catalogue::nothing(&at_peak)];
+    let scenarios: Vec<Scenario> =
+        nothing.into_iter().chain(exercises.iter().map(|one| catalogue::held(&at_peak, one))).collect();
+    let longest = scenarios.iter().map(|one| one.horizon).max().unwrap_or_default();
+    let calm = Scenario { horizon: longest, ..at_peak };
+    let left: Vec<AtomicU32> = scenarios.iter().map(|_| AtomicU32::new(replications)).collect();
+    let ended = |number: usize| {
+        if left[number].fetch_sub(1, Ordering::Relaxed) == 1 {
+            finished(number.checked_sub(1).map_or("without any failure", |one| &exercises[one].name));
+        }
+    };
+    let replication = |replication| -> Vec<Observations> {
+        let seed = Seed { base, replication };
+        let warm = Run::begin(&calm, seed, Engine::Wheel).warm_up();
+        let one = |(number, scenario): (usize, &Scenario)| {
+            let run = if Run::may_part(scenario) {
+                warm.with_drills(scenario).to_its_end()
+            } else {
+                world::simulate(scenario, seed)
+            };
+            ended(number);
+            run
         };
-        exercises.par_iter().map(hold).collect()
-    }
+        scenarios.par_iter().enumerate().map(one).collect()
+    };
+    let mut all: Vec<std::vec::IntoIter<Observations>> =
+        (0..replications).into_par_iter().map(|number| replication(number).into_iter()).collect();
+    let mut next = || -> Vec<Observations> { all.iter_mut().filter_map(Iterator::next).collect() };
+    let plain = next();
+    let held = |exercise: &Exercise| {
+        let runs = next();
+        let costs = runs.iter().zip(&plain).filter_map(|(with, without)| cost(with, without, goal)).collect();
+        Held { exercise: exercise.clone(), runs, costs }
+    };
+    let held = exercises.iter().map(held).collect();
+    (plain, held)
 }
 
 /// Runs as many replications as were asked for, and judges them.

@@ -7,14 +7,14 @@ use kubeplan::judge::drill::{summary, year};
 use kubeplan::judge::estimate::over_replications;
 use kubeplan::judge::promises::{self, Exercised};
 use kubeplan::run::{Held, Replications, drill, until_sure};
-use kubeplan::scenario::catalogue::{busiest, exercises, usual_name};
+use kubeplan::scenario::catalogue::{self, busiest, exercises, usual_name};
 use kubeplan::scenario::{
-    Breaker, Call, Comparison, Drill, DrillRule, Failure, FailureRatio, Indicator, Objective, Retry,
-    RetryBudget, Scenario, Scope, Share, Step, Target, Upstream,
+    Breaker, Call, Comparison, Drill, DrillRule, Failure, FailureRatio, Fidelity, Indicator, Objective,
+    Retry, RetryBudget, Scenario, Scope, Share, Step, Target, Upstream,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::SimDuration;
-use kubeplan::world::simulate;
+use kubeplan::world::{Run, simulate};
 use support::{exponential, scenario, workload};
 
 mod support;
@@ -42,6 +42,27 @@ fn every_drill_strikes_somebody() {
         assert!(!one.costs[0].whom.is_empty() && !one.costs[0].whom.starts_with("no "), "{:?}", one.costs[0]);
         assert_eq!(one.exercise.name, usual_name(&one.exercise.name), "no synonym is a name");
         assert!(one.exercise.per_year > 0.0);
+    }
+}
+
+#[test]
+fn drills_that_share_a_warm_up_are_the_runs_they_would_be_alone() {
+    // Users think in a closed loop, and requests come at a rate: what parts how differs.
+    let open = scenario(vec![workload("web", 2, vec![Step::Compute(exponential(0.01))])], 40.0, 30);
+    for (scenario, apart) in [(embedded(300.0), 0), (open, 3)] {
+        let held = hold(&scenario, &[], 7, 2);
+        let at_peak = Scenario { fidelity: Fidelity::Full, ..catalogue::at_peak(&scenario) };
+        for one in &held {
+            let alone = catalogue::held(&at_peak, &one.exercise);
+            for (replication, run) in (0..).zip(&one.runs) {
+                let alone = simulate(&alone, Seed { base: 7, replication });
+                assert_eq!(alone.fingerprint, run.fingerprint, "{}", one.exercise.name);
+                assert!(alone == *run, "{} differs in what is seen", one.exercise.name);
+            }
+        }
+        // More load is foreseen by what draws arrivals at a rate.
+        let parts = |one: &&Held| Run::may_part(&catalogue::held(&at_peak, &one.exercise));
+        assert_eq!(held.len() - held.iter().filter(parts).count(), apart, "of {}", held.len());
     }
 }
 

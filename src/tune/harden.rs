@@ -7,10 +7,10 @@ use super::score::{Score, WORST, distance};
 use super::search::{self, Finalist, Found, SECOND_LOOK};
 use super::settings::Settings;
 use super::site::{Site, Sizing};
-use super::{Task, certify};
+use super::{Task, certify, window};
 use crate::change::ChangeSet;
 use crate::judge::{Estimate, Outcome};
-use crate::run::Ground;
+use crate::run;
 use crate::scenario::catalogue;
 use crate::scenario::{Comparison, Indicator, Objective, Scenario};
 use crate::units::figures::{percent, plural};
@@ -310,8 +310,8 @@ fn bearing<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> Bearing
     let Some(target) = catalogue::busiest(scenario) else { return bearing };
     let mut exercises = catalogue::exercises(scenario, target);
     exercises.retain(|one| DRILLS.contains(&one.name.as_str()));
-    let ground = Ground::of(scenario, certify::promised(scenario), task.seed, REPLICATIONS);
-    let held = ground.hold(&exercises, |_| ());
+    let (peak, goal) = (window::peak(scenario, &found.sites, &found.needs), certify::promised(scenario));
+    let (_, held) = run::drill(&peak, &exercises, goal, task.seed, REPLICATIONS, |_| ());
     for promise in kept(scenario, &held).1 {
         if promise.judged.outcome != Outcome::NotJudged {
             let value = promise.judged.measured.map(|Estimate { value, .. }| value);

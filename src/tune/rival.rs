@@ -1,6 +1,8 @@
 //! What else would do: the user's settings made larger by hand, and those that the
 //! Vertical Pod Autoscaler would make of them.
 
+use rayon::prelude::*;
+
 use super::probe::Need;
 use super::score::Score;
 use super::search;
@@ -16,8 +18,9 @@ use crate::units::figures::count;
 
 /// Usage makes a recommendation, and this makes other usage: so many rounds.
 const ROUNDS: usize = 3;
-/// Nobody would go further by hand.
-const MOST: f64 = 64.0;
+/// Once, twice, and so on up to this many doublings less one: nobody would go further
+/// by hand.
+const DOUBLINGS: u32 = 7;
 /// Halvings between the last factor that misses something and the first that doesn't.
 const HALVINGS: usize = 3;
 
@@ -105,15 +108,16 @@ fn by_hand<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         let scenario = task.scenario_of(sites, &times(sites, factor))?;
         Some(search::on_hardest(&scenario, sites, needs, task.seed, 0..1).violation)
     };
-    let mut best = (1.0, misses(1.0)?);
+    // All at once: one that misses as much as the one before is no reason to stop.
+    let factors: Vec<f64> = (0..DOUBLINGS).map(|doublings| f64::from(1_u32 << doublings)).collect();
+    let missed: Vec<Option<f64>> = factors.par_iter().map(|factor| misses(*factor)).collect();
+    let mut best = (1.0, missed[0]?);
     let mut low = 1.0;
-    let mut factor = 2.0;
-    while best.1 > 0.0 && factor <= MOST && !task.stopped() {
-        let Some(missed) = misses(factor) else { break };
+    for (factor, missed) in factors.into_iter().zip(missed).skip(1) {
+        let Some(missed) = missed.filter(|_| best.1 > 0.0) else { break };
         if missed < best.1 {
             (low, best) = (best.0, (factor, missed));
         }
-        factor *= 2.0;
     }
     for _ in 0..HALVINGS {
         let middle = f64::midpoint(low, best.0);

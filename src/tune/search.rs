@@ -32,6 +32,8 @@ const MOST_ROUNDS: usize = 2;
 const FINALISTS: usize = 5;
 /// The best are tried on this many further seeds before the finals.
 pub(super) const SECOND_LOOK: u32 = 3;
+/// So many of these tell whether the others are of use.
+const FIRST_LOOK: u32 = 2;
 /// Costs this close are the same.
 const SAME_COST: f64 = 0.002;
 /// So many get the second look, and no more than a quarter of those tried.
@@ -144,6 +146,7 @@ fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let (task, sites) = (race.task, race.sites);
     let mut finalists: Vec<Finalist> = Vec::new();
     let mut next = race.best_but(&[]).map(|best| race.refine(best)).map(|best| race.simplify(best));
+    say(&format!("went on from the best in small steps: {} so far", plural(race.runs as u64, "run", "runs")));
     while let Some(tried) = next.take().filter(|_| !task.stopped()) {
         let Some(one) = final_of(task, sites, tried.settings.clone(), whole) else { break };
         say(&format!(
@@ -396,7 +399,7 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
                 while !steps.is_empty() && self.runs < most && !self.task.stopped() {
                     let mut settings = best.settings.clone();
                     settings.sizes[*site] = steps.remove(0);
-                    let one = self.looked(settings);
+                    let one = self.looked(settings, self.rank(&best.score));
                     if let Some(one) = one.filter(|one| self.is_better(&one.score, &best.score)) {
                         // From the new best on the steps are others.
                         best = one;
@@ -425,7 +428,8 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
             for step in 0..EASED {
                 let mut settings = than.settings.clone();
                 settings.sizes[busiest] = size;
-                let looked = self.looked(settings).filter(|_| !self.task.stopped());
+                let bar = (NEARLY, self.rank(&best.score).1);
+                let looked = self.looked(settings, bar).filter(|_| !self.task.stopped());
                 let (violation, cost) = looked.as_ref().map_or((f64::MAX, 0.0), |one| self.rank(&one.score));
                 let dear = cost >= self.rank(&best.score).1;
                 if let Some(one) = looked.filter(|_| violation <= NEARLY && !dear) {
@@ -475,7 +479,8 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
                 if settings == best.settings || !limits_hold || self.task.stopped() {
                     continue;
                 }
-                let Some(one) = self.looked(settings) else { continue };
+                let bar = (self.rank(&best.score).0, most);
+                let Some(one) = self.looked(settings, bar) else { continue };
                 let ((violation, cost), (before, _)) = (self.rank(&one.score), self.rank(&best.score));
                 if violation <= before && cost <= most {
                     best = one;
@@ -486,9 +491,9 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
     }
 
     /// Settings with their second look, which may be known; nothing where they ask for
-    /// less than is used, or one run tells already that they are far from keeping the
-    /// policy.
-    fn looked(&mut self, settings: Settings) -> Option<Tried> {
+    /// less than is used, or are far from keeping the policy. Those that the first runs
+    /// show to miss more than the bar, or to cost more, are looked at no longer.
+    fn looked(&mut self, settings: Settings, bar: (f64, f64)) -> Option<Tried> {
         if let Some(known) = self.front.iter().find(|one| one.settings == settings) {
             return Some(known.clone());
         }
@@ -498,17 +503,20 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
         let scenario = self.task.scenario_of(self.sites, &settings)?;
         let cut = window::hardest(&scenario, self.sites, self.needs);
         let of = |runs: &[Observations]| Score::of(&cut, runs, &judge(&cut, runs));
-        let mut runs = run::replicate(&cut, self.task.seed, 1..2, |_| ());
-        let hopeless = of(&runs).violation > HOPELESS;
-        if !hopeless {
-            runs.extend(run::replicate(&cut, self.task.seed, 2..1 + SECOND_LOOK, |_| ()));
-        }
-        self.runs += runs.len();
-        if hopeless {
+        let mut runs = run::replicate(&cut, self.task.seed, 1..1 + FIRST_LOOK, |_| ());
+        let first = of(&runs);
+        if first.violation > HOPELESS {
+            self.runs += runs.len();
             self.refused.push(settings);
             return None;
         }
-        let one = Tried { settings, score: of(&runs) };
+        let (violation, cost) = self.rank(&first);
+        let reaches = violation <= bar.0 + NEARLY && (violation < bar.0 || cost <= bar.1);
+        if reaches {
+            runs.extend(run::replicate(&cut, self.task.seed, 1 + FIRST_LOOK..1 + SECOND_LOOK, |_| ()));
+        }
+        self.runs += runs.len();
+        let one = Tried { settings, score: if reaches { of(&runs) } else { first } };
         self.front.push(one.clone());
         Some(one)
     }

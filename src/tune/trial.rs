@@ -5,10 +5,10 @@
 use super::score::Score;
 use super::search::{self, Finalist, Found, SECOND_LOOK};
 use super::site::{Site, serves_alone};
-use super::{Guard, Settings, Task};
+use super::{Guard, Settings, Task, window};
 use crate::change::ChangeSet;
 use crate::judge::drill::{Summary, summary};
-use crate::run::Ground;
+use crate::run;
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{self, Exercise};
 use crate::units::figures::{count, money, percent, seconds};
@@ -68,8 +68,12 @@ pub fn guards<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         else {
             continue;
         };
-        let on = with.get_or_insert_with(|| Bench::new(&on, goal, task.seed));
-        let mut off = Bench::new(&off, goal, task.seed);
+        let on = with.get_or_insert_with(|| {
+            let mut bench = Bench::new(&on, found, goal, task.seed);
+            bench.hold_all(settings.guards.iter().flat_map(|guard| guard.drills()).copied());
+            bench
+        });
+        let mut off = Bench::new(&off, found, goal, task.seed);
         let (kept, because) = compared(on, &mut off, guard);
         if !kept {
             settings = without;
@@ -104,7 +108,8 @@ fn further<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
 ) {
     let sites = &found.sites;
     let Some(mut scenario) = task.scenario_of(sites, settings) else { return };
-    let mut bench = bench.unwrap_or_else(|| Bench::new(&scenario, goal, task.seed));
+    let mut bench = bench.unwrap_or_else(|| Bench::new(&scenario, found, goal, task.seed));
+    bench.hold_all(Guard::FURTHER.iter().flat_map(|guard| guard.drills()).copied());
     for guard in Guard::FURTHER {
         if task.stopped() {
             return;
@@ -122,11 +127,11 @@ fn further<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         }
         let outcome = if guard == Guard::Shrink {
             saves(task.seed, &scenario, &changed).map(|because| {
-                let mut with = Bench::new(&changed, goal, task.seed);
+                let mut with = Bench::new(&changed, found, goal, task.seed);
                 (harm(&mut with, &mut bench, guard).map_or(Ok(because), Err), with)
             })
         } else if bench.suffers(guard) {
-            let mut with = Bench::new(&changed, goal, task.seed);
+            let mut with = Bench::new(&changed, found, goal, task.seed);
             let verdict = weighed(task, found, (&changed, &mut with), (&scenario, &mut bench), guard);
             Ok((verdict, with))
         } else {
@@ -213,6 +218,8 @@ fn saves(seed: u64, scenario: &Scenario, changed: &Scenario) -> Result<String, S
 /// Whether a guard loses fewer requests or brings users back sooner.
 fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
     let mut nothing = Vec::new();
+    on.hold_all(guard.drills().iter().copied());
+    off.hold_all(guard.drills().iter().copied());
     for name in guard.drills() {
         let (Some(with), Some(without)) = (on.hold(name), off.hold(name)) else { continue };
         let (lost, before) = (with.lost.value, without.lost.value);
@@ -243,21 +250,23 @@ fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
 
 /// Settings at their peak, and the drills that were held there so far.
 struct Bench {
-    ground: Ground,
+    peak: Scenario,
     exercises: Vec<Exercise>,
-    confidence: f64,
+    goal: f64,
+    seed: u64,
     held: Vec<(&'static str, Option<Summary>)>,
     /// A good rollout was not done after so long, in seconds, and counted as failed.
     late: Option<f64>,
 }
 
 impl Bench {
-    fn new(scenario: &Scenario, goal: f64, seed: u64) -> Self {
+    fn new(scenario: &Scenario, found: &Found, goal: f64, seed: u64) -> Self {
         let exercises = catalogue::busiest(scenario).map(|target| catalogue::exercises(scenario, target));
         Self {
-            ground: Ground::of(scenario, goal, seed, REPLICATIONS),
+            peak: window::peak(scenario, &found.sites, &found.needs),
             exercises: exercises.unwrap_or_default(),
-            confidence: scenario.goals.confidence,
+            goal,
+            seed,
             held: Vec::new(),
             late: None,
         }
@@ -269,27 +278,47 @@ impl Bench {
         let hurts = |one: &Summary| {
             one.lost.value > NOTABLE || one.users_recovered.is_none_or(|back| back.value > NOTABLE_SECONDS)
         };
-        // All of them, as what a rollout shows is noted on the way.
-        let seen: Vec<Summary> = guard.drills().iter().filter_map(|name| self.hold(name)).collect();
-        if guard == Guard::Deadline { self.late.is_some() } else { seen.iter().any(hurts) }
+        self.hold_all(guard.drills().iter().copied());
+        let mut seen = guard.drills().iter().filter_map(|name| self.known(name));
+        if guard == Guard::Deadline { self.late.is_some() } else { seen.any(|one| hurts(&one)) }
     }
 
-    /// What a drill costs, held once; `None` where there is none of that name or
+    /// What a drill cost; `None` where it was not held, there is none of that name, or
     /// it did not strike.
+    fn known(&self, name: &str) -> Option<Summary> {
+        self.held.iter().find(|(known, _)| *known == name)?.1.clone()
+    }
+
+    /// What a drill costs, held once.
     fn hold(&mut self, name: &'static str) -> Option<Summary> {
-        if let Some((_, known)) = self.held.iter().find(|(known, _)| *known == name) {
-            return known.clone();
+        self.hold_all([name]);
+        self.known(name)
+    }
+
+    /// Holds those that weren't yet, all from one warm-up.
+    fn hold_all(&mut self, names: impl IntoIterator<Item = &'static str>) {
+        let mut new: Vec<&'static str> = Vec::new();
+        for name in names {
+            if !new.contains(&name) && self.held.iter().all(|(known, _)| *known != name) {
+                new.push(name);
+            }
         }
-        let exercise = self.exercises.iter().find(|one| one.name == name);
-        let held = exercise.and_then(|one| self.ground.hold(std::slice::from_ref(one), |_| ()).pop());
-        if name == "rollout" {
-            let rollouts = held.iter().flat_map(|one| &one.runs).flat_map(|run| &run.rollouts);
+        let there = |name: &&'static str| self.exercises.iter().find(|one| one.name == **name).cloned();
+        let exercises: Vec<Exercise> = new.iter().filter_map(there).collect();
+        if !exercises.is_empty() {
+            let (_, held) = run::drill(&self.peak, &exercises, self.goal, self.seed, REPLICATIONS, |_| ());
+            let rollouts = held.iter().filter(|one| one.exercise.name == "rollout");
+            let rollouts = rollouts.flat_map(|one| &one.runs).flat_map(|run| &run.rollouts);
             let late = rollouts.filter_map(|one| Some(one.timed_out?.since(one.started).as_secs_f64()));
-            self.late = late.reduce(f64::max);
+            self.late = late.fold(self.late, |most, one| Some(most.map_or(one, |most| most.max(one))));
+            let confidence = self.peak.goals.confidence;
+            for name in &new {
+                let one = held.iter().find(|one| one.exercise.name == *name);
+                let costs = one.map(|one| &one.costs).filter(|costs| !costs.is_empty());
+                self.held.push((name, costs.map(|costs| summary(costs, confidence))));
+            }
+        } else {
+            self.held.extend(new.into_iter().map(|name| (name, None)));
         }
-        let costs = held.map(|one| one.costs).filter(|costs| !costs.is_empty());
-        let summary = costs.map(|costs| summary(&costs, self.confidence));
-        self.held.push((name, summary.clone()));
-        summary
     }
 }

@@ -11,6 +11,9 @@ const LEAD: SimDuration = SimDuration::from_secs(300);
 const TAIL: SimDuration = SimDuration::from_secs(60);
 /// Until users have spread over their thinking times and pods are up.
 const WARM_UP: SimDuration = SimDuration::from_secs(120);
+/// Users come slowly, so that few come before the pods are ready: what fails then and
+/// is tried again is a peak that no day has, and an HPA remembers it for minutes.
+const RAMP_IN: SimDuration = SimDuration::from_secs(90);
 
 /// The scenario cut down to the minutes before its peak. Autoscalers and nodes
 /// start where they would be by then.
@@ -27,9 +30,7 @@ pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario 
     let share = shape.at(from) / peak.max(f64::MIN_POSITIVE);
     *shape = shifted(shape, from);
     cut.warm_up = WARM_UP;
-    // Slowly, so that few come before the pods are ready: what fails then and is
-    // tried again is a peak that no day has, and an HPA remembers it for minutes.
-    cut.demand.ramp_in = WARM_UP * 3 / 4;
+    cut.demand.ramp_in = RAMP_IN;
     // Usage curves are held where they are highest: a candidate has to bear that, too.
     if let Some(moment) = catalogue::usage_peak(scenario) {
         cut.workloads.iter_mut().filter_map(|one| one.usage.as_mut()).for_each(|usage| {
@@ -40,6 +41,16 @@ pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario 
     cut.horizon = until.since_or_zero(from + WARM_UP).max(TAIL);
     in_stride(&mut cut, sites, needs, share);
     cut
+}
+
+/// The scenario at its peak all the time, as drills are held there. Autoscalers and
+/// nodes start where they would have settled, so that a short warm-up is enough.
+pub fn peak(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario {
+    let mut peak = catalogue::at_peak(scenario);
+    peak.warm_up = WARM_UP;
+    peak.demand.ramp_in = RAMP_IN;
+    in_stride(&mut peak, sites, needs, 1.0);
+    peak
 }
 
 /// The first moment at which the shape is at its peak.

@@ -9,7 +9,7 @@ use crate::units::SimTime;
 use crate::world::event::Event;
 
 /// Agenda, recorder and the streams of the control plane.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Context {
     /// Pending events and the clock.
     pub agenda: Agenda<Event>,
@@ -40,7 +40,7 @@ pub mod alarm {
 }
 
 /// One stream for each kind of thing that happens in order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Streams {
     /// Times between arrivals.
     pub arrivals: Stream,
@@ -61,7 +61,7 @@ pub struct Streams {
 }
 
 /// Tables for the cluster's own times.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Times {
     /// From bound to container start.
     pub pod_start: Sampler,

@@ -9,7 +9,7 @@ use crate::world::ids::{FrameId, PodId};
 /// Stands for a connection where there is none.
 pub const NONE: u32 = u32::MAX;
 /// All connections that are kept.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Connections {
     /// By a pod's place in its arena.
     pub owners: Vec<Owner>,
@@ -22,7 +22,7 @@ pub struct Connections {
 }
 
 /// The pools of one pod.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Owner {
     /// Which tenant of the place they belong to.
     pub generation: u32,
@@ -31,7 +31,7 @@ pub struct Owner {
 }
 
 /// One pod's connections to one workload.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Kept {
     /// Connections that count against the pool's size.
     pub count: u32,

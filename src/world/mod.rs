@@ -34,6 +34,7 @@ pub mod probing;
 pub mod program;
 pub mod reports;
 pub mod requests;
+pub mod run;
 pub mod scheduler;
 pub mod sharing;
 pub mod slices;
@@ -44,63 +45,31 @@ pub mod usage;
 pub mod users;
 pub mod workloads;
 
-use crate::observe::{Observations, Stop};
+use crate::observe::Observations;
 use crate::scenario::Scenario;
 use crate::sim::agenda::Engine;
-use crate::sim::fingerprint::Fingerprint;
 use crate::sim::random::Seed;
 use context::Context;
 use event::Event;
+pub use run::Run;
 use state::State;
 
 /// Runs a scenario once.
 pub fn simulate(scenario: &Scenario, seed: Seed) -> Observations {
-    simulate_with(scenario, seed, Engine::Wheel)
+    Run::begin(scenario, seed, Engine::Wheel).to_its_end()
 }
 
 /// Runs a scenario once, with a choice of what keeps the pending events. The
 /// choice changes how long it takes and nothing else.
 pub fn simulate_with(scenario: &Scenario, seed: Seed, engine: Engine) -> Observations {
-    let (state, cx) = start::begin(scenario, seed, engine);
-    run(state, cx)
+    Run::begin(scenario, seed, engine).to_its_end()
 }
 
 /// Runs a scenario once with every tick of every probe, every scrape and every look of
 /// an HPA, those included that can't change anything. What is seen is the same, and
 /// takes longer: for tests.
 pub fn simulate_sleepless(scenario: &Scenario, seed: Seed) -> Observations {
-    let (mut state, cx) = start::begin(scenario, seed, Engine::Wheel);
-    state.leaves_out = false;
-    run(state, cx)
-}
-
-/// Goes through the events until the end.
-fn run(mut state: State, mut cx: Context) -> Observations {
-    let mut fingerprint = Fingerprint::default();
-    let mut events = 0_u64;
-    let mut stopped = None;
-    while let Some((time, event)) = cx.agenda.hand_out(|event| requests::is_wanted(&state, event)) {
-        if event == Event::Ended {
-            break;
-        }
-        // The moment, and all that was put in until then: two runs that differ in
-        // anything differ in these from the next event on.
-        fingerprint.fold(time.as_nanos());
-        fingerprint.fold(cx.agenda.put_in());
-        events += 1;
-        answer_to(&mut state, &mut cx, event);
-        while let Some(event) = cx.next_raised() {
-            events += 1;
-            answer_to(&mut state, &mut cx, event);
-        }
-        if events.is_multiple_of(4_096) {
-            stopped = beyond_limits(&state);
-            if stopped.is_some() {
-                break;
-            }
-        }
-    }
-    reports::conclude(&state, cx, fingerprint, events, stopped)
+    Run::begin(scenario, seed, Engine::Wheel).sleepless().to_its_end()
 }
 
 /// Hands an event to whoever answers to it, unless that is a control plane which
@@ -114,18 +83,6 @@ fn answer_to(state: &mut State, cx: &mut Context, event: Event) {
         cx.agenda.at(state.broken.control_plane, event);
     } else {
         dispatch(state, cx, event);
-    }
-}
-
-/// Whether the run has outgrown the scenario's limits.
-fn beyond_limits(state: &State) -> Option<Stop> {
-    let limits = state.scenario.limits;
-    if state.frames.len() > limits.in_flight {
-        Some(Stop::InFlight(limits.in_flight))
-    } else if state.pods.len() > limits.pods {
-        Some(Stop::Pods(limits.pods))
-    } else {
-        None
     }
 }
 

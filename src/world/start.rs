@@ -37,8 +37,9 @@ const SLICED_STEP: SimDuration = SimDuration::from_secs(30);
 /// Rows are whole multiples of this.
 const SERIES_UNIT: SimDuration = SimDuration::from_secs(5);
 
-/// State and context at time zero, with the first events put in.
-pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Context) {
+/// State and context at time zero, with the first events put in, and how many of these
+/// are for drills.
+pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Context, u64) {
     let mut state = state_of(scenario, seed);
     let agenda = Agenda::new(engine, &state.program.lanes);
     let mut cx = context_of(scenario, seed, agenda);
@@ -57,11 +58,13 @@ pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Con
     }
     first_connections(&mut state, &mut cx);
     first_events(&mut state, &mut cx);
+    let before = cx.agenda.put_in();
     drills::begin(&mut state, &mut cx);
+    let for_drills = cx.agenda.put_in() - before;
     usage::begin(&mut state, &mut cx);
     users::begin(&mut state, &mut cx);
     slices::begin(&mut state, &mut cx);
-    (state, cx)
+    (state, cx, for_drills)
 }
 
 /// The series' step for a run of this length.

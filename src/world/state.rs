@@ -29,7 +29,7 @@ use crate::world::population::Users;
 use crate::world::program::Program;
 
 /// All that changes in a run, and the scenario that doesn't.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct State<'a> {
     /// The run's input.
     pub scenario: &'a Scenario,
@@ -93,7 +93,7 @@ pub struct State<'a> {
 }
 
 /// What an HPA looks at in one pass.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Desk {
     /// The pods.
     pub views: Vec<PodView>,
@@ -257,7 +257,7 @@ pub struct TaintQueue {
 }
 
 /// A pod.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own in Kubernetes, too")]
 pub struct Pod {
     /// Its number among all pods of the run.
@@ -495,7 +495,7 @@ impl Pod {
 }
 
 /// What controllers know of a workload.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct WorkloadState {
     /// Wanted replicas.
     pub desired: u32,
@@ -576,7 +576,7 @@ pub struct RolloutState {
 }
 
 /// kube-proxy's or the ingress' view of a workload's endpoints.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Proxy {
     /// Whom it sends traffic to.
     pub endpoints: Vec<PodId>,
@@ -683,7 +683,7 @@ impl Default for ExternalState {
 }
 
 /// An HPA's memory and what its target's pods request.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct AutoscalerState {
     /// What the controller remembers.
     pub memory: Memory,
@@ -720,7 +720,7 @@ pub struct NodeAutoscaler {
 }
 
 /// The scheduler.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Scheduler {
     /// What it knows of the cluster.
     pub cluster: ClusterView,
