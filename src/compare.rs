@@ -7,7 +7,7 @@
 use crate::judge::drill::{Summary, summary};
 use crate::judge::{Estimate, cost_per_month, estimate};
 use crate::observe::{Histogram, Observations, Traffic};
-use crate::run;
+use crate::run::{self, Watched};
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{busiest, exercises};
 
@@ -130,7 +130,7 @@ pub fn drills(
     let hold = |side: &Scenario| {
         let mut all = busiest(side).map(|target| exercises(side, target)).unwrap_or_default();
         all.retain(|one| names.contains(&one.name));
-        run::drill(side, &all, goal, base, replications, |_| ()).1
+        run::drill(side, &all, goal, base, (replications, Watched::ToTheEnd), |_| ()).1
     };
     let (held_a, held_b) = (hold(a), hold(b));
     let of = |held: &[run::Held], name: &str, confidence: f64| {

@@ -6,7 +6,7 @@ use crate::judge::drill::{Summary, Year, summary, year};
 use crate::judge::promises::{self, Exercised, Promise};
 use crate::judge::{Estimate, Outcome, Verdict, estimate, judge};
 use crate::observe::{Observations, Traffic};
-use crate::run::{self, Held, Replications};
+use crate::run::{self, Held, Replications, Watched};
 use crate::scenario::catalogue::{Exercise, busiest, exercises};
 use crate::scenario::{Comparison, Indicator, Objective, Scenario, Scope};
 use crate::units::figures::count;
@@ -180,7 +180,7 @@ impl<'a> Found<'a> {
         let (plain, held) = if all.is_empty() {
             (Vec::new(), Vec::new())
         } else {
-            run::drill(&at, &all, goal(&at), how.base, how.replications, say)
+            run::drill(&at, &all, goal(&at), how.base, (how.replications, Watched::ToTheEnd), say)
         };
         Self { objects: side.objects, scenario, runs, carried, plain, held }
     }

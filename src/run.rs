@@ -12,6 +12,7 @@ use crate::scenario::catalogue::{self, Exercise};
 use crate::scenario::{Fidelity, Scenario};
 use crate::sim::agenda::Engine;
 use crate::sim::random::Seed;
+use crate::units::SimDuration;
 use crate::world::{self, Run};
 
 /// So many replications come before the first look at the verdict.
@@ -62,6 +63,15 @@ pub struct Held {
     pub costs: Vec<Cost>,
 }
 
+/// For how long a drill is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// For as long as the exercise says: what comes late is seen, too.
+    ToTheEnd,
+    /// Until everything has recovered: enough to compare settings.
+    UntilRecovered,
+}
+
 /// Holds every exercise on the scenario at its peak, each on its own, and the
 /// same time without any; `goal` is the success ratio that users are promised.
 /// The first answer are the runs without.
@@ -72,42 +82,55 @@ pub fn drill(
     exercises: &[Exercise],
     goal: f64,
     base: u64,
-    replications: u32,
+    (replications, watched): (u32, Watched),
     finished: impl Fn(&str) + Sync,
 ) -> (Vec<Observations>, Vec<Held>) {
     // What a drill costs is seen second by second.
     let at_peak = Scenario { fidelity: Fidelity::Full, ..catalogue::at_peak(scenario) };
-    let nothing = [catalogue::nothing(&at_peak)];
-    let scenarios: Vec<Scenario> =
-        nothing.into_iter().chain(exercises.iter().map(|one| catalogue::held(&at_peak, one))).collect();
-    let longest = scenarios.iter().map(|one| one.horizon).max().unwrap_or_default();
+    let nothing = catalogue::nothing(&at_peak);
+    let scenarios: Vec<Scenario> = exercises.iter().map(|one| catalogue::held(&at_peak, one)).collect();
+    let longest = scenarios.iter().map(|one| one.horizon).fold(nothing.horizon, SimDuration::max);
     let calm = Scenario { horizon: longest, ..at_peak };
-    let left: Vec<AtomicU32> = scenarios.iter().map(|_| AtomicU32::new(replications)).collect();
+    // One for each exercise, and one for the runs without.
+    let left: Vec<AtomicU32> = (0..=exercises.len()).map(|_| AtomicU32::new(replications)).collect();
     let ended = |number: usize| {
         if left[number].fetch_sub(1, Ordering::Relaxed) == 1 {
-            finished(number.checked_sub(1).map_or("without any failure", |one| &exercises[one].name));
+            finished(exercises.get(number).map_or("without any failure", |one| &one.name));
         }
     };
-    let replication = |replication| -> Vec<Observations> {
+    let replication = |replication| -> (Observations, Vec<Observations>) {
         let seed = Seed { base, replication };
         let warm = Run::begin(&calm, seed, Engine::Wheel).warm_up();
         let one = |(number, scenario): (usize, &Scenario)| {
             let run = if Run::may_part(scenario) {
-                warm.with_drills(scenario).to_its_end()
+                warm.with_drills(scenario)
             } else {
-                world::simulate(scenario, seed)
+                Run::begin(scenario, seed, Engine::Wheel)
+            };
+            let seen = match watched {
+                Watched::UntilRecovered => run.until_recovered(),
+                Watched::ToTheEnd => run.to_its_end(),
             };
             ended(number);
-            run
+            seen
         };
-        scenarios.par_iter().enumerate().map(one).collect()
+        let held: Vec<Observations> = scenarios.par_iter().enumerate().map(one).collect();
+        let mut nothing = nothing.clone();
+        if watched == Watched::UntilRecovered {
+            // Nothing is compared beyond the last of them.
+            let last = held.iter().map(|run| run.end.since_or_zero(run.start)).max();
+            nothing.horizon = nothing.horizon.min(last.unwrap_or_default());
+        }
+        let plain = warm.with_drills(&nothing).to_its_end();
+        ended(exercises.len());
+        (plain, held)
     };
-    let mut all: Vec<std::vec::IntoIter<Observations>> =
-        (0..replications).into_par_iter().map(|number| replication(number).into_iter()).collect();
-    let mut next = || -> Vec<Observations> { all.iter_mut().filter_map(Iterator::next).collect() };
-    let plain = next();
+    let all: Vec<(Observations, Vec<Observations>)> =
+        (0..replications).into_par_iter().map(replication).collect();
+    let (plain, each): (Vec<Observations>, Vec<Vec<Observations>>) = all.into_iter().unzip();
+    let mut each: Vec<std::vec::IntoIter<Observations>> = each.into_iter().map(Vec::into_iter).collect();
     let held = |exercise: &Exercise| {
-        let runs = next();
+        let runs: Vec<Observations> = each.iter_mut().filter_map(Iterator::next).collect();
         let costs = runs.iter().zip(&plain).filter_map(|(with, without)| cost(with, without, goal)).collect();
         Held { exercise: exercise.clone(), runs, costs }
     };

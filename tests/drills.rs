@@ -6,7 +6,7 @@ use kubeplan::judge::Outcome;
 use kubeplan::judge::drill::{summary, year};
 use kubeplan::judge::estimate::over_replications;
 use kubeplan::judge::promises::{self, Exercised};
-use kubeplan::run::{Held, Replications, drill, until_sure};
+use kubeplan::run::{Held, Replications, Watched, drill, until_sure};
 use kubeplan::scenario::catalogue::{self, busiest, exercises, usual_name};
 use kubeplan::scenario::{
     Breaker, Call, Comparison, Drill, DrillRule, Failure, FailureRatio, Fidelity, Indicator, Objective,
@@ -30,7 +30,7 @@ fn hold(scenario: &Scenario, names: &[&str], seed: u64, replications: u32) -> Ve
     let mut all = exercises(scenario, target);
     all.retain(|one| names.is_empty() || names.contains(&one.name.as_str()));
     assert!(names.is_empty() || all.len() == names.len(), "{names:?}");
-    drill(scenario, &all, 0.999, seed, replications, |_| ()).1
+    drill(scenario, &all, 0.999, seed, (replications, Watched::ToTheEnd), |_| ()).1
 }
 
 #[test]
@@ -63,6 +63,37 @@ fn drills_that_share_a_warm_up_are_the_runs_they_would_be_alone() {
         // More load is foreseen by what draws arrivals at a rate.
         let parts = |one: &&Held| Run::may_part(&catalogue::held(&at_peak, &one.exercise));
         assert_eq!(held.len() - held.iter().filter(parts).count(), apart, "of {}", held.len());
+    }
+}
+
+#[test]
+fn a_drill_watched_until_recovery_is_the_beginning_of_the_whole() {
+    let scenario = embedded(300.0);
+    let target = busiest(&scenario).expect("users ask somebody");
+    let all = exercises(&scenario, target);
+    let watch = |watched| drill(&scenario, &all, 0.999, 5, (2, watched), |_| ()).1;
+    let (whole, short) = (watch(Watched::ToTheEnd), watch(Watched::UntilRecovered));
+    let mut shorter = Vec::new();
+    for (whole, short) in whole.iter().zip(&short) {
+        let name = whole.exercise.name.as_str();
+        for (whole, short) in whole.runs.iter().zip(&short.runs) {
+            assert_eq!(whole.watch.rows[..short.watch.rows.len()], short.watch.rows, "{name}");
+        }
+        if short.runs.iter().zip(&whole.runs).all(|(short, whole)| short.end < whole.end) {
+            shorter.push(name);
+        }
+        // Half a minute without a sign of it is the end of it.
+        for (whole, short) in whole.costs.iter().zip(&short.costs).filter(|_| shorter.contains(&name)) {
+            assert_eq!(short.users_recovered, whole.users_recovered, "{name}");
+            assert_eq!(short.capacity_restored, whole.capacity_restored, "{name}");
+        }
+    }
+    for name in ["pod-kill", "rollout", "pod-hang", "node-drain"] {
+        assert!(shorter.contains(&name), "{name} is not among {shorter:?}");
+    }
+    // Autoscalers follow a load that is gone for minutes.
+    for name in ["load-spike", "rollout-under-spike"] {
+        assert!(!shorter.contains(&name), "{name}");
     }
 }
 
@@ -249,7 +280,7 @@ fn a_retry_storm_outlives_its_trigger_and_is_named() {
         let target = busiest(&scenario).expect("users ask it");
         let mut all = exercises(&scenario, target);
         all.retain(|one| one.name == "load-spike");
-        let held = drill(&scenario, &all, 0.99, 3, 3, |_| ()).1;
+        let held = drill(&scenario, &all, 0.99, 3, (3, Watched::ToTheEnd), |_| ()).1;
         let spike = summary(&held[0].costs, 0.95);
         assert_eq!(
             spike.metastable.map(|(_, times)| times),
@@ -290,7 +321,7 @@ fn a_circuit_breaker_lets_a_server_come_up_again() {
         let target = busiest(&scenario).expect("users ask it");
         let mut all = exercises(&scenario, target);
         all.retain(|one| one.name == "load-spike");
-        let held = drill(&scenario, &all, 0.99, 3, 3, |_| ()).1;
+        let held = drill(&scenario, &all, 0.99, 3, (3, Watched::ToTheEnd), |_| ()).1;
         let spike = summary(&held[0].costs, 0.95);
         assert_eq!(spike.metastable.map(|(_, times)| times), metastable.then_some(3), "{breaker:?}");
         assert_eq!(spike.users_recovered.is_none(), metastable, "{spike:?}");

@@ -10,7 +10,7 @@ use crate::judge::promises::{self, Exercised};
 use crate::judge::{Outcome, estimate};
 use crate::output::drill::Drilled;
 use crate::output::{self, folder};
-use crate::run::{self, Held};
+use crate::run::{self, Held, Watched};
 use crate::scenario::catalogue::{self, Exercise};
 use crate::scenario::{Indicator, Scenario, Scope};
 use crate::source::closest;
@@ -50,7 +50,8 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
         progress.done(name);
         screen.log(&format!("held: {name}"));
     };
-    let (plain, held) = run::drill(&scenario, &exercises, goal, args.seed, args.replications, finished);
+    let (plain, held) =
+        run::drill(&scenario, &exercises, goal, args.seed, (args.replications, Watched::ToTheEnd), finished);
     drop(progress);
     let drilled = judged(&scenario, &scenario.workloads[target].name, args, &plain, &held);
     let text = match args.output {

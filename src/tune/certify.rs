@@ -4,7 +4,7 @@ use crate::judge::drill::{Summary, summary};
 use crate::judge::promises::{self, Exercised, Promise};
 use crate::judge::{Outcome, Verdict};
 use crate::observe::Observations;
-use crate::run::{self, Replications};
+use crate::run::{self, Replications, Watched};
 use crate::scenario::catalogue::{self, Exercise};
 use crate::scenario::{Indicator, Objective, Population, Scenario};
 use crate::sim::random::Seed;
@@ -137,7 +137,14 @@ pub fn certify(
     if let Some(target) = catalogue::busiest(scenario).filter(|_| !stop()) {
         let exercises = catalogue::exercises(scenario, target);
         let finished = |name: &str| say(&format!("held: {name}"));
-        let (_, held) = run::drill(scenario, &exercises, promised(scenario), seed, REPLICATIONS, finished);
+        let (_, held) = run::drill(
+            scenario,
+            &exercises,
+            promised(scenario),
+            seed,
+            (REPLICATIONS, Watched::ToTheEnd),
+            finished,
+        );
         let summaries;
         (summaries, promises) = kept(scenario, &held);
         drills = held.into_iter().map(|one| one.exercise).zip(summaries).collect();

@@ -10,7 +10,7 @@ use super::site::{Site, Sizing};
 use super::{Task, certify, window};
 use crate::change::ChangeSet;
 use crate::judge::{Estimate, Outcome};
-use crate::run;
+use crate::run::{self, Watched};
 use crate::scenario::catalogue;
 use crate::scenario::{Comparison, Indicator, Objective, Scenario};
 use crate::units::figures::{percent, plural};
@@ -134,6 +134,8 @@ struct Bearing {
     of: usize,
     /// How far, summed.
     violation: f64,
+    /// The drills in which one is missed.
+    in_drills: Vec<String>,
 }
 
 impl Bearing {
@@ -166,7 +168,7 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         return (now, Vec::new());
     };
     let peaks = peaks(&scenario, found, &best.settings);
-    let mut bearing = bearing(task, found, &scenario);
+    let mut bearing = bearing(task, found, &scenario, None);
     let mut calm = calm(task, found, &scenario);
     let mut hardened = Vec::new();
     for headroom in Headroom::TRIED {
@@ -178,12 +180,13 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
             continue;
         }
         let Some(scenario) = task.scenario_of(&found.sites, &settings) else { continue };
-        let (after, calm_after) = (self::bearing(task, found, &scenario), self::calm(task, found, &scenario));
+        let after = self::bearing(task, found, &scenario, Some(&bearing));
         let fewer = after.missed < bearing.missed;
         let less = after.missed == bearing.missed && after.violation < bearing.violation - NOTABLE;
-        let allowed = calm_after.violation <= calm.violation;
-        let kept = allowed && (fewer || (less && !headroom.is_paid()));
-        let because = if allowed {
+        let helps = fewer || (less && !headroom.is_paid());
+        let calm_after = if helps { self::calm(task, found, &scenario) } else { calm.clone() };
+        let kept = helps && calm_after.violation <= calm.violation;
+        let because = if kept || !helps {
             format!(
                 "at {} of the load and in drills, {} kept with it, {} without it",
                 percent(WORSE_DAY),
@@ -292,12 +295,14 @@ fn calm<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> Score {
 
 /// How many promises a scenario keeps on a worse day and in drills, of how many.
 pub(super) fn bears<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> (usize, usize) {
-    let bearing = bearing(task, found, scenario);
+    let bearing = bearing(task, found, scenario, None);
     (bearing.of - bearing.missed, bearing.of)
 }
 
-fn bearing<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> Bearing {
-    let mut bearing = Bearing { missed: 0, of: 0, violation: 0.0 };
+/// `without` is how the settings bear it without what is tried: drills in which nothing is
+/// missed then are not held again.
+fn bearing<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario, without: Option<&Bearing>) -> Bearing {
+    let mut bearing = Bearing { missed: 0, of: 0, violation: 0.0, in_drills: Vec::new() };
     let worse = at_load(scenario, WORSE_DAY);
     let needs: Vec<Need> =
         found.needs.iter().map(|need| Need { cores: need.cores * WORSE_DAY, ..*need }).collect();
@@ -309,15 +314,28 @@ fn bearing<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario) -> Bearing
     }
     let Some(target) = catalogue::busiest(scenario) else { return bearing };
     let mut exercises = catalogue::exercises(scenario, target);
-    exercises.retain(|one| DRILLS.contains(&one.name.as_str()));
+    exercises.retain(|one| match without {
+        None => DRILLS.contains(&one.name.as_str()),
+        Some(without) => without.in_drills.contains(&one.name),
+    });
     let (peak, goal) = (window::peak(scenario, &found.sites, &found.needs), certify::promised(scenario));
-    let (_, held) = run::drill(&peak, &exercises, goal, task.seed, REPLICATIONS, |_| ());
+    let how = (REPLICATIONS, Watched::UntilRecovered);
+    let (_, held) = run::drill(&peak, &exercises, goal, task.seed, how, |_| ());
     for promise in kept(scenario, &held).1 {
         if promise.judged.outcome != Outcome::NotJudged {
             let value = promise.judged.measured.map(|Estimate { value, .. }| value);
+            let missed = bearing.missed;
             bearing.note(&scenario.goals.objectives[promise.objective], value);
+            let name = promise.exercise.map(|one| &exercises[one].name);
+            if let Some(name) =
+                name.filter(|name| bearing.missed > missed && !bearing.in_drills.contains(name))
+            {
+                bearing.in_drills.push(name.clone());
+            }
         }
     }
+    // What was not held again is kept as before.
+    bearing.of = without.map_or(bearing.of, |without| without.of);
     bearing
 }
 

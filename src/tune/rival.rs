@@ -91,7 +91,7 @@ fn over_the_whole<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     name: String,
     settings: Settings,
 ) -> Option<Rival> {
-    let scenario = task.scenario_of(sites, &settings)?;
+    let scenario = search::sliced(&task.scenario_of(sites, &settings)?);
     let runs = run::replicate(&scenario, task.seed, 0..FIRST, |_| ());
     let verdict = judge(&scenario, &runs);
     Some(Rival { name, settings, score: Score::of(&scenario, &runs, &verdict), verdict })

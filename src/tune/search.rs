@@ -17,7 +17,7 @@ use crate::change::ChangeSet;
 use crate::judge::{Outcome, Verdict, judge};
 use crate::observe::Observations;
 use crate::run::{self, Replications};
-use crate::scenario::Scenario;
+use crate::scenario::{Fidelity, Scenario};
 use crate::sim::random::Seed;
 use crate::units::figures::{count, plural};
 
@@ -116,8 +116,11 @@ pub fn search<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         say(&format!("{name} needs {:.2} cores and up to {} MiB a pod at the peak", need.cores, need.memory));
     }
     let mut whole = 0;
-    let before = final_of(task, &sites, Settings::now(&sites), &mut whole);
-    let before = before.expect("the user's own settings make a scenario");
+    let own = Settings::now(&sites);
+    let before = task.scenario_of(&sites, &own).expect("the user's own settings make a scenario");
+    // Only what is to be taken must be sure.
+    let before = so_often(task.seed, &before, own, Replications::Fixed(run::FIRST));
+    whole += before.runs.len();
     let by_vpa =
         (!task.stopped()).then(|| rival::by_vpa(task, &sites, &needs, &before.runs, &mut runs)).flatten();
     let harder = vec![1.0; task.scenario.goals.objectives.len()];
@@ -195,9 +198,20 @@ pub fn final_of<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
 
 /// A scenario of these settings over the whole time.
 pub(super) fn final_in(seed: u64, scenario: &Scenario, settings: Settings) -> Finalist {
-    let (runs, verdict) = run::until_sure(scenario, seed, Replications::UntilSure, |_| ());
-    let score = Score::of(scenario, &runs, &verdict);
-    Finalist { settings, scenario: scenario.clone(), score, runs, verdict }
+    so_often(seed, scenario, settings, Replications::UntilSure)
+}
+
+fn so_often(seed: u64, scenario: &Scenario, settings: Settings, how_often: Replications) -> Finalist {
+    let scenario = sliced(scenario);
+    let (runs, verdict) = run::until_sure(&scenario, seed, how_often, |_| ());
+    let score = Score::of(&scenario, &runs, &verdict);
+    Finalist { settings, scenario, score, runs, verdict }
+}
+
+/// Where nothing moves, slices of the time tell which settings are better. What is
+/// proved in the end is simulated in full.
+pub(super) fn sliced(scenario: &Scenario) -> Scenario {
+    Scenario { fidelity: Fidelity::Sliced, ..scenario.clone() }
 }
 
 /// How good a scenario is in its hardest minutes, by these replications.
@@ -215,8 +229,9 @@ pub fn on_hardest(
 
 /// How good a scenario is over the whole time, by one replication.
 pub(super) fn on_whole(scenario: &Scenario, seed: u64) -> Score {
-    let runs = run::replicate(scenario, seed, 0..1, |_| ());
-    Score::of(scenario, &runs, &judge(scenario, &runs))
+    let scenario = sliced(scenario);
+    let runs = run::replicate(&scenario, seed, 0..1, |_| ());
+    Score::of(&scenario, &runs, &judge(&scenario, &runs))
 }
 
 /// `auth-service 2-4 × 500m, …`.

@@ -8,7 +8,7 @@ use super::site::{Site, serves_alone};
 use super::{Guard, Settings, Task, window};
 use crate::change::ChangeSet;
 use crate::judge::drill::{Summary, summary};
-use crate::run;
+use crate::run::{self, Watched};
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{self, Exercise};
 use crate::units::figures::{count, money, percent, seconds};
@@ -306,7 +306,8 @@ impl Bench {
         let there = |name: &&'static str| self.exercises.iter().find(|one| one.name == **name).cloned();
         let exercises: Vec<Exercise> = new.iter().filter_map(there).collect();
         if !exercises.is_empty() {
-            let (_, held) = run::drill(&self.peak, &exercises, self.goal, self.seed, REPLICATIONS, |_| ());
+            let how = (REPLICATIONS, Watched::UntilRecovered);
+            let (_, held) = run::drill(&self.peak, &exercises, self.goal, self.seed, how, |_| ());
             let rollouts = held.iter().filter(|one| one.exercise.name == "rollout");
             let rollouts = rollouts.flat_map(|one| &one.runs).flat_map(|run| &run.rollouts);
             let late = rollouts.filter_map(|one| Some(one.timed_out?.since(one.started).as_secs_f64()));

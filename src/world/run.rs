@@ -1,7 +1,7 @@
 //! A run under way: its events one after the other, to the end or to where several
 //! runs part.
 
-use crate::observe::{Observations, Stop, Watch};
+use crate::observe::{Observations, Stop, Watch, WatchRow};
 use crate::scenario::{Failure, Population, Scenario};
 use crate::sim::agenda::Engine;
 use crate::sim::fingerprint::Fingerprint;
@@ -11,6 +11,9 @@ use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::state::State;
 use crate::world::{answer_to, drills, reports, requests, start};
+
+/// Everything has recovered when it stays so for this long.
+const STAYS: SimDuration = SimDuration::from_secs(30);
 
 /// A run under way.
 ///
@@ -50,7 +53,7 @@ impl<'a> Run<'a> {
     /// Goes on until the warm-up is over.
     pub fn warm_up(mut self) -> Self {
         debug_assert!(self.waits.is_none(), "the warm-up ends once");
-        self.waits = self.go_on(Event::WarmUpEnded);
+        self.waits = self.go_on(Event::WarmUpEnded, |_, _| false);
         self
     }
 
@@ -82,19 +85,29 @@ impl<'a> Run<'a> {
     }
 
     /// Goes on to the end; what was seen.
-    pub fn to_its_end(mut self) -> Observations {
+    pub fn to_its_end(self) -> Observations {
+        self.finish(|_, _| false)
+    }
+
+    /// Goes on until everything is as it was before the drills: earlier than the end only
+    /// where nothing they did lasts.
+    pub fn until_recovered(self) -> Observations {
+        self.finish(|run, event| event == Event::WatchStepEnded && run.has_recovered())
+    }
+
+    fn finish(mut self, enough: impl Fn(&Self, Event) -> bool) -> Observations {
         if let Some(time) = self.waits.take() {
             self.answer(time, Event::WarmUpEnded);
         }
         if self.stopped.is_none() {
-            self.go_on(Event::Ended);
+            self.go_on(Event::Ended, enough);
         }
         reports::conclude(&self.state, self.cx, self.fingerprint, self.events, self.stopped)
     }
 
     /// Goes through the events until `last` is handed out, which is left to the caller:
-    /// when that was, unless the run outgrew its limits before.
-    fn go_on(&mut self, last: Event) -> Option<SimTime> {
+    /// when that was, unless it was enough before or the run outgrew its limits.
+    fn go_on(&mut self, last: Event, enough: impl Fn(&Self, Event) -> bool) -> Option<SimTime> {
         while let Some((time, event)) =
             self.cx.agenda.hand_out(|event| requests::is_wanted(&self.state, event))
         {
@@ -102,6 +115,9 @@ impl<'a> Run<'a> {
                 return Some(time);
             }
             self.answer(time, event);
+            if enough(self, event) {
+                break;
+            }
             if self.events.is_multiple_of(4_096) {
                 self.stopped = self.beyond_limits();
                 if self.stopped.is_some() {
@@ -110,6 +126,54 @@ impl<'a> Run<'a> {
             }
         }
         None
+    }
+
+    /// Whether all drills are over and for half a minute no more has failed than before,
+    /// every workload has had its replicas, and nothing has been on its way.
+    fn has_recovered(&self) -> bool {
+        let watch = &self.cx.seen.watch;
+        let rows = (STAYS.as_nanos() / watch.step.as_nanos().max(1)).max(1) as usize;
+        let struck = watch.strikes.iter().map(|one| one.time).collect::<Option<Vec<SimTime>>>();
+        let Some((first, last)) = struck.and_then(|all| Some((*all.iter().min()?, *all.iter().max()?)))
+        else {
+            return false;
+        };
+        let before = watch.rows.partition_point(|row| row.time <= first);
+        let after = watch.rows.partition_point(|row| row.time <= last);
+        if before == 0 || watch.rows.len() < after + rows || !self.lasting_is_over() {
+            return false;
+        }
+        let (usual, now) = (&watch.rows[..before], &watch.rows[watch.rows.len() - rows..]);
+        let failed = |rows: &[WatchRow]| rows.iter().map(|row| row.failed).sum::<u64>() as f64;
+        let expected = failed(usual) * rows as f64 / before as f64;
+        let had = &watch.rows[before - 1].ready;
+        let is_whole = |row: &WatchRow| {
+            row.ready
+                .iter()
+                .zip(&row.desired)
+                .zip(had)
+                .all(|((ready, desired), had)| ready >= had.min(desired))
+        };
+        failed(now) <= expected + 2.0 * expected.sqrt() + 1.0
+            && now.iter().all(is_whole)
+            && self
+                .state
+                .workloads
+                .iter()
+                .all(|one| one.rollout.is_none() && one.pods.len() == one.ready as usize)
+    }
+
+    /// Whether no drill has any effect that is still to end. A load that comes and goes
+    /// is never over: autoscalers follow it for minutes.
+    fn lasting_is_over(&self) -> bool {
+        let strikes = self.state.scenario.drills.iter().zip(&self.cx.seen.watch.strikes);
+        let mut lasting = strikes.filter(|(drill, strike)| drill.lasts.is_some() && strike.ended.is_none());
+        lasting.all(|(drill, _)| match drill.what {
+            // A container that has restarted hangs no longer, and its pods have moved.
+            Failure::Hang { .. } => !self.state.pods.iter().any(|(_, _, pod)| pod.hangs),
+            Failure::NodeLoss { .. } | Failure::ZoneOutage => true,
+            _ => false,
+        }) && !self.state.scenario.drills.iter().any(|one| matches!(one.what, Failure::Load { .. }))
     }
 
     #[inline]

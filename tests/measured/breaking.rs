@@ -2,7 +2,7 @@
 
 use kubeplan::judge::drill::Cost;
 use kubeplan::observe::{Observations, Traffic};
-use kubeplan::run::{drill, replicate};
+use kubeplan::run::{Watched, drill, replicate};
 use kubeplan::scenario::catalogue::Exercise;
 use kubeplan::scenario::{Drill, Failure, Release, Retry, Scenario, Step};
 use kubeplan::units::SimDuration;
@@ -23,7 +23,7 @@ fn held(scenario: &Scenario, what: Failure, lasts: Option<u64>, settle: u64, rep
     let drills = vec![Drill { name: "it".to_owned(), from: strike, until: strike, lasts, what }];
     let settle = SimDuration::from_secs(settle);
     let exercise = Exercise { name: "it".to_owned(), about: String::new(), drills, settle, per_year: 1.0 };
-    drill(scenario, &[exercise], 0.999, 42, replications, |_| ()).1.remove(0).costs
+    drill(scenario, &[exercise], 0.999, 42, (replications, Watched::ToTheEnd), |_| ()).1.remove(0).costs
 }
 
 #[test]
