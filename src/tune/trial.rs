@@ -7,7 +7,7 @@ use super::search::{self, Finalist, Found, SECOND_LOOK};
 use super::site::{Site, serves_alone};
 use super::{Guard, Settings, Task, window};
 use crate::change::ChangeSet;
-use crate::judge::drill::{Summary, summary};
+use crate::judge::drill::{Cost, Summary, summary};
 use crate::run::{self, Watched};
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{self, Exercise};
@@ -15,6 +15,9 @@ use crate::units::figures::{count, money, percent, seconds};
 
 /// How often each drill is held.
 const REPLICATIONS: u32 = 2;
+/// Drills that strike a node, and how often these are held: where the node of a database
+/// that there is once is struck, nothing else matters.
+const ON_NODES: ([&str; 2], u32) = (["node-failure", "zone-outage"], 4);
 /// Fewer requests lost make no difference.
 const NOTABLE: f64 = 1.0;
 /// Nor does less than this many times as many: two runs say no more.
@@ -221,7 +224,7 @@ fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
     on.hold_all(guard.drills().iter().copied());
     off.hold_all(guard.drills().iter().copied());
     for name in guard.drills() {
-        let (Some(with), Some(without)) = (on.hold(name), off.hold(name)) else { continue };
+        let Some((with, without)) = on.beside(off, name) else { continue };
         let (lost, before) = (with.lost.value, without.lost.value);
         if before - lost > NOTABLE && before > TIMES * lost {
             let text = format!("without it {name} loses {} requests, with it {}", count(before), count(lost));
@@ -254,7 +257,7 @@ struct Bench {
     exercises: Vec<Exercise>,
     goal: f64,
     seed: u64,
-    held: Vec<(&'static str, Option<Summary>)>,
+    held: Vec<(&'static str, Vec<Cost>)>,
     /// A good rollout was not done after so long, in seconds, and counted as failed.
     late: Option<f64>,
 }
@@ -286,7 +289,22 @@ impl Bench {
     /// What a drill cost; `None` where it was not held, there is none of that name, or
     /// it did not strike.
     fn known(&self, name: &str) -> Option<Summary> {
-        self.held.iter().find(|(known, _)| *known == name)?.1.clone()
+        let (_, costs) = self.held.iter().find(|(known, _)| *known == name)?;
+        (!costs.is_empty()).then(|| summary(costs, self.peak.goals.confidence))
+    }
+
+    /// What a drill that both have held cost each, by the replications that tell: not
+    /// those in which neither recovers.
+    fn beside(&self, other: &Self, name: &str) -> Option<(Summary, Summary)> {
+        let costs = |of: &Self| Some(of.held.iter().find(|(known, _)| *known == name)?.1.clone());
+        let (ours, theirs) = (costs(self)?, costs(other)?);
+        let recovers = |one: &Cost| one.users_recovered.is_some() || one.capacity_restored.is_some();
+        let pairs: Vec<(Cost, Cost)> = ours.into_iter().zip(theirs).collect();
+        let telling = pairs.iter().filter(|(one, other)| recovers(one) || recovers(other)).count();
+        let kept = pairs.into_iter().filter(|(one, other)| telling == 0 || recovers(one) || recovers(other));
+        let (ours, theirs): (Vec<Cost>, Vec<Cost>) = kept.unzip();
+        let of = |costs: &[Cost]| (!costs.is_empty()).then(|| summary(costs, self.peak.goals.confidence));
+        Some((of(&ours)?, of(&theirs)?))
     }
 
     /// What a drill costs, held once.
@@ -303,23 +321,27 @@ impl Bench {
                 new.push(name);
             }
         }
+        let (on_nodes, others): (Vec<_>, Vec<_>) =
+            new.into_iter().partition(|name| ON_NODES.0.contains(name));
+        self.hold_new(&others, REPLICATIONS);
+        self.hold_new(&on_nodes, ON_NODES.1);
+    }
+
+    fn hold_new(&mut self, names: &[&'static str], replications: u32) {
         let there = |name: &&'static str| self.exercises.iter().find(|one| one.name == **name).cloned();
-        let exercises: Vec<Exercise> = new.iter().filter_map(there).collect();
+        let exercises: Vec<Exercise> = names.iter().filter_map(there).collect();
+        let how = (replications, Watched::UntilRecovered);
+        let mut held = Vec::new();
         if !exercises.is_empty() {
-            let how = (REPLICATIONS, Watched::UntilRecovered);
-            let (_, held) = run::drill(&self.peak, &exercises, self.goal, self.seed, how, |_| ());
-            let rollouts = held.iter().filter(|one| one.exercise.name == "rollout");
-            let rollouts = rollouts.flat_map(|one| &one.runs).flat_map(|run| &run.rollouts);
-            let late = rollouts.filter_map(|one| Some(one.timed_out?.since(one.started).as_secs_f64()));
-            self.late = late.fold(self.late, |most, one| Some(most.map_or(one, |most| most.max(one))));
-            let confidence = self.peak.goals.confidence;
-            for name in &new {
-                let one = held.iter().find(|one| one.exercise.name == *name);
-                let costs = one.map(|one| &one.costs).filter(|costs| !costs.is_empty());
-                self.held.push((name, costs.map(|costs| summary(costs, confidence))));
-            }
-        } else {
-            self.held.extend(new.into_iter().map(|name| (name, None)));
+            held = run::drill(&self.peak, &exercises, self.goal, self.seed, how, |_| ()).1;
+        }
+        let rollouts = held.iter().filter(|one| one.exercise.name == "rollout");
+        let rollouts = rollouts.flat_map(|one| &one.runs).flat_map(|run| &run.rollouts);
+        let late = rollouts.filter_map(|one| Some(one.timed_out?.since(one.started).as_secs_f64()));
+        self.late = late.fold(self.late, |most, one| Some(most.map_or(one, |most| most.max(one))));
+        for name in names {
+            let one = held.iter_mut().find(|one| one.exercise.name == *name);
+            self.held.push((name, one.map_or(Vec::new(), |one| std::mem::take(&mut one.costs))));
         }
     }
 }
