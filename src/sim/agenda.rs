@@ -115,7 +115,9 @@ impl<E: Copy> Unpaused<E> {
 #[derive(Clone, Debug)]
 struct Lanes<E> {
     all: Vec<Lane<E>>,
-    /// When the first event of all comes, in nanoseconds, and in which lane it is.
+    /// When the first event of each comes, in nanoseconds; `u64::MAX` where there is none.
+    heads: Vec<u64>,
+    /// When the first event of all comes, and in which lane it is.
     first: (u64, usize),
 }
 
@@ -123,15 +125,13 @@ struct Lanes<E> {
 struct Lane<E> {
     delay: u64,
     waiting: VecDeque<(u64, E)>,
-    /// The time of its first event.
-    head: u64,
 }
 
 impl<E: Copy> Lanes<E> {
     fn new(delays: &[SimDuration]) -> Self {
-        let lane =
-            |delay: &SimDuration| Lane { delay: delay.as_nanos(), waiting: VecDeque::new(), head: u64::MAX };
-        Self { all: delays.iter().map(lane).collect(), first: (u64::MAX, 0) }
+        let lane = |delay: &SimDuration| Lane { delay: delay.as_nanos(), waiting: VecDeque::new() };
+        let heads = vec![u64::MAX; delays.len()];
+        Self { all: delays.iter().map(lane).collect(), heads, first: (u64::MAX, 0) }
     }
 
     /// Puts an event in at `now`.
@@ -140,8 +140,9 @@ impl<E: Copy> Lanes<E> {
         let lane = &mut self.all[number];
         let time = now.as_nanos() + lane.delay;
         lane.waiting.push_back((time, event));
-        if lane.head == u64::MAX {
-            lane.head = time;
+        let head = &mut self.heads[number];
+        if *head == u64::MAX {
+            *head = time;
             self.first = self.first.min((time, number));
         }
     }
@@ -152,21 +153,22 @@ impl<E: Copy> Lanes<E> {
     /// unless nobody wants it, and how many left the lane.
     #[inline]
     fn take(&mut self, wanted: impl Fn(&E) -> bool) -> (Option<E>, usize) {
-        let lane = &mut self.all[self.first.1];
-        let event = lane.waiting.pop_front().map(|(_, event)| event).filter(&wanted);
+        let waiting = &mut self.all[self.first.1].waiting;
+        let event = waiting.pop_front().map(|(_, event)| event).filter(&wanted);
         let mut left = 1;
-        lane.head = loop {
-            match lane.waiting.front() {
+        let head = loop {
+            match waiting.front() {
                 Some((time, event)) if wanted(event) => break *time,
-                Some(_) => lane.waiting.pop_front(),
+                Some(_) => waiting.pop_front(),
                 None => break u64::MAX,
             };
             left += 1;
         };
+        self.heads[self.first.1] = head;
         let mut first = (u64::MAX, 0);
-        for (number, lane) in self.all.iter().enumerate() {
-            if lane.head < first.0 {
-                first = (lane.head, number);
+        for (number, &head) in self.heads.iter().enumerate() {
+            if head < first.0 {
+                first = (head, number);
             }
         }
         self.first = first;
@@ -301,8 +303,8 @@ impl<E: Copy> Agenda<E> {
         }
     }
 
-    /// Sets an alarm for when the active clock shows `time`; what it was set for
-    /// before is forgotten.
+    /// Sets an alarm for when the active clock shows `time`, or for never
+    /// ([`SimTime::NEVER`]); what it was set for before is forgotten.
     ///
     /// # Panics
     /// When `time` lies in the past.
@@ -310,32 +312,20 @@ impl<E: Copy> Agenda<E> {
     pub fn set_alarm(&mut self, alarm: u32, time: SimTime, event: E) {
         assert!(time >= self.active, "an alarm for {time} was set at {}", self.active);
         let time = time.as_nanos();
-        match &mut self.store {
-            Store::Wheel(_, _, alarms) => self.pending += usize::from(alarms.set(alarm, time, event)),
+        let was_set = match &mut self.store {
+            Store::Wheel(_, _, alarms) => alarms.set(alarm, time, event),
             Store::Heap(heap) => {
                 if self.alarms.len() <= alarm as usize {
                     self.alarms.resize(alarm as usize + 1, (u64::MAX, event));
                 }
                 let (before, _) = std::mem::replace(&mut self.alarms[alarm as usize], (time, event));
-                self.pending += usize::from(before == u64::MAX);
-                if before != time {
+                if before != time && time != u64::MAX {
                     heap.push(Reverse(Entry { key: Key::of_alarm(time, alarm), event }));
                 }
+                before != u64::MAX
             }
-        }
-    }
-
-    /// Forgets what an alarm was set for, if anything.
-    #[inline]
-    pub fn clear_alarm(&mut self, alarm: u32) {
-        let was_set = match &mut self.store {
-            Store::Wheel(_, _, alarms) => alarms.clear(alarm),
-            Store::Heap(_) => self
-                .alarms
-                .get_mut(alarm as usize)
-                .is_some_and(|(time, _)| std::mem::replace(time, u64::MAX) != u64::MAX),
         };
-        self.pending -= usize::from(was_set);
+        self.pending = self.pending + usize::from(time != u64::MAX) - usize::from(was_set);
     }
 
     /// Notes when the first event comes that no pause holds up.
@@ -370,6 +360,28 @@ impl<E: Copy> Agenda<E> {
     #[inline]
     pub fn hand_out(&mut self, wanted: impl Fn(&E) -> bool) -> Option<(SimTime, E)> {
         loop {
+            // What happens nearly always: a lane or an alarm is next, and nothing else
+            // comes at that instant.
+            if let Store::Wheel(wheel, lanes, alarms) = &mut self.store
+                && !self.paused
+            {
+                let (lane, alarm) = (lanes.first.0, alarms.first());
+                let time = lane.min(alarm);
+                if time < wheel.not_before() && time < self.unpaused_first.time() {
+                    let event = if alarm < lane {
+                        self.pending -= 1;
+                        Some(alarms.take()).filter(&wanted)
+                    } else {
+                        let (event, left) = lanes.take(&wanted);
+                        self.pending -= left;
+                        event
+                    };
+                    let Some(event) = event else { continue };
+                    self.active = SimTime::from_nanos(time);
+                    self.now = SimTime::from_nanos(time + self.skipped);
+                    return Some((self.now, event));
+                }
+            }
             let unpaused = self.unpaused_first;
             let (time, event, left) = match &mut self.store {
                 _ if self.paused => (0, None, 0),
@@ -470,7 +482,7 @@ mod tests {
                     let (alarm, later) = ((bits >> 20) as u32 % 9, SimDuration::from_nanos(delay(bits / 5)));
                     for agenda in &mut both {
                         if bits.is_multiple_of(11) {
-                            agenda.clear_alarm(alarm);
+                            agenda.set_alarm(alarm, SimTime::NEVER, order / 7 * 7);
                         } else {
                             agenda.set_alarm(alarm, agenda.active() + later, order / 7 * 7);
                         }

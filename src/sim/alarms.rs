@@ -41,34 +41,20 @@ impl<E: Copy> Alarms<E> {
         self.root
     }
 
-    /// Sets an alarm; whether it was not set before.
+    /// Sets an alarm, or forgets what it was set for (`u64::MAX`); whether it was set
+    /// before.
     #[inline]
     pub fn set(&mut self, alarm: u32, time: u64, event: E) -> bool {
-        let Some(place) = self.events.get_mut(alarm as usize) else {
+        if alarm as usize >= self.events.len() {
             self.grow(alarm as usize + 1, event);
-            return self.set(alarm, time, event);
-        };
-        *place = event;
+        }
+        self.events[alarm as usize] = event;
         let before = self.change(alarm as usize, time);
-        before == NEVER || self.forget_taken(alarm)
-    }
-
-    /// Forgets what an alarm was set for; whether it was set.
-    #[inline]
-    pub fn clear(&mut self, alarm: u32) -> bool {
-        (alarm as usize) < self.events.len()
-            && self.change(alarm as usize, NEVER) != NEVER
-            && !self.forget_taken(alarm)
-    }
-
-    /// Whether an alarm that stands in the tree has been taken; it isn't any more.
-    #[inline]
-    fn forget_taken(&mut self, alarm: u32) -> bool {
         let taken = self.taken == Some(alarm);
         if taken {
             self.taken = None;
         }
-        taken
+        before != NEVER && !taken
     }
 
     /// Takes the event of the alarm that [`Alarms::first`] spoke of; it isn't set
@@ -92,22 +78,22 @@ impl<E: Copy> Alarms<E> {
     /// Gives an alarm another time; returns the one it had.
     #[inline]
     fn change(&mut self, alarm: usize, time: u64) -> u64 {
-        let (mut element, mut time, mut had) = (self.leaves + alarm - 1, time, None);
-        loop {
-            let (above, child) = (element / 4, element % 4);
-            let group = &mut self.groups[above];
-            let before = std::mem::replace(&mut group[child], time);
-            let had = *had.get_or_insert(before);
-            if before == time {
-                return had;
-            }
-            time = group[0].min(group[1]).min(group[2].min(group[3]));
+        let mut element = self.leaves + alarm - 1;
+        let had = std::mem::replace(&mut self.groups[element / 4][element % 4], time);
+        let mut before = had;
+        let mut after = time;
+        while before != after {
+            let above = element / 4;
+            let group = &self.groups[above];
+            after = group[0].min(group[1]).min(group[2].min(group[3]));
             if above == 0 {
-                self.root = time;
-                return had;
+                self.root = after;
+                break;
             }
             element = above - 1;
+            before = std::mem::replace(&mut self.groups[element / 4][element % 4], after);
         }
+        had
     }
 
     /// Room for so many alarms; `like` stands where none has been set.
@@ -148,14 +134,13 @@ mod tests {
                 let alarm = stream.below((count * (step + 1)).div_ceil(5_000)) as usize;
                 let was_set = times[alarm] != NEVER;
                 if stream.below(4) == 0 {
-                    assert_eq!(alarms.clear(alarm as u32), was_set, "{count} alarms, step {step}");
                     times[alarm] = NEVER;
                 } else {
                     // Few distinct times, so that there are ties.
                     times[alarm] = stream.below(50);
-                    let is_new = alarms.set(alarm as u32, times[alarm], alarm);
-                    assert_eq!(is_new, !was_set, "{count} alarms, step {step}");
                 }
+                let seen = alarms.set(alarm as u32, times[alarm], alarm);
+                assert_eq!(seen, was_set, "{count} alarms, step {step}");
                 if stream.below(3) == 0 {
                     let first = times.iter().copied().min().unwrap_or(NEVER);
                     assert_eq!(alarms.first(), first, "{count} alarms, step {step}");

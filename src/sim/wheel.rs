@@ -227,6 +227,12 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
         }
     }
 
+    /// No entry comes before this moment; `u64::MAX` when there is none.
+    #[inline]
+    pub fn not_before(&self) -> u64 {
+        self.current.last().map_or(self.next_start, |entry| entry.key.time())
+    }
+
     /// The key of the first entry, if there is one that comes at `limit` or before.
     #[inline]
     pub fn first(&mut self, limit: u64) -> Option<Key> {

@@ -83,6 +83,19 @@ impl<T> Arena<T> {
         Some(thing)
     }
 
+    /// The same without looking at the thing.
+    #[inline]
+    pub fn free(&mut self, index: u32, generation: u32) {
+        if let Some(slot) = self.slots.get_mut(index as usize)
+            && slot.0 == generation
+            && slot.1.is_some()
+        {
+            *slot = (generation.wrapping_add(1), None);
+            self.free.push(index);
+            self.len -= 1;
+        }
+    }
+
     /// How many things are there.
     pub fn len(&self) -> usize {
         self.len
@@ -115,5 +128,9 @@ mod tests {
         assert_eq!((again, arena.get(index, generation)), (index, None));
         assert_eq!(arena.get(again, newer), Some(&"new"));
         assert_eq!(arena.len(), 1);
+        arena.free(index, generation);
+        assert_eq!(arena.len(), 1, "the old name's thing is long gone");
+        arena.free(again, newer);
+        assert_eq!((arena.len(), arena.get(again, newer)), (0, None));
     }
 }

@@ -53,6 +53,8 @@ pub struct Program {
     pub breakers: Vec<Vec<Breaker>>,
     /// Calls meet neither pools nor breakers.
     pub is_plain: bool,
+    /// Nor balancers: whom they go to follows from their key alone.
+    pub is_direct: bool,
     /// By call: its pool, or [`NO_POOL`]. Empty where there are no pools.
     pub pool_of: Vec<u32>,
 }
@@ -225,6 +227,7 @@ impl Program {
         program.add_balancers(scenario, &calls_of);
         program.add_breakers(scenario, &calls_of);
         program.is_plain = program.pools.is_empty() && program.breaker_of.is_empty();
+        program.is_direct = program.is_plain && program.balancing_of.is_empty();
         program
     }
 

@@ -49,10 +49,12 @@ pub const START_UP: Job = Job(u32::MAX);
 
 /// Sends a call: its first attempt or a further one.
 pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, attempt: u8, key: u64) {
-    if let Some(budget) = state.program.calls[call as usize].retry.budget {
+    let code = &state.program.calls[call as usize];
+    let (lane, target) = (code.lane, code.target);
+    if let Some(budget) = code.retry.budget {
         budget.earn(&mut state.retry_tokens[call as usize]);
     }
-    let frame = Frame {
+    let mut frame = Frame {
         caller,
         call,
         attempt,
@@ -68,8 +70,40 @@ pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, atte
         arrived: SimTime::ZERO,
         begun: SimTime::ZERO,
     };
+    let way = straight(state, &mut frame, target);
     let (index, generation) = state.frames.insert(frame);
-    dispatch(state, cx, FrameId { index, generation });
+    let id = FrameId { index, generation };
+    let Some(travel) = way else { return dispatch(state, cx, id) };
+    if let Some(lane) = lane {
+        cx.agenda.in_lane(lane, Event::DeadlineCame(id));
+    }
+    cx.agenda.in_lane(travel, Event::CallArrived(id));
+}
+
+/// What nearly every call meets: no connections, no breaker, no balancer, a network that is
+/// whole, and an endpoint. Then the frame gets its pod here, and the lane is returned in
+/// which it travels; else nothing has happened yet.
+#[inline]
+fn straight(state: &mut State, frame: &mut Frame, target: TargetCode) -> Option<u16> {
+    let TargetCode::Operation(operation) = target else { return None };
+    if !state.program.is_direct || !state.broken.network.is_empty() {
+        return None;
+    }
+    let code = state.program.operations[operation as usize];
+    let from_outside = matches!(frame.caller, Caller::User(_));
+    frame.pod = endpoints::choose(state, code.workload as usize, from_outside, frame.route())?;
+    if from_outside {
+        earn_at_ingress(state, code.workload as usize);
+    }
+    (frame.connections, frame.step) = (1, code.first_step);
+    Some(state.program.travel[usize::from(from_outside)])
+}
+
+/// A request from outside adds to what the ingress of its workload may try again.
+#[inline]
+fn earn_at_ingress(state: &mut State, workload: usize) {
+    let budget = state.scenario.workloads[workload].behaviour.ingress.budget;
+    budget.inspect(|budget| budget.earn(&mut state.ingress_tokens[workload]));
 }
 
 /// Sets a frame on its way: arms its timeout and routes it.
@@ -108,11 +142,10 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     let code = state.program.operations[operation as usize];
     let from_outside = matches!(frame.caller, Caller::User(_));
-    if from_outside && frame.connections == 0 {
-        let budget = state.scenario.workloads[code.workload as usize].behaviour.ingress.budget;
-        budget.inspect(|budget| budget.earn(&mut state.ingress_tokens[code.workload as usize]));
+    let (bits, is_first) = (frame.route(), frame.connections == 0);
+    if from_outside && is_first {
+        earn_at_ingress(state, code.workload as usize);
     }
-    let bits = frame.route();
     let chosen = if state.program.balancing_of.is_empty() {
         endpoints::choose(state, code.workload as usize, from_outside, bits)
     } else {
@@ -230,8 +263,10 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     // The pods of a node without power don't listen.
     match state.pods.get(pod_id.index, pod_id.generation) {
         Some(pod) if pod.accepts() && !pod.hangs => {
-            let kept = !state.program.pools.is_empty();
-            match if kept { connections::arrive(state, cx, id, pod_id) } else { Arrival::Taken } {
+            if state.program.pools.is_empty() {
+                return admit(state, cx, id, pod_id);
+            }
+            match connections::arrive(state, cx, id, pod_id) {
                 Arrival::Taken => admit(state, cx, id, pod_id),
                 Arrival::TooMany => fail(state, cx, id, Cause::TooManyConnections),
                 Arrival::Reset => refused(state, cx, id),
@@ -326,17 +361,11 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     frame.phase = Phase::Computing;
     let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
     pod.in_progress += 1;
-    if state.workloads[pod.workload as usize].memory_limit.is_some() {
-        if state.is_over_memory(pod_id) {
-            cx.raise(Event::MemoryExceeded(pod_id));
-        } else {
-            next_step(state, cx, id);
-        }
-        return;
-    }
     let line = state.program.steps[frame.step as usize];
     // What nearly every operation begins with needs no second look at frame and pod.
-    if let StepCode::Compute(sampler) = line.code {
+    if state.workloads[pod.workload as usize].is_exceeded_by(pod, state.scenario, &state.users) {
+        cx.raise(Event::MemoryExceeded(pod_id));
+    } else if let StepCode::Compute(sampler) = line.code {
         let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + u64::from(line.number)));
         let rules = &state.program.serving[pod.workload as usize];
         compute(pod, rules, now, id, work);
@@ -348,10 +377,13 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
 /// A pod's CPU gets a frame's work.
 #[inline]
 fn compute(pod: &mut Pod, rules: &ServingCode, now: SimTime, id: FrameId, work: SimDuration) {
-    let as_usual = (pod.slower - 1.0).abs() < f64::EPSILON && pod.warm_at <= now;
+    let as_usual = pod.slower.to_bits() == AS_USUAL && pod.warm_at <= now;
     let work = if as_usual { work } else { work.scale(slower(pod, rules, now)) };
     pod.station.add(now, Job(id.index), work);
 }
+
+/// The bits of 1: compared as an integer it costs less.
+const AS_USUAL: u64 = 1.0_f64.to_bits();
 
 /// How many times the model's CPU work a request costs a pod.
 #[cold]
@@ -367,10 +399,7 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
         let line = state.program.steps[frame.step as usize];
         let number = u64::from(line.number);
         match line.code {
-            StepCode::Answer(workload) => {
-                finish(state, cx, id, workload as usize);
-                return;
-            }
+            StepCode::Answer(workload) => return finish(state, cx, id, workload as usize),
             StepCode::Compute(sampler) => {
                 let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Computing;
@@ -411,6 +440,13 @@ fn is_made(program: &Program, key: u64, call: u32, position: u64) -> bool {
 fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u64) -> bool {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return true };
     let key = frame.key;
+    if end == first + 1 && state.program.calls[first as usize].chance == u64::MAX {
+        // One call that is always made, the usual step, needs nobody to count.
+        (frame.outstanding, frame.phase) = (1, Phase::Calling);
+        let key = draw(key, purpose::CHILD + position(number, 0));
+        send(state, cx, Caller::Frame(id), first, 0, key);
+        return true;
+    }
     let made = |&call: &u32| is_made(&state.program, key, call, position(number, call - first));
     frame.outstanding = (first..end).filter(made).count() as u32;
     if frame.outstanding == 0 {
@@ -460,7 +496,7 @@ pub fn wait_ended(state: &mut State, cx: &mut Context, id: FrameId) {
 
 /// The last step is over: the answer leaves.
 fn finish(state: &mut State, cx: &mut Context, id: FrameId, workload: usize) {
-    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let now = cx.agenda.active();
     if !matches!(frame.caller, Caller::Probe(_)) {
         let wanted = frame.caller != Caller::Nobody;
@@ -472,7 +508,18 @@ fn finish(state: &mut State, cx: &mut Context, id: FrameId, workload: usize) {
         pod.in_progress -= 1;
         pod.leaked += leak;
     }
-    give_answer(state, cx, id, None);
+    match frame.caller {
+        Caller::User(_) | Caller::Frame(_) => send_back(frame, &state.program, cx, id, None),
+        Caller::Nobody | Caller::Probe(_) => give_answer(state, cx, id, None),
+    }
+}
+
+/// The answer sets out to a caller who waits for it.
+#[inline]
+fn send_back(frame: &mut Frame, program: &Program, cx: &mut Context, id: FrameId, failed: Option<Cause>) {
+    let from_outside = matches!(frame.caller, Caller::User(_));
+    answer(frame, failed);
+    cx.agenda.in_lane(program.travel[usize::from(from_outside)], Event::AnswerArrived(id));
 }
 
 /// A frame fails where it is: it leaves its place, and the failure travels back.
@@ -504,23 +551,27 @@ fn give_answer(state: &mut State, cx: &mut Context, id: FrameId, failed: Option<
             state.frames.remove(id.index, id.generation);
             cx.raise(Event::ProbeAnswered(pod, kind, failed.is_none()));
         }
-        Caller::User(_) | Caller::Frame(_) => {
-            let from_outside = matches!(frame.caller, Caller::User(_));
-            answer(frame, failed);
-            cx.agenda.in_lane(state.program.travel[usize::from(from_outside)], Event::AnswerArrived(id));
-        }
+        Caller::User(_) | Caller::Frame(_) => send_back(frame, &state.program, cx, id, failed),
     }
 }
 
 /// An answer reached its caller.
 pub fn answer_arrived(state: &mut State, cx: &mut Context, id: FrameId) {
-    let Some(frame) = state.frames.remove(id.index, id.generation) else { return };
-    let_go(state, cx, id, frame.failed.is_some());
-    match (frame.failed, frame.caller) {
-        (Some(cause), caller) => attempt_failed(state, cx, caller, &frame, cause),
-        (None, Caller::User(user)) => cx.raise(Event::RequestAnswered(user)),
-        (None, Caller::Frame(parent)) => call_done(state, cx, parent),
-        (None, Caller::Nobody | Caller::Probe(_)) => {}
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let caller = frame.caller;
+    if let Some(cause) = frame.failed {
+        let copy = *frame;
+        state.frames.free(id.index, id.generation);
+        let_go(state, cx, id, true);
+        attempt_failed(state, cx, caller, &copy, cause);
+        return;
+    }
+    state.frames.free(id.index, id.generation);
+    let_go(state, cx, id, false);
+    match caller {
+        Caller::User(user) => cx.raise(Event::RequestAnswered(user)),
+        Caller::Frame(parent) => call_done(state, cx, parent),
+        Caller::Nobody | Caller::Probe(_) => {}
     }
 }
 

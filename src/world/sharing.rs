@@ -17,7 +17,7 @@
 //! Newer runtimes bend the weights (`k8s::resources::WeightFormula`); this takes
 //! the requests as they are. Pods without a request weigh 2 of 1,024 each.
 
-use crate::units::{MilliCpu, SimDuration};
+use crate::units::{MilliCpu, SimDuration, SimTime};
 use crate::world::context::{Context, alarm};
 use crate::world::cores::{NodeCpu, level};
 use crate::world::event::Event;
@@ -44,10 +44,8 @@ pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
 #[inline]
 pub fn watch_pod(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context, id: PodId) {
     note(pod, cpus, cx);
-    match pod.station.next_end() {
-        Some(end) => cx.agenda.set_alarm(alarm::of_pod(id), end, Event::WorkEnded(id)),
-        None => cx.agenda.clear_alarm(alarm::of_pod(id)),
-    }
+    let end = pod.station.next_end().unwrap_or(SimTime::NEVER);
+    cx.agenda.set_alarm(alarm::of_pod(id), end, Event::WorkEnded(id));
 }
 
 /// Tells a pod's node what the pod wants now.

@@ -544,6 +544,22 @@ pub struct WorkloadState {
     pub slower: f64,
 }
 
+impl WorkloadState {
+    /// Whether one of its pods uses more memory than its limit.
+    #[inline]
+    pub fn is_exceeded_by(&self, pod: &Pod, scenario: &Scenario, users: &Users) -> bool {
+        self.memory_limit.is_some_and(|limit| {
+            let behaviour = &scenario.workloads[pod.workload as usize].behaviour;
+            pod.memory(behaviour, self.users_per_pod(users)) > limit
+        })
+    }
+
+    /// Connected users per ready pod.
+    fn users_per_pod(&self, users: &Users) -> f64 {
+        users.present() / f64::from(self.ready.max(1))
+    }
+}
+
 /// A revision of a workload's pods.
 #[derive(Clone, Copy, Debug)]
 pub struct RevisionSpec {
@@ -785,9 +801,10 @@ impl<'a> State<'a> {
 
     /// Whether a pod uses more memory than its container's limit.
     pub fn is_over_memory(&self, id: PodId) -> bool {
-        let Some(pod) = self.pod(id) else { return false };
-        let Some(limit) = self.workloads[pod.workload as usize].memory_limit else { return false };
-        pod.memory(&self.spec(pod.workload).behaviour, self.users_per_pod(pod.workload)) > limit
+        self.pod(id).is_some_and(|pod| {
+            let known = &self.workloads[pod.workload as usize];
+            known.is_exceeded_by(pod, self.scenario, &self.users)
+        })
     }
 
     /// The node at a scheduler's place.
@@ -818,6 +835,6 @@ impl<'a> State<'a> {
 
     /// Connected users per ready pod of a workload.
     pub fn users_per_pod(&self, workload: u32) -> f64 {
-        self.users.present() / f64::from(self.workloads[workload as usize].ready.max(1))
+        self.workloads[workload as usize].users_per_pod(&self.users)
     }
 }
