@@ -375,7 +375,8 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
 }
 
 /// A pod's CPU gets a frame's work.
-#[inline]
+#[expect(clippy::inline_always, reason = "five times for a request of three hops")]
+#[inline(always)]
 fn compute(pod: &mut Pod, rules: &ServingCode, now: SimTime, id: FrameId, work: SimDuration) {
     let as_usual = pod.slower.to_bits() == AS_USUAL && pod.warm_at <= now;
     let work = if as_usual { work } else { work.scale(slower(pod, rules, now)) };

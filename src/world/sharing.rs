@@ -41,7 +41,8 @@ pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
 }
 
 /// [`watch`] for a caller that has the pod at hand.
-#[inline]
+#[expect(clippy::inline_always, reason = "ten times for a request of three hops, nearly all in `requests::fill`")]
+#[inline(always)]
 pub fn watch_pod(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context, id: PodId) {
     note(pod, cpus, cx);
     let end = pod.station.next_end().unwrap_or(SimTime::NEVER);
@@ -114,7 +115,7 @@ pub fn cpu_shared(state: &mut State, cx: &mut Context, node: u32) {
         let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
         if pod.station.share() != MilliCpu(share) {
             pod.station.set_share(now, MilliCpu(share));
-            watch_pod(pod, &mut state.cpus, cx, id);
+            watch(state, cx, id);
         }
         if state.has_usage {
             set_starved(state, cx, id, share < wants);

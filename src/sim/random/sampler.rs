@@ -5,6 +5,8 @@ use crate::units::SimDuration;
 
 /// Cells in each halving of the tail.
 const CELLS: usize = 32;
+/// Of the 53 bits inside a halving, those below the cell's number.
+const REST: u32 = 53 - CELLS.ilog2();
 /// Halvings of the tail: the last one ends at a probability of 2^-32.
 const HALVINGS: usize = 32;
 
@@ -45,11 +47,13 @@ impl Sampler {
         // probability falls into; the bits after them say where inside it.
         let halving = (bits.leading_zeros() as usize).min(HALVINGS - 1);
         let inside = (bits << (halving + 1)) >> 11;
-        let position = inside as f64 * (CELLS as f64 / (1u64 << 53) as f64);
-        let cell = position as usize;
+        // 53 bits: those that number the cells, and those that say where inside its cell.
+        let cell = (inside >> REST) as usize;
+        let rest = (inside & ((1 << REST) - 1)) as i64 as f64 * (1.0 / (1_u64 << REST) as f64);
         let index = halving * CELLS + cell;
         let (low, high) = (self.grid[index], self.grid[index + 1]);
-        SimDuration::from_nanos((low + (high - low) * (position - cell as f64) + 0.5) as u64)
+        // Through signed numbers, which processors convert in one step.
+        SimDuration::from_nanos((low + (high - low) * rest + 0.5) as i64 as u64)
     }
 }
 
