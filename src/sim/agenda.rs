@@ -379,17 +379,20 @@ impl<E: Copy> Agenda<E> {
                     _ => continue,
                 }
             }
-            let event = if alarm < lane {
+            if alarm < lane {
+                let event = alarms.take();
                 self.pending -= 1;
-                Some(alarms.take()).filter(&wanted)
+                if wanted(&event) {
+                    self.go_to(soonest);
+                    return Some((self.now, event));
+                }
             } else {
                 let (event, left) = lanes.take(&wanted);
                 self.pending -= left;
-                event
-            };
-            if let Some(event) = event {
-                self.go_to(soonest);
-                return Some((self.now, event));
+                if let Some(event) = event {
+                    self.go_to(soonest);
+                    return Some((self.now, event));
+                }
             }
         }
     }

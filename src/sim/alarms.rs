@@ -43,7 +43,8 @@ impl<E: Copy> Alarms<E> {
 
     /// Sets an alarm, or forgets what it was set for (`u64::MAX`); whether it was set
     /// before.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
+    #[inline(always)]
     pub fn set(&mut self, alarm: u32, time: u64, event: E) -> bool {
         if alarm as usize >= self.events.len() {
             self.grow(alarm as usize + 1, event);

@@ -21,7 +21,7 @@ use crate::world::event::Event;
 use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::program::{Program, ServingCode, StepCode, TargetCode};
-use crate::world::sharing::watch_pod;
+use crate::world::sharing::{watch, watch_pod};
 use crate::world::state::{Pod, State};
 use crate::world::tcp;
 
@@ -337,6 +337,7 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
 }
 
 /// A place, the queue, or a refusal.
+#[inline]
 pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
     let rules = state.program.serving[pod.workload as usize];
@@ -354,6 +355,7 @@ pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
 }
 
 /// A frame gets its place and starts on its first step.
+#[inline]
 fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
@@ -747,7 +749,7 @@ pub fn cut_off(state: &mut State, cx: &mut Context, pod_id: PodId, cause: Option
     if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) {
         pod.station.clear(cx.agenda.active());
         pod.queue.clear();
-        watch_pod(pod, &mut state.cpus, cx, pod_id);
+        watch(state, cx, pod_id);
     }
     for id in hit {
         if let Some(cause) = cause {

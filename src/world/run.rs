@@ -177,16 +177,18 @@ impl<'a> Run<'a> {
     }
 
     #[inline]
-    fn answer(&mut self, time: SimTime, event: Event) {
+    fn answer(&mut self, time: SimTime, mut event: Event) {
         // The moment, and all that was put in until then: two runs that differ in
         // anything differ in these from the next event on.
         self.fingerprint.fold(time.as_nanos());
         self.fingerprint.fold(self.cx.agenda.put_in() - self.apart);
-        self.events += 1;
-        answer_to(&mut self.state, &mut self.cx, event);
-        while let Some(event) = self.cx.next_raised() {
+        loop {
             self.events += 1;
             answer_to(&mut self.state, &mut self.cx, event);
+            match self.cx.next_raised() {
+                Some(raised) => event = raised,
+                None => return,
+            }
         }
     }
 
