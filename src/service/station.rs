@@ -234,11 +234,8 @@ impl Station {
         let jobs_want = count.min(self.threads);
         let rate = (jobs_want + self.stress).min(self.share);
         // All threads of a container weigh the same.
-        let for_jobs = if self.stress == 0 {
-            rate
-        } else {
-            (rate * jobs_want / (jobs_want + self.stress)).max(1)
-        };
+        let for_jobs =
+            if self.stress == 0 { rate } else { (rate * jobs_want / (jobs_want + self.stress)).max(1) };
         self.speed = Speed { jobs_want, rate, for_jobs, count };
     }
 

@@ -42,6 +42,7 @@ impl SimTime {
     ///
     /// # Panics
     /// When `earlier` is later: the caller believed in an order that isn't so.
+    #[inline]
     pub fn since(self, earlier: Self) -> SimDuration {
         assert!(earlier.0 <= self.0, "{earlier} is after {self}");
         SimDuration(self.0 - earlier.0)

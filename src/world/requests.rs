@@ -257,13 +257,29 @@ fn answer(frame: &mut Frame, failed: Option<Cause>) {
 
 /// A call reached the pod it was sent to.
 pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
+    let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
-    frame.arrived = cx.agenda.active();
+    frame.arrived = now;
     let pod_id = frame.pod;
     // The pods of a node without power don't listen.
-    match state.pods.get(pod_id.index, pod_id.generation) {
+    match state.pods.get_mut(pod_id.index, pod_id.generation) {
         Some(pod) if pod.accepts() && !pod.hangs => {
             if state.program.pools.is_empty() {
+                let rules = &state.program.serving[pod.workload as usize];
+                let has_place = pod.in_progress < rules.places && pod.queue.is_empty();
+                // What nearly every call meets: `admit` in one go, with frame and pod at hand.
+                if has_place && let Some(work) = work_of(frame, &state.program) {
+                    (frame.begun, frame.phase) = (now, Phase::Computing);
+                    pod.in_progress += 1;
+                    let known = &state.workloads[pod.workload as usize];
+                    if known.is_exceeded_by(pod, state.scenario, &state.users) {
+                        cx.raise(Event::MemoryExceeded(pod_id));
+                    } else {
+                        compute(pod, rules, now, id, work);
+                    }
+                    watch_pod(pod, &mut state.cpus, cx, pod_id);
+                    return;
+                }
                 return admit(state, cx, id, pod_id);
             }
             match connections::arrive(state, cx, id, pod_id) {
@@ -272,8 +288,11 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
                 Arrival::Reset => refused(state, cx, id),
             }
         }
-        Some(pod) if pod.hangs || state.node_is_dead(pod.node) => lose(state, cx, id),
-        _ => refused(state, cx, id),
+        Some(pod) => {
+            let (hangs, node) = (pod.hangs, pod.node);
+            if hangs || state.node_is_dead(node) { lose(state, cx, id) } else { refused(state, cx, id) }
+        }
+        None => refused(state, cx, id),
     }
 }
 
@@ -337,7 +356,6 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
 }
 
 /// A place, the queue, or a refusal.
-#[inline]
 pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
     let rules = state.program.serving[pod.workload as usize];
@@ -355,7 +373,6 @@ pub fn admit(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
 }
 
 /// A frame gets its place and starts on its first step.
-#[inline]
 fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
@@ -363,16 +380,26 @@ fn begin(state: &mut State, cx: &mut Context, id: FrameId, pod_id: PodId) {
     frame.phase = Phase::Computing;
     let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation) else { return };
     pod.in_progress += 1;
-    let line = state.program.steps[frame.step as usize];
     // What nearly every operation begins with needs no second look at frame and pod.
     if state.workloads[pod.workload as usize].is_exceeded_by(pod, state.scenario, &state.users) {
         cx.raise(Event::MemoryExceeded(pod_id));
-    } else if let StepCode::Compute(sampler) = line.code {
-        let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + u64::from(line.number)));
+    } else if let Some(work) = work_of(frame, &state.program) {
         let rules = &state.program.serving[pod.workload as usize];
         compute(pod, rules, now, id, work);
     } else {
         next_step(state, cx, id);
+    }
+}
+
+/// The CPU work of a frame's present step, if that is what the step is.
+#[inline]
+fn work_of(frame: &Frame, program: &Program) -> Option<SimDuration> {
+    let line = program.steps[frame.step as usize];
+    match line.code {
+        StepCode::Compute(sampler) => {
+            Some(program.drawn(sampler, draw(frame.key, purpose::STEP + u64::from(line.number))))
+        }
+        StepCode::Wait(_) | StepCode::Calls(..) | StepCode::Answer(_) => None,
     }
 }
 

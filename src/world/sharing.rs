@@ -41,7 +41,10 @@ pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
 }
 
 /// [`watch`] for a caller that has the pod at hand.
-#[expect(clippy::inline_always, reason = "ten times for a request of three hops, nearly all in `requests::fill`")]
+#[expect(
+    clippy::inline_always,
+    reason = "ten times for a request of three hops, nearly all in `requests::fill`"
+)]
 #[inline(always)]
 pub fn watch_pod(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context, id: PodId) {
     note(pod, cpus, cx);
