@@ -1,7 +1,6 @@
 //! Simulate once; replicate in parallel, until the verdict is sure.
 
 use std::ops::Range;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use rayon::prelude::*;
 
@@ -91,50 +90,47 @@ pub fn drill(
     let scenarios: Vec<Scenario> = exercises.iter().map(|one| catalogue::held(&at_peak, one)).collect();
     let longest = scenarios.iter().map(|one| one.horizon).fold(nothing.horizon, SimDuration::max);
     let calm = Scenario { horizon: longest, ..at_peak };
-    // One for each exercise, and one for the runs without.
-    let left: Vec<AtomicU32> = (0..=exercises.len()).map(|_| AtomicU32::new(replications)).collect();
-    let ended = |number: usize| {
-        if left[number].fetch_sub(1, Ordering::Relaxed) == 1 {
-            finished(exercises.get(number).map_or("without any failure", |one| &one.name));
-        }
-    };
-    let replication = |replication| -> (Observations, Vec<Observations>) {
-        let seed = Seed { base, replication };
-        let warm = Run::begin(&calm, seed, Engine::Wheel).warm_up();
-        let one = |(number, scenario): (usize, &Scenario)| {
-            let run = if Run::may_part(scenario) {
+    let seed = |replication| Seed { base, replication };
+    let warm: Vec<Run<'_>> = (0..replications)
+        .into_par_iter()
+        .map(|replication| Run::begin(&calm, seed(replication), Engine::Wheel).warm_up())
+        .collect();
+    let hold = |(exercise, scenario): (&Exercise, &Scenario)| -> Vec<Observations> {
+        let parts = Run::may_part(scenario);
+        let from = |(replication, warm): (usize, &Run<'_>)| {
+            let run = if parts {
                 warm.with_drills(scenario)
             } else {
-                Run::begin(scenario, seed, Engine::Wheel)
+                Run::begin(scenario, seed(replication as u32), Engine::Wheel)
             };
-            let seen = match watched {
+            match watched {
                 Watched::UntilRecovered => run.until_recovered(),
                 Watched::ToTheEnd => run.to_its_end(),
-            };
-            ended(number);
-            seen
+            }
         };
-        let held: Vec<Observations> = scenarios.par_iter().enumerate().map(one).collect();
-        let mut nothing = nothing.clone();
-        if watched == Watched::UntilRecovered {
-            // Nothing is compared beyond the last of them.
-            let last = held.iter().map(|run| run.end.since_or_zero(run.start)).max();
-            nothing.horizon = nothing.horizon.min(last.unwrap_or_default());
-        }
-        let plain = warm.with_drills(&nothing).to_its_end();
-        ended(exercises.len());
-        (plain, held)
+        let runs = warm.par_iter().enumerate().map(from).collect();
+        finished(&exercise.name);
+        runs
     };
-    let all: Vec<(Observations, Vec<Observations>)> =
-        (0..replications).into_par_iter().map(replication).collect();
-    let (plain, each): (Vec<Observations>, Vec<Vec<Observations>>) = all.into_iter().unzip();
-    let mut each: Vec<std::vec::IntoIter<Observations>> = each.into_iter().map(Vec::into_iter).collect();
-    let held = |exercise: &Exercise| {
-        let runs: Vec<Observations> = each.iter_mut().filter_map(Iterator::next).collect();
-        let costs = runs.iter().zip(&plain).filter_map(|(with, without)| cost(with, without, goal)).collect();
+    let held: Vec<Vec<Observations>> = exercises.par_iter().zip(scenarios.par_iter()).map(hold).collect();
+    let nothing = match watched {
+        Watched::ToTheEnd => nothing,
+        // Nothing is compared beyond the last of them.
+        Watched::UntilRecovered => {
+            let lengths = held.iter().flatten().map(|run| run.end.since_or_zero(run.start));
+            let horizon = nothing.horizon.min(lengths.max().unwrap_or_default());
+            Scenario { horizon, ..nothing }
+        }
+    };
+    let plain: Vec<Observations> =
+        warm.par_iter().map(|warm| warm.with_drills(&nothing).to_its_end()).collect();
+    finished("without any failure");
+    let costs = |runs: Vec<Observations>, exercise: &Exercise| {
+        let pairs = runs.iter().zip(&plain);
+        let costs = pairs.filter_map(|(with, without)| cost(with, without, goal)).collect();
         Held { exercise: exercise.clone(), runs, costs }
     };
-    let held = exercises.iter().map(held).collect();
+    let held = held.into_iter().zip(exercises).map(|(runs, exercise)| costs(runs, exercise)).collect();
     (plain, held)
 }
 

@@ -74,6 +74,11 @@ impl Headroom {
         !matches!(self, Self::Ceiling | Self::Memory)
     }
 
+    /// Whether it is more of what [`Headroom::Standing`] adds.
+    fn is_more(self) -> bool {
+        matches!(self, Self::Third | Self::TwoThirds)
+    }
+
     /// Whether it is about memory, not pods.
     pub(super) fn is_memory(self) -> bool {
         self == Self::Memory
@@ -171,12 +176,14 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let mut bearing = bearing(task, found, &scenario, None);
     let mut calm = calm(task, found, &scenario);
     let mut hardened = Vec::new();
+    // Where the peak's pods all day make nothing notably better, it is not pods that lack.
+    let mut in_vain = false;
     for headroom in Headroom::TRIED {
         if bearing.missed == 0 || task.stopped() {
             break;
         }
         let settings = with(headroom, &found.sites, &now.settings, &peaks);
-        if settings == now.settings {
+        if settings == now.settings || (headroom.is_more() && in_vain) {
             continue;
         }
         let Some(scenario) = task.scenario_of(&found.sites, &settings) else { continue };
@@ -184,6 +191,9 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         let fewer = after.missed < bearing.missed;
         let less = after.missed == bearing.missed && after.violation < bearing.violation - NOTABLE;
         let helps = fewer || (less && !headroom.is_paid());
+        if headroom == Headroom::Standing {
+            in_vain = !less && !fewer;
+        }
         let calm_after = if helps { self::calm(task, found, &scenario) } else { calm.clone() };
         let kept = helps && calm_after.violation <= calm.violation;
         let because = if kept || !helps {
