@@ -58,13 +58,13 @@ impl<'a> Run<'a> {
     }
 
     /// Whether a run of `scenario` is this one until the warm-up is over, however late
-    /// the drills are known: the load that a drill adds is foreseen by what bounds the
-    /// rate of an open population and by usage curves, and a drill at the very end of
-    /// the warm-up comes in its own order there.
+    /// the drills are known: another load is foreseen by what bounds the rate of an open
+    /// population and by usage curves, and a drill at the very end of the warm-up comes in
+    /// its own order there.
     pub fn may_part(scenario: &Scenario) -> bool {
         let closed = matches!(scenario.demand.population, Population::Users { .. });
         let follows = closed && !scenario.has_usage();
-        let surges = |what: &Failure| matches!(what, Failure::Load { factor, .. } if *factor > 1.0);
+        let surges = |what: &Failure| matches!(what, Failure::Load { factor, .. } if (factor - 1.0).abs() > 0.0);
         scenario.drills.iter().all(|one| one.from > SimDuration::ZERO && (follows || !surges(&one.what)))
     }
 
