@@ -64,7 +64,8 @@ impl<'a> Run<'a> {
     pub fn may_part(scenario: &Scenario) -> bool {
         let closed = matches!(scenario.demand.population, Population::Users { .. });
         let follows = closed && !scenario.has_usage();
-        let surges = |what: &Failure| matches!(what, Failure::Load { factor, .. } if (factor - 1.0).abs() > 0.0);
+        let surges =
+            |what: &Failure| matches!(what, Failure::Load { factor, .. } if (factor - 1.0).abs() > 0.0);
         scenario.drills.iter().all(|one| one.from > SimDuration::ZERO && (follows || !surges(&one.what)))
     }
 
