@@ -177,11 +177,7 @@ fn windows(rows: &[WatchRow], plain: &[WatchRow], step: SimDuration, goal: f64) 
 fn capacity_restored(run: &Observations, first: usize, since: &impl Fn(usize) -> f64) -> Option<f64> {
     let rows = &run.watch.rows;
     let before = &rows[first.checked_sub(1)?].ready;
-    let short = |row: &WatchRow| {
-        let each = row.ready.iter().zip(&row.desired).zip(before);
-        each.into_iter().any(|((ready, desired), before)| ready < before.min(desired))
-    };
-    match rows[first..].iter().rposition(short) {
+    match rows[first..].iter().rposition(|row| !row.is_whole(before)) {
         None => Some(0.0),
         Some(last) if first + last + 1 >= rows.len() => None,
         Some(last) => Some(since(last + 1)),

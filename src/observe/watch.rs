@@ -37,6 +37,15 @@ pub struct WatchRow {
     pub nodes: u32,
 }
 
+impl WatchRow {
+    /// Whether every workload has as many ready replicas as before, or as it wants by now,
+    /// if that is fewer; `before` has its ready replicas, by workload.
+    pub fn is_whole(&self, before: &[u32]) -> bool {
+        let each = self.ready.iter().zip(&self.desired).zip(before);
+        each.into_iter().all(|((ready, desired), before)| ready >= before.min(desired))
+    }
+}
+
 /// When a drill struck, and whom.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Strike {

@@ -148,15 +148,8 @@ impl<'a> Run<'a> {
         let failed = |rows: &[WatchRow]| rows.iter().map(|row| row.failed).sum::<u64>() as f64;
         let expected = failed(usual) * rows as f64 / before as f64;
         let had = &watch.rows[before - 1].ready;
-        let is_whole = |row: &WatchRow| {
-            row.ready
-                .iter()
-                .zip(&row.desired)
-                .zip(had)
-                .all(|((ready, desired), had)| ready >= had.min(desired))
-        };
         failed(now) <= expected + 2.0 * expected.sqrt() + 1.0
-            && now.iter().all(is_whole)
+            && now.iter().all(|row| row.is_whole(had))
             && self
                 .state
                 .workloads
