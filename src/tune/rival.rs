@@ -8,12 +8,12 @@ use super::score::Score;
 use super::search;
 use super::settings::Settings;
 use super::site::{Site, Sizing};
-use super::{Task, vpa};
+use super::{Task, vpa, window};
 use crate::change::ChangeSet;
 use crate::judge::{Verdict, judge};
 use crate::observe::Observations;
 use crate::run::{self, FIRST};
-use crate::scenario::Scenario;
+use crate::scenario::{Fidelity, Scenario};
 use crate::units::figures::count;
 
 /// Usage makes a recommendation, and this makes other usage: so many rounds.
@@ -49,7 +49,8 @@ pub fn by_vpa<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let mut settings = vpa::recommended(&Settings::now(sites), sites, task.scenario, first);
     for _ in 1..ROUNDS {
         let scenario = task.scenario_of(sites, &settings)?;
-        let cut = super::window::hardest(&scenario, sites, needs);
+        // It goes by what containers use from moment to moment, which slices even out.
+        let cut = Scenario { fidelity: Fidelity::Full, ..window::hardest(&scenario, sites, needs) };
         let run = run::replicate(&cut, task.seed, 0..1, |_| ()).remove(0);
         *runs += 1;
         let next = vpa::recommended(&settings, sites, &scenario, &run);
@@ -91,7 +92,7 @@ fn over_the_whole<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     name: String,
     settings: Settings,
 ) -> Option<Rival> {
-    let scenario = search::sliced(&task.scenario_of(sites, &settings)?);
+    let scenario = window::whole(&task.scenario_of(sites, &settings)?);
     let runs = run::replicate(&scenario, task.seed, 0..FIRST, |_| ());
     let verdict = judge(&scenario, &runs);
     Some(Rival { name, settings, score: Score::of(&scenario, &runs, &verdict), verdict })
@@ -173,6 +174,7 @@ mod tests {
             scales,
             asked: true,
             threads: None,
+            longest_wait: None,
             now,
         };
         let after = times(&[site(true), site(false)], 1.5).sizes;

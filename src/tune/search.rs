@@ -17,7 +17,7 @@ use crate::change::ChangeSet;
 use crate::judge::{Outcome, Verdict, judge};
 use crate::observe::Observations;
 use crate::run::{self, Replications};
-use crate::scenario::{Fidelity, Population, Scenario};
+use crate::scenario::Scenario;
 use crate::sim::random::Seed;
 use crate::units::figures::{count, plural};
 
@@ -51,10 +51,6 @@ const NEARLY: f64 = 0.03;
 const EASED: usize = 10;
 /// So many steps for each workload, at most.
 const MOST_STEPS: usize = 12;
-
-/// From so many users on, or journeys a second, the whole time is simulated in slices.
-const MANY_USERS: f64 = 20_000.0;
-const MANY_A_SECOND: f64 = 500.0;
 
 /// One run says nothing of chance.
 const HASTY: u32 = 3;
@@ -206,22 +202,10 @@ pub(super) fn final_in(seed: u64, scenario: &Scenario, settings: Settings) -> Fi
 }
 
 fn so_often(seed: u64, scenario: &Scenario, settings: Settings, how_often: Replications) -> Finalist {
-    let scenario = sliced(scenario);
+    let scenario = window::whole(scenario);
     let (runs, verdict) = run::until_sure(&scenario, seed, how_often, |_| ());
     let score = Score::of(&scenario, &runs, &verdict);
     Finalist { settings, scenario, score, runs, verdict }
-}
-
-/// Where many ask and nothing moves, slices of the time tell which settings are better.
-/// What is proved in the end is simulated in full, and so is what takes seconds: slices
-/// of few requests say too little of rare ones.
-pub(super) fn sliced(scenario: &Scenario) -> Scenario {
-    let many = match &scenario.demand.population {
-        Population::Users { peak, .. } => *peak >= MANY_USERS,
-        Population::Rate { peak_per_second, .. } => *peak_per_second >= MANY_A_SECOND,
-    };
-    let fidelity = if many { Fidelity::Sliced } else { scenario.fidelity };
-    Scenario { fidelity, ..scenario.clone() }
 }
 
 /// How good a scenario is in its hardest minutes, by these replications.
@@ -239,7 +223,7 @@ pub fn on_hardest(
 
 /// How good a scenario is over the whole time, by one replication.
 pub(super) fn on_whole(scenario: &Scenario, seed: u64) -> Score {
-    let scenario = sliced(scenario);
+    let scenario = window::whole(scenario);
     let runs = run::replicate(&scenario, seed, 0..1, |_| ());
     Score::of(&scenario, &runs, &judge(&scenario, &runs))
 }
