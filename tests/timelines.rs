@@ -302,27 +302,27 @@ fn a_pre_stop_hook_longer_than_propagation_loses_nothing() {
 }
 
 #[test]
-fn a_budget_that_allows_nothing_blocks_a_drain() {
-    for (budget, drained) in [
-        (Budget::MinAvailable(IntOrPercent::Percent(100)), false),
-        (Budget::MaxUnavailable(IntOrPercent::Int(1)), true),
-    ] {
+fn a_budget_says_how_many_pods_a_drain_takes_at_once() {
+    let one = Some(Budget::MaxUnavailable(IntOrPercent::Int(1)));
+    let all = Some(Budget::MinAvailable(IntOrPercent::Percent(100)));
+    // Two pods are on each of three nodes: nodes drained at once, and the least ready.
+    for (budget, nodes, least) in [(None, 1, 4), (one, 1, 5), (all, 1, 6), (None, 2, 2), (one, 2, 5)] {
         let mut scenario = web(6, 3, 300);
-        scenario.budgets.push(DisruptionBudget {
+        scenario.budgets.extend(budget.map(|budget| DisruptionBudget {
             name: "web".to_owned(),
             namespace: "default".to_owned(),
             selector: Selector::of(scenario.workloads[0].template.labels.clone()),
             budget,
             unhealthy: UnhealthyPodEviction::default(),
-        });
-        let seen = run(&with(scenario, 60, None, Failure::NodeDrain), 0);
-        assert_eq!(seen.workloads[0].pods_started > 0, drained, "{budget:?}");
-        assert!(
-            seen.moments.iter().any(|one| one.kind == MomentKind::DrainBlocked),
-            "one at a time, or none"
-        );
-        let least = seen.watch.rows.iter().map(|row| row.ready[0]).min();
-        assert_eq!(least, Some(if drained { 5 } else { 6 }), "{budget:?}");
+        }));
+        let seen = run(&with(scenario, 60, Some(200), Failure::NodeDrain { nodes }), 0);
+        let case = format!("{budget:?}, {nodes} at once");
+        let blocked = seen.moments.iter().any(|one| one.kind == MomentKind::DrainBlocked);
+        assert_eq!(blocked, budget.is_some(), "{case}");
+        let seen_least = seen.watch.rows.iter().map(|row| row.ready[0]).min();
+        assert_eq!(seen_least, Some(least), "{case}");
+        let drained = if budget == all { 0 } else { 2 * nodes };
+        assert_eq!(seen.workloads[0].pods_started, u64::from(drained), "{case}");
     }
 }
 

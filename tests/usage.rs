@@ -167,7 +167,7 @@ fn troubled() -> Scenario {
         (63, Some(3), Failure::Metrics),
         (70, Some(5), Failure::Slow { workload: 3, factor: 2.0 }),
         (80, Some(3), Failure::NodeCpuStress { nodes: 3, cpu: MilliCpu(16_000) }),
-        (90, None, Failure::NodeDrain),
+        (90, None, Failure::NodeDrain { nodes: 1 }),
         (95, Some(3), Failure::MemoryLeak { workload: 1, pods, per_second: Bytes::from_mib(4) }),
         (105, Some(2), Failure::ControlPlane),
         (108, Some(4), Failure::NodeLoss { nodes: 1, gone: true }),

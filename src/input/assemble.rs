@@ -526,18 +526,14 @@ fn workloads(
 /// What DestinationRules say of how a workload's pods reach those that they call. What
 /// the model says of the same goes before.
 fn mesh(set: &ManifestSet, behaviour: &mut Behaviour) {
-    let mut callees = BTreeSet::new();
-    for step in behaviour.operations.iter().flat_map(|operation| &operation.steps) {
-        let calls = match step {
-            Step::Call(call) => std::slice::from_ref(call),
-            Step::Parallel(calls) => calls,
-            Step::Compute(_) | Step::Wait(_) => &[],
-        };
-        callees.extend(calls.iter().filter_map(|call| match call.target {
+    let steps = behaviour.operations.iter().flat_map(|operation| &operation.steps);
+    let callees: BTreeSet<usize> = steps
+        .flat_map(Step::calls)
+        .filter_map(|call| match call.target {
             Target::Operation { workload, .. } => Some(workload),
             Target::External(_) => None,
-        }));
-    }
+        })
+        .collect();
     for to in callees {
         let leads_there = |rule: &&MeshRule| {
             let of = |service: &ManifestService| {

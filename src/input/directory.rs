@@ -144,12 +144,7 @@ fn enter(at: (usize, usize), behaviours: &[&Behaviour], state: &mut [Vec<Mark>],
 
 /// The operations that these steps call.
 fn callees(steps: &[Step]) -> Vec<(usize, usize)> {
-    let calls = steps.iter().flat_map(|step| match step {
-        Step::Compute(_) | Step::Wait(_) => &[],
-        Step::Call(call) => std::slice::from_ref(call),
-        Step::Parallel(calls) => calls.as_slice(),
-    });
-    let targets = calls.filter_map(|call| match call.target {
+    let targets = steps.iter().flat_map(Step::calls).filter_map(|call| match call.target {
         Target::Operation { workload, operation } => Some((workload, operation)),
         Target::External(_) => None,
     });

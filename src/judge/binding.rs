@@ -11,8 +11,8 @@ pub(super) fn of(scenario: &Scenario, drill: &Drill) -> Option<String> {
     match &drill.what {
         Failure::ControlPlane => drill.lasts.map(standing_still),
         Failure::Hang { workload, .. } => hang(&scenario.workloads[*workload]),
-        Failure::PodDelete { workload, force: false, .. } => leaving(&scenario.workloads[*workload]),
-        Failure::Rollout { workload, .. } => rollout(&scenario.workloads[*workload]),
+        Failure::PodDelete { workload, force: false, .. } => leaving(scenario, *workload),
+        Failure::Rollout { workload, .. } => rollout(scenario, *workload),
         _ => None,
     }
 }
@@ -59,7 +59,9 @@ fn hang(workload: &Workload) -> Option<String> {
 }
 
 /// How a pod that is told to end parts from its requests.
-fn leaving(workload: &Workload) -> Option<String> {
+fn leaving(scenario: &Scenario, workload: usize) -> Option<String> {
+    let longest = scenario.longest_wait(workload);
+    let workload = &scenario.workloads[workload];
     let first: &Container = workload.template.containers.first()?;
     if workload.replicas < 2 {
         return Some(format!(
@@ -67,8 +69,8 @@ fn leaving(workload: &Workload) -> Option<String> {
             workload.name
         ));
     }
-    if first.pre_stop.is_some() {
-        return None;
+    if let Some(hook) = first.pre_stop {
+        return longest.and_then(|longest| dropping(workload, hook.takes, longest));
     }
     let drops = if workload.behaviour.drains { "" } else { " and drops the requests that it works on" };
     Some(format!(
@@ -78,7 +80,25 @@ fn leaving(workload: &Workload) -> Option<String> {
     ))
 }
 
-fn rollout(workload: &Workload) -> Option<String> {
+/// What ends while somebody may still wait for an answer.
+fn dropping(workload: &Workload, sleeps: SimDuration, longest: SimDuration) -> Option<String> {
+    let (name, grace) = (&workload.name, workload.template.grace);
+    let (ends, how) =
+        if workload.behaviour.drains { (grace, "is killed") } else { (sleeps.min(grace), "gets SIGTERM") };
+    (ends < longest).then(|| {
+        format!(
+            "what binds: callers wait for up to {} for an answer of {name}, and a pod that is to go {how} after \
+             {}: what it works on then is lost. A preStop sleep that is longer, within a grace period beyond it, \
+             mends that{}",
+            seconds(longest.as_secs_f64()),
+            seconds(ends.as_secs_f64()),
+            if workload.behaviour.drains { "" } else { "; so does a process that finishes its requests at SIGTERM" },
+        )
+    })
+}
+
+fn rollout(scenario: &Scenario, index: usize) -> Option<String> {
+    let workload = &scenario.workloads[index];
     if let Kind::Deployment { strategy: Strategy::Recreate, .. } = workload.kind {
         return Some(format!(
             "what binds: strategy Recreate of {}: all old pods end before the first new one starts; \
@@ -86,14 +106,14 @@ fn rollout(workload: &Workload) -> Option<String> {
             workload.name
         ));
     }
-    leaving(workload)
+    leaving(scenario, index)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::input::{Request, load};
-    use crate::scenario::{Release, Share};
+    use crate::scenario::{Hook, Release, Share};
 
     #[test]
     fn what_binds_follows_from_the_manifests() {
@@ -116,6 +136,14 @@ mod tests {
             words(&scenario, &hang)
         );
         assert!(words(&scenario, &update).contains("no preStop hook"), "{}", words(&scenario, &update));
+        // Users wait for up to 60 s for a language model's reply.
+        let sleep = |takes| Some(Hook { takes: SimDuration::from_secs(takes) });
+        scenario.workloads[workload].template.grace = SimDuration::from_secs(100);
+        for (takes, said) in [(10, "SIGTERM after 10.0 s"), (59, "SIGTERM after 59.0 s"), (70, "")] {
+            scenario.workloads[workload].template.containers[0].pre_stop = sleep(takes);
+            let words = words(&scenario, &update);
+            assert!(words.contains(said) && said.is_empty() == words.is_empty(), "{takes} s: {words}");
+        }
         scenario.workloads[workload].template.containers[0].liveness = None;
         assert!(words(&scenario, &hang).contains("has no livenessProbe"));
         if let Kind::Deployment { strategy, .. } = &mut scenario.workloads[workload].kind {

@@ -87,18 +87,11 @@ fn callees(scenario: &Scenario, workload: usize) -> (BTreeSet<usize>, BTreeSet<u
     let (mut workloads, mut externals) = (BTreeSet::new(), BTreeSet::new());
     let steps =
         scenario.workloads[workload].behaviour.operations.iter().flat_map(|operation| &operation.steps);
-    for step in steps {
-        let calls = match step {
-            Step::Compute(_) | Step::Wait(_) => &[][..],
-            Step::Call(call) => std::slice::from_ref(call),
-            Step::Parallel(calls) => calls,
+    for call in steps.flat_map(Step::calls) {
+        match call.target {
+            Target::Operation { workload, .. } => workloads.insert(workload),
+            Target::External(index) => externals.insert(index),
         };
-        for call in calls {
-            match call.target {
-                Target::Operation { workload, .. } => workloads.insert(workload),
-                Target::External(index) => externals.insert(index),
-            };
-        }
     }
     (workloads, externals)
 }

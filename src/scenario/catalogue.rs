@@ -34,6 +34,8 @@ const OUTAGE: SimDuration = SimDuration::from_secs(120);
 const OWN_PER_YEAR: f64 = 1.0;
 /// A person notices what no probe finds, and puts it right, after this; a guess.
 const OPERATOR: SimDuration = SimDuration::from_secs(300);
+/// Kubernetes has three minor versions a year.
+const UPGRADES: f64 = 3.0;
 
 /// Names that other tools use for the same.
 const SYNONYMS: [(&str, &str); 26] = [
@@ -66,7 +68,7 @@ const SYNONYMS: [(&str, &str); 26] = [
 ];
 
 /// The names of all drills but those on external services.
-pub const NAMES: [&str; 31] = [
+pub const NAMES: [&str; 32] = [
     "pod-kill",
     "pod-kill-forced",
     "container-kill",
@@ -81,6 +83,7 @@ pub const NAMES: [&str; 31] = [
     "node-cpu-stress",
     "node-not-ready",
     "node-drain",
+    "node-upgrade",
     "zone-outage",
     "network-delay",
     "network-loss",
@@ -125,17 +128,11 @@ pub fn busiest(scenario: &Scenario) -> Option<usize> {
 /// The workload of the cluster that others call most, and users don't.
 pub fn dependency(scenario: &Scenario) -> Option<usize> {
     let mut called = vec![0_u32; scenario.workloads.len()];
-    let mut note = |target: &Target| {
-        if let Target::Operation { workload, .. } = target {
-            called[*workload] += 1;
-        }
-    };
-    for step in scenario.workloads.iter().flat_map(|one| &one.behaviour.operations).flat_map(|one| &one.steps)
-    {
-        match step {
-            Step::Call(call) => note(&call.target),
-            Step::Parallel(calls) => calls.iter().for_each(|call| note(&call.target)),
-            Step::Compute(_) | Step::Wait(_) => {}
+    let steps =
+        scenario.workloads.iter().flat_map(|one| &one.behaviour.operations).flat_map(|one| &one.steps);
+    for call in steps.flat_map(Step::calls) {
+        if let Target::Operation { workload, .. } = call.target {
+            called[workload] += 1;
         }
     }
     let visited = |workload: usize| {
@@ -351,7 +348,7 @@ fn on_nodes(scenario: &Scenario) -> Vec<Exercise> {
             Some(OUTAGE),
             Failure::NodeNotReady { nodes: 1 },
         ),
-        one("node-drain", "a node is drained", 12.0 * count, None, Failure::NodeDrain),
+        one("node-drain", "a node is drained", 12.0 * count, None, Failure::NodeDrain { nodes: 1 }),
         one(
             "node-cpu-stress",
             "processes outside the pods want all of a node's CPU for two minutes",
@@ -360,6 +357,11 @@ fn on_nodes(scenario: &Scenario) -> Vec<Exercise> {
             Failure::NodeCpuStress { nodes: 1, cpu: MilliCpu(u64::from(u32::MAX)) },
         ),
     ];
+    if nodes > 2 {
+        let about = "two nodes are drained at once, and back after five minutes: an upgrade in groups";
+        let drain = Failure::NodeDrain { nodes: 2 };
+        all.push(one("node-upgrade", about, UPGRADES * count / 2.0, Some(OPERATOR), drain));
+    }
     if scenario.cluster.provisioned_by != ProvisionedBy::Nobody && nodes > 1 {
         let about = "the cloud takes a node away: machine and Node object are gone";
         all.push(one("node-terminate", about, 0.5 * count, None, Failure::NodeLoss { nodes: 1, gone: true }));

@@ -105,9 +105,12 @@ pub enum Failure {
     },
     /// All nodes of one zone lose their power.
     ZoneOutage,
-    /// `kubectl drain`: a node is cordoned and its pods evicted under their
+    /// `kubectl drain`: nodes are cordoned and their pods evicted under their
     /// budgets; uncordoned when the drill is over.
-    NodeDrain,
+    NodeDrain {
+        /// So many at once, of those that run pods.
+        nodes: u32,
+    },
     /// Calls between two workloads are delayed, or their packets lost.
     Network {
         /// Whose calls; `None` for everybody's, users included.

@@ -180,6 +180,29 @@ impl Scenario {
         !self.demand.journeys.is_empty()
     }
 
+    /// The longest that anybody waits for an answer of a workload before giving up: users,
+    /// and calls for as long as their own callers wait. `None` where nobody asks.
+    pub fn longest_wait(&self, workload: usize) -> Option<SimDuration> {
+        let none = |one: &Workload| vec![SimDuration::ZERO; one.behaviour.operations.len()];
+        let mut known: Vec<Vec<SimDuration>> = self.workloads.iter().map(none).collect();
+        let visits = self.demand.journeys.iter().flat_map(|journey| &journey.visits);
+        let mut new: Vec<_> = visits.map(|one| (one.workload, one.operation, one.timeout)).collect();
+        while let Some((to, operation, wait)) = new.pop() {
+            if wait <= known[to][operation] {
+                continue;
+            }
+            known[to][operation] = wait;
+            let steps = &self.workloads[to].behaviour.operations[operation].steps;
+            new.extend(steps.iter().flat_map(Step::calls).filter_map(|call| match call.target {
+                Target::Operation { workload, operation } => {
+                    Some((workload, operation, call.timeout.map_or(wait, |own| own.min(wait))))
+                }
+                Target::External(_) => None,
+            }));
+        }
+        known[workload].iter().copied().max().filter(|wait| *wait > SimDuration::ZERO)
+    }
+
     /// What the workloads are called in results, in their order.
     pub fn workload_names(&self) -> Vec<String> {
         let all: Vec<(&str, &str)> =

@@ -253,6 +253,17 @@ pub enum Step {
     Parallel(Vec<Call>),
 }
 
+impl Step {
+    /// The calls that it makes, if any.
+    pub fn calls(&self) -> &[Call] {
+        match self {
+            Self::Compute(_) | Self::Wait(_) => &[],
+            Self::Call(call) => std::slice::from_ref(call),
+            Self::Parallel(calls) => calls,
+        }
+    }
+}
+
 /// A call to another workload or to an external service.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 use super::settings::{at, set};
 use super::site::{Object, Site, Sizing};
 use crate::change::{Added, Edit};
+use crate::units::SimDuration;
 
 /// One such setting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -26,6 +27,9 @@ pub enum Guard {
     Liveness,
     /// A longer grace period: answers under way may take their time.
     Grace,
+    /// A preStop sleep until the last answer is out: for processes that drop at SIGTERM
+    /// what they work on.
+    Linger,
     /// A start-up probe, so that liveness does not kill what starts slowly.
     StartUp,
     /// A liveness probe that does not take an overload for a hang.
@@ -50,6 +54,8 @@ pub enum Guard {
 
 /// Longer than endpoints, proxies and the ingress need to hear of an end.
 const SLEEP: u64 = 10;
+/// Nobody should wait longer than this for a pod to end.
+const LONGEST: SimDuration = SimDuration::from_secs(120);
 /// What the process has after that, as Kubernetes' own default gives in all.
 const AFTER_SLEEP: u64 = 30;
 /// Kubernetes waits 300 s where a pod says nothing.
@@ -83,9 +89,10 @@ impl Guard {
     ];
 
     /// Those that are added for a trial, where something is lost without them.
-    pub const FURTHER: [Self; 11] = [
+    pub const FURTHER: [Self; 12] = [
         Self::Deadline,
         Self::Grace,
+        Self::Linger,
         Self::MinReady,
         Self::StartUp,
         Self::Patience,
@@ -108,6 +115,7 @@ impl Guard {
             Self::Readiness => "quick readiness",
             Self::Liveness => "quick liveness",
             Self::Grace => "longer grace period",
+            Self::Linger => "preStop sleep until the last answer",
             Self::StartUp => "start-up probe",
             Self::Patience => "patient liveness",
             Self::MaxSurge => "maxSurge 100 %",
@@ -126,11 +134,11 @@ impl Guard {
         match self {
             Self::Drain => &["rollout", "pod-kill"],
             Self::Surge | Self::Deadline => &["rollout"],
-            Self::Budget => &["node-drain"],
+            Self::Budget => &["node-upgrade", "node-drain"],
             Self::Spread => &["zone-outage", "node-failure"],
             Self::Tolerate => &["node-failure"],
             Self::Readiness | Self::Liveness => &["pod-hang"],
-            Self::Grace => &["rollout", "pod-kill", "node-drain"],
+            Self::Grace | Self::Linger => &["rollout", "pod-kill", "node-drain"],
             Self::StartUp => &["rollout", "cold-start", "load-spike"],
             Self::Patience => &["load-spike", "cold-start", "pod-hang"],
             Self::MaxSurge => &["rollout", "rollout-under-spike"],
@@ -172,6 +180,7 @@ pub(super) fn edits(
     let container = format!("spec.template.spec.containers[{}]", site.container);
     match guard {
         Guard::Drain => drain(&container, object, because, into),
+        Guard::Linger => linger(&container, site, object, because, into),
         Guard::Surge => surge(object, because, into),
         Guard::Budget => {}
         Guard::Spread => {
@@ -310,6 +319,27 @@ fn drain(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) 
         let path = "spec.template.spec.terminationGracePeriodSeconds";
         let because = "the sleep counts towards the grace period; what the process had stays";
         set(object, path, Some(json!(wanted)), because, into);
+    }
+}
+
+/// Sleeps from when proxies have heard until nobody waits for an answer any more.
+fn linger(container: &str, site: &Site, object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let path = format!("{container}.lifecycle.preStop");
+    let Some(longest) = site.longest_wait else { return };
+    let sleep = SLEEP + longest.min(LONGEST).as_secs_f64().ceil() as u64;
+    let seconds = |hook: &Value| hook["sleep"]["seconds"].as_u64();
+    // Another hook than a sleep is the user's, and what it is for nobody knows.
+    let now = at(&object.value, &path).map_or(Some(0), seconds);
+    if now.is_none_or(|now| now >= sleep) {
+        return;
+    }
+    replace(object, &path, json!({"sleep": {"seconds": sleep}}), because, into);
+    let path = "spec.template.spec.terminationGracePeriodSeconds";
+    let edited = into.iter().find(|edit| edit.path == path).and_then(|edit| edit.to.as_ref());
+    let grace = edited.or_else(|| at(&object.value, path)).and_then(Value::as_u64).unwrap_or(AFTER_SLEEP);
+    if grace < sleep + AFTER_SLEEP {
+        let because = "the sleep counts towards the grace period; what the process had stays";
+        replace(object, path, json!(sleep + AFTER_SLEEP), because, into);
     }
 }
 
@@ -461,6 +491,7 @@ mod tests {
             scales: true,
             asked: true,
             threads: None,
+            longest_wait: Some(SimDuration::from_secs(60)),
             now: SIZE,
         }
     }
@@ -515,6 +546,32 @@ mod tests {
         let path = "spec.template.spec.terminationGracePeriodSeconds";
         let grace: Vec<&Edit> = found.iter().filter(|edit| edit.path == path).collect();
         assert_eq!(grace.iter().map(|edit| edit.to.clone()).collect::<Vec<_>>(), [Some(json!(GRACE))]);
+    }
+
+    #[test]
+    fn a_pod_lingers_for_as_long_as_anybody_waits() {
+        let of = |web: &Object, guards: &[Guard]| {
+            let mut found = Vec::new();
+            guards.iter().for_each(|guard| edits(*guard, &site(), &SIZE, web, "why", &mut found));
+            let mut value = web.value.clone();
+            apply(&mut value, &found);
+            let pod = &value["spec"]["template"]["spec"];
+            let sleep = pod["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"].as_u64();
+            (sleep, pod["terminationGracePeriodSeconds"].as_u64())
+        };
+        // Callers wait for up to 60 s, and proxies need 10 s to hear of the end.
+        assert_eq!(of(&web(), &[Guard::Drain]), (Some(10), Some(40)));
+        assert_eq!(of(&web(), &[Guard::Linger]), (Some(70), Some(100)));
+        assert_eq!(of(&web(), &[Guard::Drain, Guard::Grace, Guard::Linger]), (Some(70), Some(100)));
+        let with = |pre_stop: Value| {
+            let mut web = web();
+            web.value["spec"]["template"]["spec"]["containers"][0]["lifecycle"] =
+                json!({"preStop": pre_stop});
+            web
+        };
+        assert_eq!(of(&with(json!({"sleep": {"seconds": 5}})), &[Guard::Linger]), (Some(70), Some(100)));
+        assert_eq!(of(&with(json!({"sleep": {"seconds": 90}})), &[Guard::Linger]), (Some(90), None));
+        assert_eq!(of(&with(json!({"exec": {"command": ["flush"]}})), &[Guard::Linger]), (None, None));
     }
 
     #[test]

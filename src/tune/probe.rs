@@ -99,16 +99,10 @@ pub fn work(scenario: &Scenario, workload: usize, operation: usize) -> Vec<f64> 
 /// call themselves, not even by others: input sees to that.
 fn ask(scenario: &Scenario, workload: usize, operation: usize, times: f64, sum: &mut [f64]) {
     for step in &scenario.workloads[workload].behaviour.operations[operation].steps {
-        let calls = match step {
-            Step::Compute(work) => {
-                sum[workload] += times * work.mean();
-                continue;
-            }
-            Step::Wait(_) => continue,
-            Step::Call(call) => std::slice::from_ref(call),
-            Step::Parallel(calls) => calls.as_slice(),
-        };
-        for call in calls {
+        if let Step::Compute(work) = step {
+            sum[workload] += times * work.mean();
+        }
+        for call in step.calls() {
             if let Target::Operation { workload, operation } = call.target {
                 ask(scenario, workload, operation, times * call.probability, sum);
             }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use crate::change::ObjectName;
 use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
 use crate::scenario::{Kind, Scenario, Step, Target};
+use crate::units::SimDuration;
 
 /// An object as it is written.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +34,8 @@ pub struct Site {
     pub asked: bool,
     /// How much CPU one pod can use at once, in cores; `None` for any.
     pub threads: Option<u32>,
+    /// The longest that anybody waits for an answer of it.
+    pub longest_wait: Option<SimDuration>,
     /// The settings as they are.
     pub now: Sizing,
 }
@@ -109,6 +112,7 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
         scales,
         asked: is_asked(scenario, workload),
         threads: it.behaviour.threads,
+        longest_wait: scenario.longest_wait(workload),
         now,
     })
 }
@@ -174,17 +178,11 @@ fn is_asked(scenario: &Scenario, workload: usize) -> bool {
         if std::mem::replace(&mut asked[next], true) {
             continue;
         }
-        for step in scenario.workloads[next].behaviour.operations.iter().flat_map(|one| &one.steps) {
-            let calls = match step {
-                Step::Call(call) => std::slice::from_ref(call),
-                Step::Parallel(calls) => calls.as_slice(),
-                Step::Compute(_) | Step::Wait(_) => &[],
-            };
-            new.extend(calls.iter().filter_map(|call| match call.target {
-                Target::Operation { workload, .. } => Some(workload),
-                Target::External(_) => None,
-            }));
-        }
+        let steps = scenario.workloads[next].behaviour.operations.iter().flat_map(|one| &one.steps);
+        new.extend(steps.flat_map(Step::calls).filter_map(|call| match call.target {
+            Target::Operation { workload, .. } => Some(workload),
+            Target::External(_) => None,
+        }));
     }
     asked[workload]
 }

@@ -17,7 +17,7 @@ use crate::units::figures::{count, money, percent, seconds};
 const REPLICATIONS: u32 = 2;
 /// Drills that strike a node, and how often these are held: where the node of a database
 /// that there is once is struck, nothing else matters.
-const ON_NODES: ([&str; 2], u32) = (["node-failure", "zone-outage"], 4);
+const ON_NODES: ([&str; 3], u32) = (["node-failure", "node-upgrade", "zone-outage"], 4);
 /// Fewer requests lost make no difference.
 const NOTABLE: f64 = 1.0;
 /// Nor does less than this many times as many: two runs say no more.

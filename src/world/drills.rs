@@ -76,7 +76,7 @@ fn strike(state: &mut State, cx: &mut Context, number: u16, drill: &Drill) -> St
         | Failure::NodeCpuStress { .. }
         | Failure::NodeNotReady { .. }
         | Failure::ZoneOutage
-        | Failure::NodeDrain => strike_nodes(state, cx, number, &drill.what),
+        | Failure::NodeDrain { .. } => strike_nodes(state, cx, number, &drill.what),
         Failure::Rollout { workload, release, .. } => {
             state.broken.drills[number as usize].revision = state.workloads[workload].revision;
             deployments::roll_out(state, cx, workload as u32, release);
@@ -184,7 +184,8 @@ fn strike_nodes(state: &mut State, cx: &mut Context, number: u16, what: &Failure
     let struck: Vec<u32> = match what {
         Failure::NodeLoss { nodes, .. }
         | Failure::NodeCpuStress { nodes, .. }
-        | Failure::NodeNotReady { nodes } => {
+        | Failure::NodeNotReady { nodes }
+        | Failure::NodeDrain { nodes } => {
             (0..u64::from(*nodes)).filter_map(|turn| draw_one(&mut left, turn)).collect()
         }
         Failure::ZoneOutage => {
@@ -197,7 +198,7 @@ fn strike_nodes(state: &mut State, cx: &mut Context, number: u16, what: &Failure
     for &node in &struck {
         match what {
             Failure::NodeNotReady { .. } => nodes::report(state, cx, node, false),
-            Failure::NodeDrain => drain::begin(state, cx, node),
+            Failure::NodeDrain { .. } => drain::begin(state, cx, node),
             Failure::NodeCpuStress { cpu, .. } => sharing::stress(state, cx, node, *cpu),
             Failure::NodeLoss { gone: true, .. } => nodes::terminate(state, cx, node),
             _ => nodes::lose_power(state, cx, node),
@@ -308,7 +309,7 @@ pub fn ended(state: &mut State, cx: &mut Context, number: u16) {
                 nodes::report(state, cx, node, true);
             }
         }
-        Failure::NodeDrain => {
+        Failure::NodeDrain { .. } => {
             for node in struck.nodes {
                 drain::end(state, cx, node);
             }
