@@ -4,7 +4,7 @@
 use crate::judge::{Outcome, Verdict};
 use crate::observe::Pooled;
 use crate::run::{self, Replications};
-use crate::scenario::{Population, Scenario};
+use crate::scenario::{Fidelity, Population, Scenario};
 
 /// The border is known when it is within this factor.
 const CLOSE: f64 = 1.05;
@@ -50,6 +50,8 @@ pub struct Tried {
     pub cost_per_month: f64,
     /// How many replications it took.
     pub replications: usize,
+    /// Whether calm time was simulated in slices.
+    pub sliced: bool,
 }
 
 /// What the search found.
@@ -148,7 +150,10 @@ fn under(scenario: &Scenario, load: f64, kept: &[usize]) -> Scenario {
 
 /// Tries one load.
 fn try_load(scenario: &Scenario, load: f64, kept: &[usize], base: u64, replications: Replications) -> Tried {
-    let under = under(scenario, load, kept);
+    let mut under = under(scenario, load, kept);
+    if under.fidelity == Fidelity::Auto {
+        under = under.sliced_where_many_ask();
+    }
     let (runs, verdict) = run::until_sure(&under, base, replications, |_| ());
     let pooled = Pooled::of(&runs);
     let (mut good, mut failed) = (0, 0);
@@ -171,6 +176,7 @@ fn try_load(scenario: &Scenario, load: f64, kept: &[usize], base: u64, replicati
         nodes: (pooled.nodes.mean, pooled.nodes.max),
         cost_per_month: crate::judge::cost_per_month(pooled.cost, pooled.seconds),
         replications: runs.len(),
+        sliced: under.is_sliced(),
     }
 }
 
@@ -301,6 +307,7 @@ mod tests {
             nodes: (1.0, 1.0),
             cost_per_month: 0.0,
             replications: 3,
+            sliced: false,
         }
     }
 

@@ -210,7 +210,7 @@ pub struct CapacityArgs {
     #[arg(long, value_name = "N", default_value = "auto", value_parser = values::replications)]
     pub replications: Replications,
     /// Which requests are simulated one by one: full (all), sliced (slices of calm
-    /// time stand for the rest), or auto: sliced beyond two hours.
+    /// time stand for the rest), or auto: sliced beyond two hours and from 20,000 users on.
     #[arg(long, value_name = "HOW", default_value = "auto", value_parser = values::fidelity)]
     pub fidelity: Fidelity,
     /// Write document, page and chart to this folder.

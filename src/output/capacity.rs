@@ -6,7 +6,7 @@ use super::Number;
 use super::text::{Paint, Side, columns, painted, wrapped};
 use crate::capacity::{Capacity, Tried};
 use crate::judge::Outcome;
-use crate::scenario::Scenario;
+use crate::scenario::{ErrorBound, Scenario};
 use crate::units::figures::{amount, count, money, percent, plural, seconds};
 
 /// A load with its unit.
@@ -114,6 +114,15 @@ pub fn page(scenario: &Scenario, capacity: &Capacity, width: usize) -> String {
     let legend = "PODS and NODES are mean/most, latency of all answers; a row is met, missed or unsure on the \
                   objectives that more load can break, and not judged (-) where it is there for the curve.";
     lines.extend(wrapped("", legend, width).iter().map(|line| painted(Paint::Quiet, line)));
+    if let Some(first) = capacity.tried.iter().find(|one| one.sliced) {
+        let sliced = format!(
+            "From {} on calm time was simulated in slices, which may be off by {} of a p99; --fidelity full \
+             simulates every request.",
+            load(capacity, first.load),
+            percent(ErrorBound::MEASURED.p99),
+        );
+        lines.extend(wrapped("", &sliced, width).iter().map(|line| painted(Paint::Quiet, line)));
+    }
     lines.join("\n") + "\n"
 }
 
@@ -198,6 +207,7 @@ struct Point {
     nodes_max: Number,
     cost_per_month: Number,
     replications: usize,
+    sliced: bool,
 }
 
 fn point(one: &Tried) -> Point {
@@ -215,6 +225,7 @@ fn point(one: &Tried) -> Point {
         nodes_max: Number(one.nodes.1),
         cost_per_month: Number(one.cost_per_month),
         replications: one.replications,
+        sliced: one.sliced,
     }
 }
 

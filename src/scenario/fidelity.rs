@@ -19,6 +19,11 @@ pub enum Fidelity {
 /// few minutes, and holds too few calm hours for slices to pay.
 pub const LONG: SimDuration = SimDuration::from_secs(2 * 3_600);
 
+/// From so many users on, or journeys a second, slices hold enough requests to tell loads
+/// and settings apart.
+const MANY_USERS: f64 = 20_000.0;
+const MANY_A_SECOND: f64 = 500.0;
+
 /// How far sliced runs have been from full ones at most (`tests/fidelity.rs`
 /// holds them to it, `docs/fidelity.md` has the figures).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -37,6 +42,17 @@ impl ErrorBound {
 }
 
 impl Scenario {
+    /// The same in slices where many ask and nothing moves, for a search: of few requests
+    /// slices say too little of rare ones, and these take seconds anyway.
+    pub fn sliced_where_many_ask(self) -> Self {
+        let many = match &self.demand.population {
+            Population::Users { peak, .. } => *peak >= MANY_USERS,
+            Population::Rate { peak_per_second, .. } => *peak_per_second >= MANY_A_SECOND,
+        };
+        let fidelity = if many { Fidelity::Sliced } else { self.fidelity };
+        Self { fidelity, ..self }
+    }
+
     /// Whether parts of this run's calm time are skipped.
     pub fn is_sliced(&self) -> bool {
         // A rate that jumps at random moments has no calm time to speak of.

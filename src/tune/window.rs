@@ -2,7 +2,7 @@
 
 use super::probe::Need;
 use super::site::Site;
-use crate::scenario::{Fidelity, NodePool, Population, Scenario, Shape, catalogue};
+use crate::scenario::{NodePool, Population, Scenario, Shape, catalogue};
 use crate::units::{SimDuration, SimTime};
 
 /// Before the peak: long enough for an autoscaler to fall behind.
@@ -14,9 +14,6 @@ const WARM_UP: SimDuration = SimDuration::from_secs(120);
 /// Users come slowly, so that few come before the pods are ready: what fails then and
 /// is tried again is a peak that no day has, and an HPA remembers it for minutes.
 const RAMP_IN: SimDuration = SimDuration::from_secs(90);
-/// From so many users on, or journeys a second, candidates are tried in slices.
-const MANY_USERS: f64 = 20_000.0;
-const MANY_A_SECOND: f64 = 500.0;
 
 /// The scenario cut down to the minutes before its peak. Autoscalers and nodes
 /// start where they would be by then.
@@ -43,24 +40,13 @@ pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario 
     let until = (top + TAIL).min(end);
     cut.horizon = until.since_or_zero(from + WARM_UP).max(TAIL);
     in_stride(&mut cut, sites, needs, share);
-    sliced(cut)
+    cut.sliced_where_many_ask()
 }
 
-/// The whole time of a scenario, as candidates go through it.
+/// The whole time of a scenario, as candidates go through it. What is proved in the end is
+/// simulated in full.
 pub fn whole(scenario: &Scenario) -> Scenario {
-    sliced(scenario.clone())
-}
-
-/// Where many ask and nothing moves, slices of the time tell which settings are better.
-/// What is proved in the end is simulated in full, and so is what takes seconds: slices
-/// of few requests say too little of rare ones.
-fn sliced(scenario: Scenario) -> Scenario {
-    let many = match &scenario.demand.population {
-        Population::Users { peak, .. } => *peak >= MANY_USERS,
-        Population::Rate { peak_per_second, .. } => *peak_per_second >= MANY_A_SECOND,
-    };
-    let fidelity = if many { Fidelity::Sliced } else { scenario.fidelity };
-    Scenario { fidelity, ..scenario }
+    scenario.clone().sliced_where_many_ask()
 }
 
 /// The scenario at its peak all the time, as drills are held there. Autoscalers and
