@@ -1,33 +1,102 @@
 //! Alarms: events of which each may be moved about, and which of them is first.
 //!
-//! A tree of minima with four children to a node. A change climbs from its leaf and
-//! stops where it makes no difference, so an alarm that isn't first moves at the
-//! cost of a few comparisons, whatever the number of alarms.
+//! Nearly all go off within milliseconds. These lie in lists, one for each sixteen
+//! microseconds of the next 67 milliseconds, so that an alarm is set and found at the
+//! same cost whatever the number of alarms. A tree of minima holds what lies beyond; it
+//! stays there even as its time comes near.
 
-/// An alarm that isn't set.
-const NEVER: u64 = u64::MAX;
+use crate::sim::minima::{Minima, NEVER};
+
+/// log2 of the nanoseconds that a list stands for: with fifty thousand alarms a second
+/// there is about one in each.
+const WIDTH: u32 = 14;
+/// How many lists there are, for as many stretches of time from the present one on.
+const LISTS: usize = 64 * 64;
+/// The end of a list.
+const END: u32 = u32::MAX;
+/// Stands in the place of the next in its list for an alarm in the tree.
+const FAR: u32 = u32::MAX - 1;
 
 /// Alarms by number; of those for one instant the one with the smaller number is
 /// first.
 #[derive(Clone, Debug)]
 pub struct Alarms<E> {
-    /// The four children of each inner element, each the smallest time below it.
-    /// Element 0 is the root, and the children of `e` are 4 `e` + 1 to 4 `e` + 4.
-    groups: Vec<[u64; 4]>,
-    /// The smallest time of all.
-    root: u64,
-    /// Element of alarm 0; the others follow.
-    leaves: usize,
-    /// What each alarm hands out.
-    events: Vec<E>,
-    /// The alarm that was taken last, while it still stands in the tree: it is
-    /// nearly always set anew before anybody looks, and then climbs only once.
-    taken: Option<u32>,
+    all: Vec<Alarm<E>>,
+    /// The first alarm of each list.
+    heads: Box<[u32; LISTS]>,
+    /// The lists that aren't empty.
+    used: Bits,
+    /// Alarms that were set for beyond the lists.
+    far: Minima,
+    /// The stretch of time, counted from the start, before which no alarm is set.
+    present: u64,
+    /// When the first goes off, and which it is.
+    first: (u64, u32),
+    /// Whether `first` is so, or has to be looked for.
+    is_known: bool,
+}
+
+/// An alarm.
+#[derive(Clone, Copy, Debug)]
+struct Alarm<E> {
+    /// When it goes off; [`NEVER`] while it isn't set.
+    time: u64,
+    /// The next in its list.
+    next: u32,
+    /// What it hands out.
+    event: E,
+}
+
+/// A set of numbers below 4,096: a bit for each, and a bit for each word of them that
+/// isn't zero.
+#[derive(Clone, Debug)]
+struct Bits {
+    used: [u64; 64],
+    words: u64,
+}
+
+impl Bits {
+    #[inline]
+    fn set(&mut self, number: usize) {
+        self.used[number / 64 % 64] |= 1 << (number % 64);
+        self.words |= 1 << (number / 64 % 64);
+    }
+
+    #[inline]
+    fn clear(&mut self, number: usize) {
+        let word = &mut self.used[number / 64 % 64];
+        *word &= !(1 << (number % 64));
+        self.words &= !(u64::from(*word == 0) << (number / 64 % 64));
+    }
+
+    /// The first number at or after `from`, and round the circle from the smallest on.
+    #[inline]
+    fn first_from(&self, from: usize) -> Option<usize> {
+        let mut word = from / 64 % 64;
+        let mut rest = self.used[word] & (u64::MAX << (from % 64));
+        if rest == 0 {
+            if self.words == 0 {
+                return None;
+            }
+            let next = word + 1;
+            word = (next + self.words.rotate_right(next as u32).trailing_zeros() as usize) % 64;
+            rest = self.used[word];
+        }
+        Some(word * 64 + rest.trailing_zeros() as usize)
+    }
 }
 
 impl<E> Default for Alarms<E> {
     fn default() -> Self {
-        Self { groups: vec![[NEVER; 4]], root: NEVER, leaves: 1, events: Vec::new(), taken: None }
+        Self {
+            all: Vec::new(),
+            heads: Box::new([END; LISTS]),
+            used: Bits { used: [0; 64], words: 0 },
+            far: Minima::default(),
+            present: 0,
+            first: (NEVER, END),
+            is_known: true,
+        }
     }
 }
 
@@ -35,125 +104,152 @@ impl<E: Copy> Alarms<E> {
     /// When the first alarm goes off, in nanoseconds; `u64::MAX` if none is set.
     #[inline]
     pub fn first(&mut self) -> u64 {
-        if let Some(taken) = self.taken.take() {
-            self.change(taken as usize, NEVER);
+        if !self.is_known {
+            self.look_for_first();
         }
-        self.root
-    }
-
-    /// Sets an alarm, or forgets what it was set for (`u64::MAX`); whether it was set
-    /// before.
-    #[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
-    #[inline(always)]
-    pub fn set(&mut self, alarm: u32, time: u64, event: E) -> bool {
-        if alarm as usize >= self.events.len() {
-            // Most pods that follow a usage curve never have an alarm.
-            if time == NEVER {
-                return false;
-            }
-            self.grow(alarm as usize + 1, event);
-        }
-        self.events[alarm as usize] = event;
-        let before = self.change(alarm as usize, time);
-        let taken = self.taken == Some(alarm);
-        if taken {
-            self.taken = None;
-        }
-        before != NEVER && !taken
+        self.first.0
     }
 
     /// Takes the event of the alarm that [`Alarms::first`] spoke of; it isn't set
     /// any more.
     #[inline]
     pub fn take(&mut self) -> E {
-        let mut element = 0;
-        while element < self.leaves {
-            // Sums instead of branches: which child it is can't be predicted.
-            let group = &self.groups[element];
-            let a = usize::from(group[0] != self.root);
-            let b = a & usize::from(group[1] != self.root);
-            let c = b & usize::from(group[2] != self.root);
-            element = 4 * element + 1 + a + b + c;
-        }
-        let alarm = element - self.leaves;
-        self.taken = Some(alarm as u32);
-        self.events[alarm]
+        let (time, alarm) = self.first;
+        let one = &mut self.all[alarm as usize];
+        let (next, event) = (one.next, one.event);
+        one.time = NEVER;
+        self.is_known = false;
+        self.take_out(alarm, time, next);
+        event
     }
 
-    /// Gives an alarm another time; returns the one it had.
+    /// Sets an alarm, or forgets what it was set for (`u64::MAX`). No alarm is set for
+    /// before `now`.
+    #[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
+    #[inline(always)]
+    pub fn set(&mut self, alarm: u32, (now, time): (u64, u64), event: E) {
+        let Some(one) = self.all.get_mut(alarm as usize) else { return self.add(alarm, (now, time), event) };
+        one.event = event;
+        let (before, next) = (std::mem::replace(&mut one.time, time), one.next);
+        if before == time {
+            return;
+        }
+        if before != NEVER {
+            self.take_out(alarm, before, next);
+        }
+        if time != NEVER {
+            self.present = now >> WIDTH;
+            self.put_in(alarm, time);
+        }
+        if (time, alarm) < self.first {
+            self.first = (time, alarm);
+        } else if self.first.1 == alarm {
+            self.is_known = false;
+        }
+    }
+
+    /// Puts an alarm into the list of its time, or into the tree.
     #[inline]
-    fn change(&mut self, alarm: usize, time: u64) -> u64 {
-        let mut element = self.leaves + alarm - 1;
-        let had = std::mem::replace(&mut self.groups[element / 4][element % 4], time);
-        let mut before = had;
-        let mut after = time;
-        while before != after {
-            let above = element / 4;
-            let group = &self.groups[above];
-            after = group[0].min(group[1]).min(group[2].min(group[3]));
-            if above == 0 {
-                self.root = after;
-                break;
-            }
-            element = above - 1;
-            before = std::mem::replace(&mut self.groups[element / 4][element % 4], after);
+    fn put_in(&mut self, alarm: u32, time: u64) {
+        let (stretch, one) = (time >> WIDTH, &mut self.all[alarm as usize]);
+        if stretch - self.present < LISTS as u64 {
+            let list = stretch as usize % LISTS;
+            one.next = std::mem::replace(&mut self.heads[list], alarm);
+            self.used.set(list);
+        } else {
+            one.next = FAR;
+            self.far.set(alarm as usize, time);
         }
-        had
     }
 
-    /// Room for so many alarms; `like` stands where none has been set.
+    /// Takes an alarm, and which is its `next`, out of its list or the tree.
+    #[inline]
+    fn take_out(&mut self, alarm: u32, time: u64, next: u32) {
+        if next == FAR {
+            self.far.set(alarm as usize, NEVER);
+            return;
+        }
+        let list = (time >> WIDTH) as usize % LISTS;
+        if self.heads[list] != alarm {
+            return self.unlink(list, alarm, next);
+        }
+        self.heads[list] = next;
+        if next == END {
+            self.used.clear(list);
+        }
+    }
+
+    /// Takes an alarm out of its list where another is before it.
+    #[inline(never)]
+    fn unlink(&mut self, list: usize, alarm: u32, next: u32) {
+        let mut before = &mut self.all[self.heads[list] as usize];
+        while before.next != alarm {
+            let at = before.next as usize;
+            before = &mut self.all[at];
+        }
+        before.next = next;
+    }
+
+    /// Looks for the first alarm: in the first list that isn't empty, and in the tree.
+    #[inline]
+    fn look_for_first(&mut self) {
+        let list = self.used.first_from(self.present as usize);
+        let mut first = (NEVER, END);
+        let mut at = list.map_or(END, |list| self.heads[list % LISTS]);
+        while let Some(one) = self.all.get(at as usize) {
+            first = first.min((one.time, at));
+            at = one.next;
+        }
+        let far = self.far.least();
+        if far <= first.0 && far != NEVER {
+            first = first.min((far, self.far.first() as u32));
+        }
+        (self.first, self.is_known) = (first, true);
+    }
+
+    /// Adds an alarm, and those before it that there aren't yet.
     #[cold]
-    fn grow(&mut self, count: usize, like: E) {
-        self.first();
-        let times: Vec<u64> = (0..self.events.len()).map(|alarm| self.time_of(alarm)).collect();
-        self.events.resize(count, like);
-        while self.groups.len() * 4 - self.leaves + 1 < count {
-            self.leaves = 4 * self.leaves + 1;
-            self.groups = vec![[NEVER; 4]; self.leaves];
+    fn add(&mut self, alarm: u32, (now, time): (u64, u64), event: E) {
+        // Most pods that follow a usage curve never have an alarm.
+        if time != NEVER {
+            self.all.resize(alarm as usize + 1, Alarm { time: NEVER, next: END, event });
+            self.set(alarm, (now, time), event);
         }
-        self.groups.fill([NEVER; 4]);
-        self.root = NEVER;
-        for (alarm, time) in times.into_iter().enumerate() {
-            self.change(alarm, time);
-        }
-    }
-
-    fn time_of(&self, alarm: usize) -> u64 {
-        let element = self.leaves + alarm - 1;
-        self.groups[element / 4][element % 4]
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sim::random::Seed;
+    use crate::sim::random::{Seed, below};
 
     #[test]
     fn the_first_is_the_smallest_with_the_smallest_number() {
         for count in [1, 3, 4, 5, 17, 64, 65, 300_u64] {
             let mut stream = Seed { base: 3, replication: count as u32 }.stream("alarms");
             let (mut alarms, mut times) = (Alarms::default(), vec![NEVER; count as usize]);
+            let mut now = 0;
             for step in 0..5_000 {
                 // More come in the course of it.
                 let alarm = stream.below((count * (step + 1)).div_ceil(5_000)) as usize;
-                let was_set = times[alarm] != NEVER;
-                if stream.below(4) == 0 {
-                    times[alarm] = NEVER;
-                } else {
-                    // Few distinct times, so that there are ties.
-                    times[alarm] = stream.below(50);
+                // Few distinct times, so that there are ties: within a list, among lists,
+                // and beyond them.
+                let (few, scale) = (stream.below(50), [0, 12, 20, 30][stream.below(4) as usize]);
+                let time = if stream.below(4) == 0 { NEVER } else { (now >> scale << scale) + (few << scale) };
+                times[alarm] = time.max(now);
+                alarms.set(alarm as u32, (now, times[alarm]), alarm);
+                if stream.below(3) > 0 {
+                    continue;
                 }
-                let seen = alarms.set(alarm as u32, times[alarm], alarm);
-                assert_eq!(seen, was_set, "{count} alarms, step {step}");
-                if stream.below(3) == 0 {
-                    let first = times.iter().copied().min().unwrap_or(NEVER);
-                    assert_eq!(alarms.first(), first, "{count} alarms, step {step}");
-                    let place = times.iter().position(|&time| time == first && time != NEVER);
-                    if let Some(place) = place {
-                        assert_eq!(alarms.take(), place, "{count} alarms, step {step}");
-                        times[place] = NEVER;
-                    }
+                let first = times.iter().copied().min().unwrap_or(NEVER);
+                assert_eq!(alarms.first(), first, "{count} alarms, step {step}");
+                let place = times.iter().position(|&time| time == first && time != NEVER);
+                if let Some(place) = place {
+                    assert_eq!(alarms.take(), place, "{count} alarms, step {step}");
+                    times[place] = NEVER;
+                    // Time goes on, now and then to where nothing happens.
+                    let rest = times.iter().copied().min().unwrap_or(NEVER).min(first + (1 << 31));
+                    now = if stream.below(4) == 0 { first + below(stream.bits(), rest - first + 1) } else { first };
                 }
             }
         }

@@ -3,5 +3,6 @@
 pub mod agenda;
 pub mod alarms;
 pub mod fingerprint;
+pub mod minima;
 pub mod random;
 pub mod wheel;
