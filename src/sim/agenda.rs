@@ -61,6 +61,9 @@ pub struct Agenda<E> {
     unpaused: Unpaused<E>,
     /// The first of it, as the active clock will show it.
     unpaused_first: Key,
+    /// Neither of the wheels has anything before the active clock shows this; zero in a
+    /// pause.
+    wheels_from: u64,
     /// How many events were ever put in: the tie-break.
     put_in: u64,
     store: Store<E>,
@@ -196,6 +199,7 @@ impl<E: Copy> Agenda<E> {
             paused: false,
             unpaused,
             unpaused_first: Key::NEVER,
+            wheels_from: u64::MAX,
             put_in: 0,
             store,
             delays: delays.to_vec(),
@@ -229,6 +233,7 @@ impl<E: Copy> Agenda<E> {
     /// The active clock stands still from now on.
     pub fn pause(&mut self) {
         self.paused = true;
+        self.wheels_from = 0;
     }
 
     /// The active clock goes on.
@@ -236,6 +241,7 @@ impl<E: Copy> Agenda<E> {
         self.paused = false;
         self.skipped = self.now.since(self.active).as_nanos();
         self.see_first();
+        self.see_wheels();
     }
 
     /// How many events were ever put in, alarms aside.
@@ -253,6 +259,7 @@ impl<E: Copy> Agenda<E> {
         let entry = self.entry(time, event);
         self.unpaused.put(entry);
         self.unpaused_first = self.unpaused_first.min(entry.key.earlier(self.skipped));
+        self.wheels_from = self.wheels_from.min(self.unpaused_first.time());
     }
 
     /// Puts an event in for `delay` from now; it comes during a pause, too.
@@ -268,6 +275,7 @@ impl<E: Copy> Agenda<E> {
     pub fn at_active(&mut self, time: SimTime, event: E) {
         assert!(time >= self.active, "an event for {time} was put in at {}", self.active);
         let entry = self.entry(time, event);
+        self.wheels_from = self.wheels_from.min(time.as_nanos());
         match &mut self.store {
             Store::Wheel(wheel, ..) => wheel.put(entry),
             Store::Heap(heap) => heap.push(Reverse(entry)),
@@ -324,6 +332,13 @@ impl<E: Copy> Agenda<E> {
         self.unpaused_first = first.map_or(Key::NEVER, |key| key.earlier(self.skipped));
     }
 
+    /// Notes from when on the wheels may have something.
+    fn see_wheels(&mut self) {
+        if let (Store::Wheel(wheel, ..), false) = (&self.store, self.paused) {
+            self.wheels_from = wheel.not_before().min(self.unpaused_first.time());
+        }
+    }
+
     /// Takes the first event that no pause holds up.
     fn take_unpaused(&mut self) -> Option<E> {
         let time = self.unpaused.first()?.time();
@@ -348,7 +363,7 @@ impl<E: Copy> Agenda<E> {
     #[inline]
     pub fn hand_out(&mut self, wanted: impl Fn(&E) -> bool) -> Option<(SimTime, E)> {
         loop {
-            let Store::Wheel(wheel, lanes, alarms) = &mut self.store else {
+            let Store::Wheel(_, lanes, alarms) = &mut self.store else {
                 let event = self.take_from_heaps()?;
                 if wanted(&event) {
                     return Some((self.now, event));
@@ -357,8 +372,10 @@ impl<E: Copy> Agenda<E> {
             };
             let (lane, alarm) = (lanes.first.0, alarms.first());
             let soonest = lane.min(alarm);
-            if self.paused || wheel.not_before() <= soonest || self.unpaused_first.time() <= soonest {
-                match self.take_from_wheels(soonest) {
+            if self.wheels_from <= soonest {
+                let first = self.take_from_wheels(soonest);
+                self.see_wheels();
+                match first {
                     Some(event) if wanted(&event) => return Some((self.now, event)),
                     None if self.paused || soonest == u64::MAX => return None,
                     // The wheels are known to begin later now.

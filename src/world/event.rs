@@ -154,6 +154,12 @@ pub enum Event {
 const _: () = assert!(size_of::<Event>() == 12);
 
 impl Event {
+    /// Whether runs may part or end with it.
+    #[inline]
+    pub fn ends_a_run(self) -> bool {
+        matches!(self, Self::WarmUpEnded | Self::Ended)
+    }
+
     /// Whether it is something that a control plane does which stands still.
     pub fn needs_control_plane(self) -> bool {
         matches!(
