@@ -32,13 +32,19 @@ impl Histogram {
     pub fn record_times(&mut self, duration: SimDuration, times: u32) {
         let times = u64::from(times);
         if self.counts.is_empty() {
-            self.counts = vec![0; BUCKETS];
+            self.make_room();
         }
         let nanos = duration.as_nanos();
         self.counts[bucket(nanos)] += times;
         self.count += times;
         self.sum += u128::from(nanos) * u128::from(times);
         self.max = self.max.max(nanos);
+    }
+
+    /// The first value is about to be counted.
+    #[cold]
+    fn make_room(&mut self) {
+        self.counts = vec![0; BUCKETS];
     }
 
     /// How many were counted.

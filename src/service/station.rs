@@ -100,7 +100,7 @@ pub struct Station {
     throttled: u64,
     /// Periods with any use.
     periods: u64,
-    /// What the present period has been counted as.
+    /// What the present period has been counted as; nobody counts those without a limit.
     period: Period,
 }
 
@@ -228,7 +228,8 @@ impl Station {
     }
 
     /// The speed follows what has just changed.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
+    #[inline(always)]
     fn adjust(&mut self) {
         let count = self.running.len() as u64 * CORE;
         let jobs_want = count.min(self.threads);
@@ -342,11 +343,13 @@ impl Station {
         debug_assert!(last < until, "the station is at {}, asked about {now}", self.last);
         let thousandths = (until - last).saturating_mul(self.speed.rate);
         // What happens nearly always: jobs run, their quota lasts, and the period, too.
-        let is_used = self.period != Period::Idle && self.speed.count > 0 && self.quota != u64::MAX;
+        let is_used = self.period != Period::Idle && self.speed.count > 0;
         if is_used && until <= self.period_end && thousandths <= self.quota_left * CORE {
             self.last = now;
             self.quota_left -= thousandths.div_ceil(CORE);
             self.run_jobs(until - last, thousandths);
+        } else if self.is_empty() {
+            self.last = now;
         } else {
             self.go_on(now);
         }
@@ -358,9 +361,6 @@ impl Station {
         let until = now.as_nanos();
         let mut last = self.last.as_nanos();
         self.last = now;
-        if self.is_empty() {
-            return;
-        }
         let (rate, count) = (self.speed.rate, self.speed.count);
         if self.quota == u64::MAX {
             self.run(until - last, rate);

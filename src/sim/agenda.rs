@@ -359,7 +359,7 @@ impl<E: Copy> Agenda<E> {
 
     /// Hands out the next event that is still wanted and moves the clock to its
     /// time. An event that isn't wanted must never be wanted again: it is dropped
-    /// at its time or before it.
+    /// at its time or before it. Alarms are always wanted.
     #[inline]
     pub fn hand_out(&mut self, wanted: impl Fn(&E) -> bool) -> Option<(SimTime, E)> {
         loop {
@@ -383,16 +383,14 @@ impl<E: Copy> Agenda<E> {
                 }
             }
             if alarm < lane {
+                // Whoever doesn't want one any more sets it to never.
                 let event = alarms.take();
-                if wanted(&event) {
-                    self.go_to(soonest);
-                    return Some((self.now, event));
-                }
-            } else {
-                if let Some(event) = lanes.take(&wanted) {
-                    self.go_to(soonest);
-                    return Some((self.now, event));
-                }
+                self.go_to(soonest);
+                return Some((self.now, event));
+            }
+            if let Some(event) = lanes.take(&wanted) {
+                self.go_to(soonest);
+                return Some((self.now, event));
             }
         }
     }

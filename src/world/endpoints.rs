@@ -26,6 +26,7 @@ const CONTROLLER_LAG: SimDuration = SimDuration::from_millis(100);
 /// kube-proxy chooses at random; so does this for the ingress, whose round robin
 /// is interleaved by its workers, unless the scenario says how it balances
 /// (`world::balancing`).
+#[inline]
 pub fn choose(state: &State, workload: usize, from_outside: bool, bits: u64) -> Option<PodId> {
     let through_ingress = from_outside && state.scenario.workloads[workload].behind_ingress;
     let proxy = &state.workloads[workload].proxies[if through_ingress { INGRESS } else { KUBE_PROXY }];

@@ -546,7 +546,8 @@ pub struct WorkloadState {
 
 impl WorkloadState {
     /// Whether one of its pods uses more memory than its limit.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "three times for a request of three hops")]
+    #[inline(always)]
     pub fn is_exceeded_by(&self, pod: &Pod, scenario: &Scenario, users: &Users) -> bool {
         self.memory_limit.is_some_and(|limit| {
             let behaviour = &scenario.workloads[pod.workload as usize].behaviour;
