@@ -154,10 +154,11 @@ pub enum Event {
 const _: () = assert!(size_of::<Event>() == 12);
 
 impl Event {
-    /// Whether runs may part or end with it.
+    /// Whether it is the end of what `last` is the end of: the warm-up, or the run.
+    /// Cheaper than comparing events, which is done for each.
     #[inline]
-    pub fn ends_a_run(self) -> bool {
-        matches!(self, Self::WarmUpEnded | Self::Ended)
+    pub fn ends_as(self, last: Self) -> bool {
+        matches!((self, last), (Self::WarmUpEnded, Self::WarmUpEnded) | (Self::Ended, Self::Ended))
     }
 
     /// Whether it is something that a control plane does which stands still.

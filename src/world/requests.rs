@@ -431,7 +431,13 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
         let line = state.program.steps[frame.step as usize];
         let number = u64::from(line.number);
         match line.code {
-            StepCode::Answer(workload) => return finish(state, cx, id, workload as usize),
+            StepCode::Answer(workload) => {
+                let pod = state.pods.get_mut(frame.pod.index, frame.pod.generation);
+                if !finish(frame, pod, &state.program, cx, (id, workload)) {
+                    give_answer(state, cx, id, None);
+                }
+                return;
+            }
             StepCode::Compute(sampler) => {
                 let work = state.program.drawn(sampler, draw(frame.key, purpose::STEP + number));
                 frame.phase = Phase::Computing;
@@ -513,7 +519,16 @@ pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId) {
             cx.raise(Event::StartUpEnded(pod_id));
         } else if let Some((generation, frame)) = state.frames.at_mut(job.0) {
             frame.step += 1;
-            next_step(state, cx, FrameId { index: job.0, generation });
+            let id = FrameId { index: job.0, generation };
+            match state.program.steps[frame.step as usize].code {
+                // What most work is followed by needs no second look at frame and pod.
+                StepCode::Answer(workload) => {
+                    if !finish(frame, Some(pod), &state.program, cx, (id, workload)) {
+                        give_answer(state, cx, id, None);
+                    }
+                }
+                _ => next_step(state, cx, id),
+            }
         }
     }
 }
@@ -530,24 +545,32 @@ pub fn wait_ended(state: &mut State, cx: &mut Context, id: FrameId) {
     fill(state, cx, pod);
 }
 
-/// The last step is over: the answer leaves.
-fn finish(state: &mut State, cx: &mut Context, id: FrameId, workload: usize) {
-    let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
+/// The last step is over: the frame leaves its place, and the answer sets out if a user or
+/// another frame waits for it; whether one does.
+#[expect(clippy::inline_always, reason = "three times for a request of three hops")]
+#[inline(always)]
+fn finish(
+    frame: &mut Frame,
+    pod: Option<&mut Pod>,
+    program: &Program,
+    cx: &mut Context,
+    (id, workload): (FrameId, u32),
+) -> bool {
     let now = cx.agenda.active();
     if !matches!(frame.caller, Caller::Probe(_)) {
         let wanted = frame.caller != Caller::Nobody;
         let (latency, wait) = (now.since(frame.arrived), frame.begun.since(frame.arrived));
-        cx.seen.call_served(workload, (frame.sent, frame.weight), latency, wait, wanted);
+        cx.seen.call_served(workload as usize, (frame.sent, frame.weight), latency, wait, wanted);
     }
-    let leak = state.program.serving[workload].leak;
-    if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
+    if let Some(pod) = pod {
         pod.in_progress -= 1;
-        pod.leaked += leak;
+        pod.leaked += program.serving[workload as usize].leak;
     }
-    match frame.caller {
-        Caller::User(_) | Caller::Frame(_) => send_back(frame, &state.program, cx, id, None),
-        Caller::Nobody | Caller::Probe(_) => give_answer(state, cx, id, None),
+    let waits = matches!(frame.caller, Caller::User(_) | Caller::Frame(_));
+    if waits {
+        send_back(frame, program, cx, id, None);
     }
+    waits
 }
 
 /// The answer sets out to a caller who waits for it.

@@ -93,7 +93,7 @@ impl<'a> Run<'a> {
     /// Goes on until everything is as it was before the drills: earlier than the end only
     /// where nothing they did lasts.
     pub fn until_recovered(self) -> Observations {
-        self.finish(|run, event| event == Event::WatchStepEnded && run.has_recovered())
+        self.finish(|run, event| matches!(event, Event::WatchStepEnded) && run.has_recovered())
     }
 
     fn finish(mut self, enough: impl Fn(&Self, Event) -> bool) -> Observations {
@@ -112,7 +112,7 @@ impl<'a> Run<'a> {
         while let Some((time, event)) =
             self.cx.agenda.hand_out(|event| requests::is_wanted(&self.state, event))
         {
-            if event.ends_a_run() && event == last {
+            if event.ends_as(last) {
                 return Some(time);
             }
             self.answer(time, event);
