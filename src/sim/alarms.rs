@@ -194,17 +194,23 @@ impl<E: Copy> Alarms<E> {
     #[inline]
     fn look_for_first(&mut self) {
         let list = self.used.first_from(self.present as usize);
-        let mut first = (NEVER, END);
-        let mut at = list.map_or(END, |list| self.heads[list % LISTS]);
+        let mut first = list.map_or((NEVER, END), |list| self.first_in(self.heads[list % LISTS]));
+        if self.far.least() <= first.0 {
+            first = first.min((self.far.least(), self.far.first() as u32));
+        }
+        (self.first, self.is_known) = (first, true);
+    }
+
+    /// The first alarm of the list that begins with `head`.
+    #[inline]
+    fn first_in(&self, head: u32) -> (u64, u32) {
+        let one = &self.all[head as usize];
+        let (mut first, mut at) = ((one.time, head), one.next);
         while let Some(one) = self.all.get(at as usize) {
             first = first.min((one.time, at));
             at = one.next;
         }
-        let far = self.far.least();
-        if far <= first.0 && far != NEVER {
-            first = first.min((far, self.far.first() as u32));
-        }
-        (self.first, self.is_known) = (first, true);
+        first
     }
 
     /// Adds an alarm, and those before it that there aren't yet.

@@ -80,6 +80,9 @@ fn answer_to(state: &mut State, cx: &mut Context, event: Event) {
         Event::CallArrived(frame) => requests::arrived(state, cx, frame),
         Event::WorkEnded(pod) => requests::work_ended(state, cx, pod),
         Event::AnswerArrived(frame) => requests::answer_arrived(state, cx, frame),
+        Event::RequestAnswered(user) => users::answered(state, cx, user),
+        Event::JourneyDue => users::journey_due(state, cx),
+        Event::UserThought(user) => users::thought(state, cx, user),
         other => consider(state, cx, other),
     }
 }
