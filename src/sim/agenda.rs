@@ -104,10 +104,10 @@ impl<E: Copy> Unpaused<E> {
         }
     }
 
-    /// Takes the entry whose key [`Unpaused::first`] gave.
+    /// Takes the first entry.
     fn take(&mut self) -> Option<E> {
         match self {
-            Self::Wheel(wheel) => wheel.take(),
+            Self::Wheel(wheel) => wheel.first(u64::MAX).and_then(|_| wheel.take()),
             Self::Heap(heap) => heap.pop().map(|Reverse(entry)| entry.event),
         }
     }
@@ -341,13 +341,13 @@ impl<E: Copy> Agenda<E> {
 
     /// Takes the first event that no pause holds up.
     fn take_unpaused(&mut self) -> Option<E> {
-        let time = self.unpaused.first()?.time();
         let event = self.unpaused.take()?;
-        self.see_first();
-        self.now = SimTime::from_nanos(time);
+        let time = self.unpaused_first.time();
+        self.now = SimTime::from_nanos(time + self.skipped);
         if !self.paused {
-            self.active = SimTime::from_nanos(time - self.skipped);
+            self.active = SimTime::from_nanos(time);
         }
+        self.see_first();
         Some(event)
     }
 

@@ -259,6 +259,7 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
     }
 
     /// Puts an entry into its bucket.
+    #[inline]
     fn file(&mut self, entry: Entry<E>) {
         let time = entry.key.time();
         let block = time >> Self::BLOCK_WIDTH;
@@ -298,6 +299,7 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
 
     /// Makes the next bucket with entries the current one, or the next block the
     /// open one.
+    #[inline(never)]
     fn open_next(&mut self) {
         match self.fine.first_from(self.next_fine) {
             Some(bucket) => self.open_bucket(bucket),
