@@ -241,7 +241,8 @@ mod tests {
                 // Few distinct times, so that there are ties: within a list, among lists,
                 // and beyond them.
                 let (few, scale) = (stream.below(50), [0, 12, 20, 30][stream.below(4) as usize]);
-                let time = if stream.below(4) == 0 { NEVER } else { (now >> scale << scale) + (few << scale) };
+                let time =
+                    if stream.below(4) == 0 { NEVER } else { (now >> scale << scale) + (few << scale) };
                 times[alarm] = time.max(now);
                 alarms.set(alarm as u32, (now, times[alarm]), alarm);
                 if stream.below(3) > 0 {
@@ -255,7 +256,11 @@ mod tests {
                     times[place] = NEVER;
                     // Time goes on, now and then to where nothing happens.
                     let rest = times.iter().copied().min().unwrap_or(NEVER).min(first + (1 << 31));
-                    now = if stream.below(4) == 0 { first + below(stream.bits(), rest - first + 1) } else { first };
+                    now = if stream.below(4) == 0 {
+                        first + below(stream.bits(), rest - first + 1)
+                    } else {
+                        first
+                    };
                 }
             }
         }

@@ -552,7 +552,9 @@ mod tests {
     fn a_pod_lingers_for_as_long_as_anybody_waits() {
         let of = |web: &Object, guards: &[Guard]| {
             let mut found = Vec::new();
-            guards.iter().for_each(|guard| edits(*guard, &site(), &SIZE, web, "why", &mut found));
+            for guard in guards {
+                edits(*guard, &site(), &SIZE, web, "why", &mut found);
+            }
             let mut value = web.value.clone();
             apply(&mut value, &found);
             let pod = &value["spec"]["template"]["spec"];

@@ -144,11 +144,13 @@ struct Bearing {
 }
 
 impl Bearing {
-    fn note(&mut self, objective: &Objective, value: Option<f64>) {
+    /// Takes a promise down; whether it is missed.
+    fn note(&mut self, objective: &Objective, value: Option<f64>) -> bool {
         let by = value.map_or(WORST, |value| distance(objective, value));
         self.of += 1;
         self.missed += usize::from(by > 0.0);
         self.violation += by;
+        by > 0.0
     }
 
     fn in_words(&self) -> String {
@@ -334,12 +336,10 @@ fn bearing<A>(task: &Task<'_, A>, found: &Found, scenario: &Scenario, without: O
     for promise in kept(scenario, &held).1 {
         if promise.judged.outcome != Outcome::NotJudged {
             let value = promise.judged.measured.map(|Estimate { value, .. }| value);
-            let missed = bearing.missed;
-            bearing.note(&scenario.goals.objectives[promise.objective], value);
+            let is_missed = bearing.note(&scenario.goals.objectives[promise.objective], value);
             let name = promise.exercise.map(|one| &exercises[one].name);
-            if let Some(name) =
-                name.filter(|name| bearing.missed > missed && !bearing.in_drills.contains(name))
-            {
+            let new = |name: &&String| is_missed && !bearing.in_drills.contains(*name);
+            if let Some(name) = name.filter(new) {
                 bearing.in_drills.push(name.clone());
             }
         }

@@ -290,6 +290,10 @@ impl Bench {
     /// it did not strike.
     fn known(&self, name: &str) -> Option<Summary> {
         let (_, costs) = self.held.iter().find(|(known, _)| *known == name)?;
+        self.sum(costs)
+    }
+
+    fn sum(&self, costs: &[Cost]) -> Option<Summary> {
         (!costs.is_empty()).then(|| summary(costs, self.peak.goals.confidence))
     }
 
@@ -303,8 +307,7 @@ impl Bench {
         let telling = pairs.iter().filter(|(one, other)| recovers(one) || recovers(other)).count();
         let kept = pairs.into_iter().filter(|(one, other)| telling == 0 || recovers(one) || recovers(other));
         let (ours, theirs): (Vec<Cost>, Vec<Cost>) = kept.unzip();
-        let of = |costs: &[Cost]| (!costs.is_empty()).then(|| summary(costs, self.peak.goals.confidence));
-        Some((of(&ours)?, of(&theirs)?))
+        Some((self.sum(&ours)?, self.sum(&theirs)?))
     }
 
     /// What a drill costs, held once.
