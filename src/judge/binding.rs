@@ -6,13 +6,14 @@ use crate::scenario::{Container, Drill, Failure, Kind, Scenario, Workload};
 use crate::units::SimDuration;
 use crate::units::figures::seconds;
 
-/// What binds what users feel of a failure, with what would mend it.
-pub(super) fn of(scenario: &Scenario, drill: &Drill) -> Option<String> {
+/// What binds what users feel of a failure, with what would mend it. `dropped` says whether
+/// pods of a workload ended while they worked on requests.
+pub(super) fn of(scenario: &Scenario, drill: &Drill, dropped: impl Fn(usize) -> bool) -> Option<String> {
     match &drill.what {
         Failure::ControlPlane => drill.lasts.map(standing_still),
         Failure::Hang { workload, .. } => hang(&scenario.workloads[*workload]),
-        Failure::PodDelete { workload, force: false, .. } => leaving(scenario, *workload),
-        Failure::Rollout { workload, .. } => rollout(scenario, *workload),
+        Failure::PodDelete { workload, force: false, .. } => leaving(scenario, *workload, dropped),
+        Failure::Rollout { workload, .. } => rollout(scenario, *workload, dropped),
         _ => None,
     }
 }
@@ -59,8 +60,8 @@ fn hang(workload: &Workload) -> Option<String> {
 }
 
 /// How a pod that is told to end parts from its requests.
-fn leaving(scenario: &Scenario, workload: usize) -> Option<String> {
-    let longest = scenario.longest_wait(workload);
+fn leaving(scenario: &Scenario, workload: usize, dropped: impl Fn(usize) -> bool) -> Option<String> {
+    let longest = scenario.longest_wait(workload).filter(|_| dropped(workload));
     let workload = &scenario.workloads[workload];
     let first: &Container = workload.template.containers.first()?;
     if workload.replicas < 2 {
@@ -97,7 +98,7 @@ fn dropping(workload: &Workload, sleeps: SimDuration, longest: SimDuration) -> O
     })
 }
 
-fn rollout(scenario: &Scenario, index: usize) -> Option<String> {
+fn rollout(scenario: &Scenario, index: usize, dropped: impl Fn(usize) -> bool) -> Option<String> {
     let workload = &scenario.workloads[index];
     if let Kind::Deployment { strategy: Strategy::Recreate, .. } = workload.kind {
         return Some(format!(
@@ -106,7 +107,7 @@ fn rollout(scenario: &Scenario, index: usize) -> Option<String> {
             workload.name
         ));
     }
-    leaving(scenario, index)
+    leaving(scenario, index, dropped)
 }
 
 #[cfg(test)]
@@ -129,7 +130,8 @@ mod tests {
             lasts: Some(SimDuration::from_secs(120)),
             what: what.clone(),
         };
-        let words = |scenario: &Scenario, what: &Failure| of(scenario, &drill(what)).unwrap_or_default();
+        let words =
+            |scenario: &Scenario, what: &Failure| of(scenario, &drill(what), |_| true).unwrap_or_default();
         assert!(
             words(&scenario, &hang).contains("livenessProbe (periodSeconds"),
             "{}",
@@ -144,6 +146,8 @@ mod tests {
             let words = words(&scenario, &update);
             assert!(words.contains(said) && said.is_empty() == words.is_empty(), "{takes} s: {words}");
         }
+        scenario.workloads[workload].template.containers[0].pre_stop = sleep(10);
+        assert_eq!(of(&scenario, &drill(&update), |_| false), None, "nothing was lost for that");
         scenario.workloads[workload].template.containers[0].liveness = None;
         assert!(words(&scenario, &hang).contains("has no livenessProbe"));
         if let Kind::Deployment { strategy, .. } = &mut scenario.workloads[workload].kind {
@@ -151,6 +155,6 @@ mod tests {
         }
         assert!(words(&scenario, &update).contains("strategy Recreate"));
         assert!(words(&scenario, &Failure::ControlPlane).contains("stands still (2 min)"));
-        assert_eq!(of(&scenario, &drill(&Failure::Metrics)), None);
+        assert_eq!(of(&scenario, &drill(&Failure::Metrics), |_| true), None);
     }
 }

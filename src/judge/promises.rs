@@ -4,7 +4,7 @@ use crate::judge::drill::{Summary, Year, is_about};
 use crate::judge::{Estimate, Judged, Outcome, binding, compare};
 use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE, orphans};
 use crate::k8s::placement::TaintEffect;
-use crate::observe::{MomentKind, Observations};
+use crate::observe::{Cause, MomentKind, Observations};
 use crate::scenario::catalogue::Exercise;
 use crate::scenario::{Failure, Indicator, Objective, Scenario};
 use crate::units::SimTime;
@@ -93,7 +93,9 @@ fn on(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Judge
         }
         judged.because.extend(bound(scenario, objective, held));
         let first = held.exercise.drills.first();
-        judged.because.extend(first.and_then(|drill| binding::of(scenario, drill)));
+        let dropped =
+            |workload: usize| held.run.workloads[workload].traffic.failures[Cause::PodEnded as usize] > 0;
+        judged.because.extend(first.and_then(|drill| binding::of(scenario, drill, dropped)));
         judged.because.push(chain(held.run));
     }
     judged
