@@ -183,7 +183,9 @@ fn weighed<A>(
     let calm = |scenario: &Scenario| {
         search::on_hardest(scenario, &found.sites, &found.needs, task.seed, 1..1 + SECOND_LOOK).violation
     };
-    if guard.is_of_hpa() && calm(changed) > calm(scenario) {
+    // What lingers holds its place on the node after every scale-down, too.
+    let on_plain_days = guard.is_of_hpa() || guard == Guard::Linger;
+    if on_plain_days && calm(changed) > calm(scenario) {
         return Err("on a plain day it breaks an objective".to_owned());
     }
     Ok(because)
