@@ -141,7 +141,7 @@ impl<E: Copy> Alarms<E> {
             self.present = now >> WIDTH;
             self.put_in(alarm, time);
         }
-        if (time, alarm) < self.first {
+        if time <= self.first.0 && (time, alarm) < self.first {
             self.first = (time, alarm);
         } else if self.first.1 == alarm {
             self.is_known = false;
@@ -149,7 +149,8 @@ impl<E: Copy> Alarms<E> {
     }
 
     /// Puts an alarm into the list of its time, or into the tree.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "six times for a request of three hops")]
+    #[inline(always)]
     fn put_in(&mut self, alarm: u32, time: u64) {
         let (stretch, one) = (time >> WIDTH, &mut self.all[alarm as usize]);
         if stretch - self.present < LISTS as u64 {

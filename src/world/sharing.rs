@@ -53,7 +53,8 @@ pub fn watch_pod(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context, id: PodI
 }
 
 /// Tells a pod's node what the pod wants now.
-#[inline]
+#[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
+#[inline(always)]
 fn note(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context) {
     let Some(node) = pod.node else { return };
     let cpu = &mut cpus[node as usize];

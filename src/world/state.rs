@@ -549,10 +549,9 @@ impl WorkloadState {
     #[expect(clippy::inline_always, reason = "three times for a request of three hops")]
     #[inline(always)]
     pub fn is_exceeded_by(&self, pod: &Pod, scenario: &Scenario, users: &Users) -> bool {
-        self.memory_limit.is_some_and(|limit| {
-            let behaviour = &scenario.workloads[pod.workload as usize].behaviour;
-            pod.memory(behaviour, self.users_per_pod(users)) > limit
-        })
+        let Some(limit) = self.memory_limit else { return false };
+        let behaviour = &scenario.workloads[pod.workload as usize].behaviour;
+        pod.memory(behaviour, self.users_per_pod(users)) > limit
     }
 
     /// Connected users per ready pod.

@@ -38,7 +38,8 @@ impl Sampler {
     }
 
     /// The value that random `bits` stand for.
-    #[inline]
+    #[expect(clippy::inline_always, reason = "five times for a request of three hops")]
+    #[inline(always)]
     pub fn at(&self, bits: u64) -> SimDuration {
         if self.grid.len() == 1 {
             return SimDuration::from_nanos(self.grid[0] as u64);
