@@ -454,7 +454,7 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
                 return;
             }
             StepCode::Calls(first, end) => {
-                if call_all(state, cx, id, (first, end), number) {
+                if call_all(state, cx, id, (first, end), line.number) {
                     return;
                 }
             }
@@ -463,8 +463,8 @@ fn next_step(state: &mut State, cx: &mut Context, id: FrameId) {
 }
 
 /// Which draw belongs to a call: the number of its step, and its place there.
-fn position(number: u64, place: u32) -> u64 {
-    (number << 16) + u64::from(place)
+fn position(number: u32, place: u32) -> u64 {
+    (u64::from(number) << 16) + u64::from(place)
 }
 
 /// Whether a request makes a call. A certain call needs no draw.
@@ -475,7 +475,7 @@ fn is_made(program: &Program, key: u64, call: u32, position: u64) -> bool {
 }
 
 /// Sends the calls of a step; without one the frame goes on to the next step.
-fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u64) -> bool {
+fn call_all(state: &mut State, cx: &mut Context, id: FrameId, (first, end): (u32, u32), number: u32) -> bool {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return true };
     let key = frame.key;
     if end == first + 1 && state.program.calls[first as usize].chance == u64::MAX {
@@ -520,13 +520,15 @@ pub fn work_ended(state: &mut State, cx: &mut Context, pod_id: PodId) {
         } else if let Some((generation, frame)) = state.frames.at_mut(job.0) {
             frame.step += 1;
             let id = FrameId { index: job.0, generation };
-            match state.program.steps[frame.step as usize].code {
+            let line = state.program.steps[frame.step as usize];
+            match line.code {
                 // What most work is followed by needs no second look at frame and pod.
                 StepCode::Answer(workload) => {
                     if !finish(frame, Some(pod), &state.program, cx, (id, workload)) {
                         give_answer(state, cx, id, None);
                     }
                 }
+                StepCode::Calls(first, end) if call_all(state, cx, id, (first, end), line.number) => {}
                 _ => next_step(state, cx, id),
             }
         }
@@ -660,9 +662,18 @@ fn call_done(state: &mut State, cx: &mut Context, id: FrameId) {
         return;
     }
     frame.step += 1;
-    let pod = frame.pod;
+    let pod_id = frame.pod;
+    // What most calls are followed by, in one go as in `arrived`.
+    if let Some(pod) = state.pods.get_mut(pod_id.index, pod_id.generation)
+        && pod.queue.is_empty()
+        && let Some(work) = work_of(frame, &state.program)
+    {
+        frame.phase = Phase::Computing;
+        compute(pod, &state.program.serving[pod.workload as usize], cx.agenda.active(), id, work);
+        return settle(pod, &mut state.cpus, cx, pod_id);
+    }
     next_step(state, cx, id);
-    fill(state, cx, pod);
+    fill(state, cx, pod_id);
 }
 
 /// An attempt failed: another one, or the caller has to live with it.
