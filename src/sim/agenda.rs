@@ -255,7 +255,9 @@ impl<E: Copy> Agenda<E> {
     /// # Panics
     /// When `time` lies in the past.
     pub fn at(&mut self, time: SimTime, event: E) {
-        assert!(time >= self.now, "an event for {time} was put in at {}", self.now);
+        if time < self.now {
+            past(time, self.now);
+        }
         let entry = self.entry(time, event);
         self.unpaused.put(entry);
         self.unpaused_first = self.unpaused_first.min(entry.key.earlier(self.skipped));
@@ -273,7 +275,9 @@ impl<E: Copy> Agenda<E> {
     /// When `time` lies in the past.
     #[inline]
     pub fn at_active(&mut self, time: SimTime, event: E) {
-        assert!(time >= self.active, "an event for {time} was put in at {}", self.active);
+        if time < self.active {
+            past(time, self.active);
+        }
         let entry = self.entry(time, event);
         self.wheels_from = self.wheels_from.min(time.as_nanos());
         match &mut self.store {
@@ -310,19 +314,26 @@ impl<E: Copy> Agenda<E> {
     #[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
     #[inline(always)]
     pub fn set_alarm(&mut self, alarm: u32, time: SimTime, event: E) {
-        assert!(time >= self.active, "an alarm for {time} was set at {}", self.active);
-        let time = time.as_nanos();
+        if time < self.active {
+            past(time, self.active);
+        }
         match &mut self.store {
-            Store::Wheel(_, _, alarms) => alarms.set(alarm, (self.active.as_nanos(), time), event),
-            Store::Heap(heap) => {
-                if self.alarms.len() <= alarm as usize {
-                    self.alarms.resize(alarm as usize + 1, (u64::MAX, event));
-                }
-                let (before, _) = std::mem::replace(&mut self.alarms[alarm as usize], (time, event));
-                if before != time && time != u64::MAX {
-                    heap.push(Reverse(Entry { key: Key::of_alarm(time, alarm), event }));
-                }
+            Store::Wheel(_, _, alarms) => {
+                alarms.set(alarm, (self.active.as_nanos(), time.as_nanos()), event);
             }
+            Store::Heap(_) => self.set_reference_alarm(alarm, time.as_nanos(), event),
+        }
+    }
+
+    #[cold]
+    fn set_reference_alarm(&mut self, alarm: u32, time: u64, event: E) {
+        let Store::Heap(heap) = &mut self.store else { return };
+        if self.alarms.len() <= alarm as usize {
+            self.alarms.resize(alarm as usize + 1, (u64::MAX, event));
+        }
+        let (before, _) = std::mem::replace(&mut self.alarms[alarm as usize], (time, event));
+        if before != time && time != u64::MAX {
+            heap.push(Reverse(Entry { key: Key::of_alarm(time, alarm), event }));
         }
     }
 
@@ -440,6 +451,12 @@ impl<E: Copy> Agenda<E> {
             return Some(event);
         }
     }
+}
+
+/// Somebody wants an event to have come already.
+#[cold]
+fn past(time: SimTime, now: SimTime) -> ! {
+    panic!("an event for {time} was put in at {now}")
 }
 
 #[cfg(test)]
