@@ -116,7 +116,15 @@ impl Shape {
     }
 
     /// The value at `time`.
+    #[inline]
     pub fn at(&self, time: SimTime) -> f64 {
+        match self.points.as_slice() {
+            [(_, always)] => *always,
+            _ => self.between_points(time),
+        }
+    }
+
+    fn between_points(&self, time: SimTime) -> f64 {
         let later = self.points.partition_point(|(start, _)| *start <= time);
         let Some(before) = later.checked_sub(1) else { return self.points[0].1 };
         let (start, from) = self.points[before];
@@ -131,6 +139,9 @@ impl Shape {
 
     /// The largest value at or after `from` and up to `until`.
     pub fn peak(&self, from: SimTime, until: SimTime) -> f64 {
+        if let [(_, always)] = self.points.as_slice() {
+            return *always;
+        }
         let first = self.points.partition_point(|(time, _)| *time < from);
         let end = self.points.partition_point(|(time, _)| *time <= until);
         let inside = self.points[first..end.max(first)].iter().map(|(_, value)| *value);

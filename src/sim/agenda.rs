@@ -117,8 +117,6 @@ impl<E: Copy> Unpaused<E> {
 #[derive(Clone, Debug)]
 struct Lanes<E> {
     all: Vec<Lane<E>>,
-    /// When the first event of each comes, in nanoseconds; `u64::MAX` where there is none.
-    heads: Vec<u64>,
     /// When the first event of all comes, and in which lane it is.
     first: (u64, usize),
 }
@@ -126,14 +124,16 @@ struct Lanes<E> {
 #[derive(Clone, Debug)]
 struct Lane<E> {
     delay: u64,
+    /// When its first event comes, in nanoseconds; `u64::MAX` where there is none.
+    head: u64,
     waiting: VecDeque<(u64, E)>,
 }
 
 impl<E: Copy> Lanes<E> {
     fn new(delays: &[SimDuration]) -> Self {
-        let lane = |delay: &SimDuration| Lane { delay: delay.as_nanos(), waiting: VecDeque::new() };
-        let heads = vec![u64::MAX; delays.len()];
-        Self { all: delays.iter().map(lane).collect(), heads, first: (u64::MAX, 0) }
+        let lane =
+            |delay: &SimDuration| Lane { delay: delay.as_nanos(), head: u64::MAX, waiting: VecDeque::new() };
+        Self { all: delays.iter().map(lane).collect(), first: (u64::MAX, 0) }
     }
 
     /// Puts an event in at `now`.
@@ -141,12 +141,11 @@ impl<E: Copy> Lanes<E> {
     fn put(&mut self, number: usize, now: SimTime, event: E) {
         let lane = &mut self.all[number];
         let time = now.as_nanos() + lane.delay;
-        lane.waiting.push_back((time, event));
-        let head = &mut self.heads[number];
-        if *head == u64::MAX {
-            *head = time;
+        if lane.head == u64::MAX {
+            lane.head = time;
             self.first = self.first.min((time, number));
         }
+        lane.waiting.push_back((time, event));
     }
 
     /// Takes the first event of all lanes, and then what nobody wants any more
@@ -155,20 +154,19 @@ impl<E: Copy> Lanes<E> {
     /// unless nobody wants it.
     #[inline]
     fn take(&mut self, wanted: impl Fn(&E) -> bool) -> Option<E> {
-        let waiting = &mut self.all[self.first.1].waiting;
+        let Lane { waiting, head, .. } = &mut self.all[self.first.1];
         let event = waiting.pop_front().map(|(_, event)| event).filter(&wanted);
-        let head = loop {
+        *head = loop {
             match waiting.front() {
                 Some((time, event)) if wanted(event) => break *time,
                 Some(_) => waiting.pop_front(),
                 None => break u64::MAX,
             };
         };
-        self.heads[self.first.1] = head;
         let mut first = (u64::MAX, 0);
-        for (number, &head) in self.heads.iter().enumerate() {
-            if head < first.0 {
-                first = (head, number);
+        for (number, lane) in self.all.iter().enumerate() {
+            if lane.head < first.0 {
+                first = (lane.head, number);
             }
         }
         self.first = first;

@@ -44,11 +44,16 @@ impl Spell {
     /// The rate's factor at `now`; moments come in order. The first state is drawn
     /// by the time that each takes, so that the process is stationary from the
     /// start (what is left of an exponential time is as long as a whole one).
+    #[inline]
     pub fn factor(&mut self, states: &[RateState], now: SimTime, chance: &mut Stream) -> f64 {
         if states.is_empty() {
             self.until = SimTime::NEVER;
             return 1.0;
         }
+        self.modulated(states, now, chance)
+    }
+
+    fn modulated(&mut self, states: &[RateState], now: SimTime, chance: &mut Stream) -> f64 {
         let mut state = self.state.unwrap_or_else(|| first_state(states, chance));
         while self.state.is_none() || self.until <= now {
             if self.state.is_some() {
