@@ -258,6 +258,9 @@ fn answer(frame: &mut Frame, failed: Option<Cause>) {
 
 /// A call reached the pod it was sent to.
 pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
+    if !state.program.pools.is_empty() && !gets_through(state, cx, id) {
+        return;
+    }
     let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     frame.arrived = now;
@@ -265,29 +268,21 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     // The pods of a node without power don't listen.
     match state.pods.get_mut(pod_id.index, pod_id.generation) {
         Some(pod) if pod.accepts() && !pod.hangs => {
-            if state.program.pools.is_empty() {
-                let rules = &state.program.serving[pod.workload as usize];
-                let has_place = pod.in_progress < rules.places && pod.queue.is_empty();
-                // What nearly every call meets: `admit` in one go, with frame and pod at hand.
-                if has_place && let Some(work) = work_of(frame, &state.program) {
-                    (frame.begun, frame.phase) = (now, Phase::Computing);
-                    pod.in_progress += 1;
-                    let known = &state.workloads[pod.workload as usize];
-                    if known.is_exceeded_by(pod, state.scenario, &state.users) {
-                        cx.raise(Event::MemoryExceeded(pod_id));
-                    } else {
-                        compute(pod, rules, now, id, work);
-                    }
-                    watch_pod(pod, &mut state.cpus, cx, pod_id);
-                    return;
+            let rules = &state.program.serving[pod.workload as usize];
+            let has_place = pod.in_progress < rules.places && pod.queue.is_empty();
+            // What nearly every call meets: `admit` in one go, with frame and pod at hand.
+            if has_place && let Some(work) = work_of(frame, &state.program) {
+                (frame.begun, frame.phase) = (now, Phase::Computing);
+                pod.in_progress += 1;
+                let known = &state.workloads[pod.workload as usize];
+                if known.is_exceeded_by(pod, state.scenario, &state.users) {
+                    cx.raise(Event::MemoryExceeded(pod_id));
+                } else {
+                    compute(pod, rules, now, id, work);
                 }
-                return admit(state, cx, id, pod_id);
+                return watch_pod(pod, &mut state.cpus, cx, pod_id);
             }
-            match connections::arrive(state, cx, id, pod_id) {
-                Arrival::Taken => admit(state, cx, id, pod_id),
-                Arrival::TooMany => fail(state, cx, id, Cause::TooManyConnections),
-                Arrival::Reset => refused(state, cx, id),
-            }
+            admit(state, cx, id, pod_id);
         }
         Some(pod) => {
             let (hangs, node) = (pod.hangs, pod.node);
@@ -295,6 +290,22 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
         }
         None => refused(state, cx, id),
     }
+}
+
+/// Whether a call comes as far as its pod: over its connection, or to where nobody
+/// listens. What becomes of it else has been seen to.
+fn gets_through(state: &mut State, cx: &mut Context, id: FrameId) -> bool {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return false };
+    let pod_id = frame.pod;
+    if !state.pod(pod_id).is_some_and(|pod| pod.accepts() && !pod.hangs) {
+        return true;
+    }
+    match connections::arrive(state, cx, id, pod_id) {
+        Arrival::Taken => return true,
+        Arrival::TooMany => fail(state, cx, id, Cause::TooManyConnections),
+        Arrival::Reset => refused(state, cx, id),
+    }
+    false
 }
 
 /// Nothing will ever come back.
