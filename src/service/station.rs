@@ -100,7 +100,7 @@ pub struct Station {
     throttled: u64,
     /// Periods with any use.
     periods: u64,
-    /// What the present period has been counted as; nobody counts those without a limit.
+    /// What the present period has been counted as; idle for ever without a limit.
     period: Period,
 }
 
@@ -342,7 +342,8 @@ impl Station {
         }
         debug_assert!(last < until, "the station is at {}, asked about {now}", self.last);
         let thousandths = (until - last).saturating_mul(self.speed.rate);
-        // What happens nearly always: jobs run, their quota lasts, and the period, too.
+        // What happens nearly always under a limit: jobs run, their quota lasts, and the
+        // period, too.
         let is_used = self.period != Period::Idle && self.speed.count > 0;
         if is_used && until <= self.period_end && thousandths <= self.quota_left * CORE {
             self.last = now;

@@ -82,3 +82,30 @@ impl Minima {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sim::random::Seed;
+
+    #[test]
+    fn the_first_is_the_smallest_number_with_the_least_time() {
+        for count in [1, 3, 4, 5, 17, 64, 65, 300_u64] {
+            let mut stream = Seed { base: 3, replication: count as u32 }.stream("minima");
+            let (mut minima, mut times) = (Minima::default(), vec![NEVER; count as usize]);
+            for step in 0..5_000 {
+                // More come in the course of it.
+                let number = stream.below((count * (step + 1)).div_ceil(5_000)) as usize;
+                // Few distinct times, so that there are ties.
+                times[number] = if stream.below(4) == 0 { NEVER } else { stream.below(50) };
+                minima.set(number, times[number]);
+                let least = times.iter().copied().min().unwrap_or(NEVER);
+                assert_eq!(minima.least(), least, "{count} times, step {step}");
+                if least != NEVER {
+                    let place = times.iter().position(|&time| time == least);
+                    assert_eq!(Some(minima.first()), place, "{count} times, step {step}");
+                }
+            }
+        }
+    }
+}
