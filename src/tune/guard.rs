@@ -54,10 +54,10 @@ pub enum Guard {
 
 /// Longer than endpoints, proxies and the ingress need to hear of an end.
 const SLEEP: u64 = 10;
-/// Nobody should wait longer than this for a pod to end.
-const LONGEST: SimDuration = SimDuration::from_secs(120);
 /// What the process has after that, as Kubernetes' own default gives in all.
 const AFTER_SLEEP: u64 = 30;
+/// Nobody should wait longer than this for a pod to end.
+const LONGEST: SimDuration = SimDuration::from_secs(120);
 /// Kubernetes waits 300 s where a pod says nothing.
 const TOLERATION: u64 = 30;
 /// Answers that a language model writes take tens of seconds.
@@ -313,13 +313,7 @@ fn drain(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) 
         return;
     }
     set(object, &path, Some(json!({"sleep": {"seconds": SLEEP}})), because, into);
-    let grace = at(&object.value, "spec.template.spec.terminationGracePeriodSeconds").and_then(Value::as_u64);
-    let wanted = grace.unwrap_or(AFTER_SLEEP).max(SLEEP + AFTER_SLEEP);
-    if grace != Some(wanted) {
-        let path = "spec.template.spec.terminationGracePeriodSeconds";
-        let because = "the sleep counts towards the grace period; what the process had stays";
-        set(object, path, Some(json!(wanted)), because, into);
-    }
+    outlast(SLEEP, object, into);
 }
 
 /// Sleeps from when proxies have heard until nobody waits for an answer any more.
@@ -334,6 +328,11 @@ fn linger(container: &str, site: &Site, object: &Object, because: &str, into: &m
         return;
     }
     replace(object, &path, json!({"sleep": {"seconds": sleep}}), because, into);
+    outlast(sleep, object, into);
+}
+
+/// A grace period that leaves the process after a sleep what it had.
+fn outlast(sleep: u64, object: &Object, into: &mut Vec<Edit>) {
     let path = "spec.template.spec.terminationGracePeriodSeconds";
     let edited = into.iter().find(|edit| edit.path == path).and_then(|edit| edit.to.as_ref());
     let grace = edited.or_else(|| at(&object.value, path)).and_then(Value::as_u64).unwrap_or(AFTER_SLEEP);
@@ -483,17 +482,7 @@ mod tests {
         Sizing { cpu: 100, cpu_limit: None, memory: 64, memory_limit: None, min: 2, max: 4, target: 70 };
 
     fn site() -> Site {
-        Site {
-            workload: 0,
-            object: 0,
-            container: 0,
-            hpa: None,
-            scales: true,
-            asked: true,
-            threads: None,
-            longest_wait: Some(SimDuration::from_secs(60)),
-            now: SIZE,
-        }
+        Site { longest_wait: Some(SimDuration::from_secs(60)), ..Site::plain(SIZE) }
     }
 
     /// The object with a guard, and the paths that it changes.

@@ -367,17 +367,7 @@ mod tests {
     fn site(hpa: bool, scales: bool, asked: bool) -> Site {
         let target = "spec.metrics[0].resource.target.averageUtilization".to_owned();
         let hpa = hpa.then_some(HpaSite { object: 1, autoscaler: 0, target, memory: false });
-        Site {
-            workload: 0,
-            object: 0,
-            container: 0,
-            hpa,
-            scales,
-            asked,
-            threads: None,
-            longest_wait: None,
-            now: SIZE,
-        }
+        Site { hpa, scales, asked, ..Site::plain(SIZE) }
     }
 
     #[test]

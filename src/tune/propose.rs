@@ -398,17 +398,7 @@ mod tests {
     fn site(scales: bool, threads: Option<u32>) -> Site {
         let target = "spec.metrics[0].resource.target.averageUtilization".to_owned();
         let hpa = scales.then_some(HpaSite { object: 1, autoscaler: 0, target, memory: false });
-        Site {
-            workload: 0,
-            object: 0,
-            container: 0,
-            hpa,
-            scales,
-            asked: true,
-            threads,
-            longest_wait: None,
-            now: NOW,
-        }
+        Site { hpa, scales, threads, ..Site::plain(NOW) }
     }
 
     const CHOICE: Choice = Choice { load: 0.5, target: 0.5, floor: 0.5, width: 2.0, free: true };

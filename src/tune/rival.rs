@@ -166,17 +166,7 @@ mod tests {
             max: 5,
             target: 70,
         };
-        let site = |scales: bool| Site {
-            workload: 0,
-            object: 0,
-            container: 0,
-            hpa: None,
-            scales,
-            asked: true,
-            threads: None,
-            longest_wait: None,
-            now,
-        };
+        let site = |scales: bool| Site { scales, ..Site::plain(now) };
         let after = times(&[site(true), site(false)], 1.5).sizes;
         assert_eq!(after[0], Sizing { cpu_limit: Some(375), min: 3, max: 8, ..now });
         assert_eq!(after[1], Sizing { cpu_limit: Some(375), ..now });

@@ -40,6 +40,24 @@ pub struct Site {
     pub now: Sizing,
 }
 
+#[cfg(test)]
+impl Site {
+    /// One that scales and is asked, and has nothing else.
+    pub(super) fn plain(now: Sizing) -> Self {
+        Self {
+            workload: 0,
+            object: 0,
+            container: 0,
+            hpa: None,
+            scales: true,
+            asked: true,
+            threads: None,
+            longest_wait: None,
+            now,
+        }
+    }
+}
+
 /// An HPA that a search may change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HpaSite {
