@@ -563,6 +563,11 @@ mod tests {
         assert_eq!(of(&with(json!({"sleep": {"seconds": 5}})), &[Guard::Linger]), (Some(70), Some(100)));
         assert_eq!(of(&with(json!({"sleep": {"seconds": 90}})), &[Guard::Linger]), (Some(90), None));
         assert_eq!(of(&with(json!({"exec": {"command": ["flush"]}})), &[Guard::Linger]), (None, None));
+        // However long callers wait, no pod sleeps for more than two minutes beyond that.
+        let patient = Site { longest_wait: Some(SimDuration::from_secs(600)), ..site() };
+        let mut found = Vec::new();
+        edits(Guard::Linger, &patient, &SIZE, &web(), "why", &mut found);
+        assert_eq!(found[0].to, Some(json!({"sleep": {"seconds": 130}})));
     }
 
     #[test]
