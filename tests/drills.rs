@@ -6,6 +6,7 @@ use kubeplan::judge::Outcome;
 use kubeplan::judge::drill::{summary, year};
 use kubeplan::judge::estimate::over_replications;
 use kubeplan::judge::promises::{self, Exercised};
+use kubeplan::observe::Cause;
 use kubeplan::run::{Held, Replications, Watched, drill, until_sure};
 use kubeplan::scenario::catalogue::{self, busiest, exercises, usual_name};
 use kubeplan::scenario::{
@@ -206,13 +207,14 @@ fn a_lossy_network_is_slow_first_and_cuts_off_last() {
     }
 }
 
-/// One server behind an ingress whose pods all refuse connections half of the time.
-fn refusing(budget: Option<u32>) -> u64 {
-    let mut web = workload("web", 4, vec![Step::Compute(exponential(0.001))]);
+/// How many requests fail at a server behind an ingress of which so many pods crash.
+fn refusing(pods: u32, crash: u32, tries: u8, budget: Option<u32>) -> u64 {
+    let mut web = workload("web", pods, vec![Step::Compute(exponential(0.001))]);
     web.behind_ingress = true;
+    web.behaviour.ingress.tries = tries;
     web.behaviour.ingress.budget = budget.map(|percent| RetryBudget { share: percent * 10 });
     let mut scenario = scenario(vec![web], 50.0, 600);
-    let crash = Failure::CrashLoop { workload: 0, pods: Share::Count(2) };
+    let crash = Failure::CrashLoop { workload: 0, pods: Share::Count(crash) };
     let (from, lasts) = (SimDuration::from_secs(60), Some(SimDuration::from_secs(300)));
     scenario.drills = vec![Drill { name: "crash-loop".to_owned(), from, until: from, lasts, what: crash }];
     let run = simulate(&scenario, Seed { base: 4, replication: 0 });
@@ -221,8 +223,45 @@ fn refusing(budget: Option<u32>) -> u64 {
 
 #[test]
 fn an_ingress_tries_again_while_its_budget_lasts() {
-    let (free, none, tenth) = (refusing(None), refusing(Some(0)), refusing(Some(10)));
+    let [free, none, tenth] = [None, Some(0), Some(10)].map(|budget| refusing(4, 2, 3, budget));
     assert!(free < tenth && tenth < none, "{free}, {tenth}, {none}");
+    // What one pod refuses gets its next turn at another: at the one that is left, if one is.
+    let (alone, once) = (refusing(2, 1, 2, None), refusing(2, 1, 1, None));
+    assert!(alone < once / 10, "{alone}, {once}");
+}
+
+#[test]
+fn an_ingress_leaves_a_dead_node_s_pods_after_five_seconds() {
+    // One of four nodes is without power for less time than anybody needs to notice.
+    let (rate, dead, share) = (200.0, 38.0, 0.25_f64);
+    // Ingress and its tries, then how many fail: all whose tries meet the node's pods while
+    // it is dead, each 5 s after the one before.
+    for (behind_ingress, tries, failed) in [
+        (true, 1, rate * dead * share),
+        (true, 2, rate * (dead - 5.0) * share.powi(2)),
+        (true, 3, rate * (dead - 10.0) * share.powi(3)),
+        // Within the cluster nobody gives a connection up before the caller does.
+        (false, 3, 0.0),
+    ] {
+        let mut web = workload("web", 8, vec![Step::Compute(exponential(0.001))]);
+        web.behind_ingress = behind_ingress;
+        web.behaviour.ingress.tries = tries;
+        let mut scenario = scenario(vec![web], rate, 120);
+        let pool = &mut scenario.cluster.pools[0];
+        (pool.count, pool.min, pool.max) = (4, 4, 4);
+        let (from, lasts) = (SimDuration::from_secs(30), Some(SimDuration::from_secs(38)));
+        let what = Failure::NodeLoss { nodes: 1, gone: false };
+        scenario.drills = vec![Drill { name: "node".to_owned(), from, until: from, lasts, what }];
+        let run = simulate(&scenario, Seed { base: 4, replication: 0 });
+        let seen = &run.journeys[0];
+        // Others are refused while containers start again.
+        let given_up = seen.failures[Cause::Timeout as usize] as f64;
+        let what = format!("{tries} tries, ingress {behind_ingress}: {given_up} failed, not {failed}");
+        assert!((given_up - failed).abs() <= 4.0 * failed.sqrt(), "{what}");
+        // Who fails has waited for each try; who was saved, for those that failed.
+        let slow = 1.0 - seen.latency.share_within(SimDuration::from_millis(4_900));
+        assert_eq!(slow > 0.0, behind_ingress && tries > 1, "{what}");
+    }
 }
 
 #[test]

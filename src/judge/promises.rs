@@ -2,6 +2,7 @@
 
 use crate::judge::drill::{Summary, Year, is_about};
 use crate::judge::{Estimate, Judged, Outcome, binding, compare};
+use crate::k8s::endpoints::INGRESS_CONNECT_TIMEOUT;
 use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE, orphans};
 use crate::k8s::placement::TaintEffect;
 use crate::observe::{Cause, MomentKind, Observations};
@@ -122,11 +123,12 @@ fn bound(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Op
         Indicator::UsersRecovered => Some(format!(
             "out of reach by the workload's settings: a node that falls silent is noticed {} to {} later \
              (node-monitor-grace-period {} of the controller manager), and until then its pods are sent \
-             requests that nobody answers. Closest: short timeouts and retries at the callers, which make \
-             it a latency instead of a failure",
+             requests that nobody answers (an ingress tries another pod after {}). Closest: short timeouts \
+             and retries at the callers, which make it a latency instead of a failure",
             seconds(noticed),
             seconds(grace + LEASE),
             seconds(grace),
+            seconds(INGRESS_CONNECT_TIMEOUT.as_secs_f64()),
         )),
         Indicator::CapacityRestored => {
             if matches!(drill.what, Failure::NodeLoss { gone: true, .. }) {

@@ -18,6 +18,9 @@ pub const SLICE_RESYNC: SimDuration = SimDuration::from_secs(1);
 pub const INGRESS_SYNC_RATE: f64 = 0.3;
 /// Each nginx worker looks for new backends so often.
 pub const INGRESS_POLL: SimDuration = SimDuration::from_secs(1);
+/// ingress-nginx gives up setting up a connection that nobody answers
+/// (`proxy-connect-timeout`).
+pub const INGRESS_CONNECT_TIMEOUT: SimDuration = SimDuration::from_secs(5);
 
 /// An endpoint's conditions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

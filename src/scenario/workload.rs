@@ -337,7 +337,7 @@ impl RetryBudget {
     }
 }
 
-/// How an ingress tries other endpoints when a connection is refused.
+/// How an ingress tries other endpoints when a connection is refused, or nobody answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IngressRetries {
     /// Endpoints that one request is sent to at most, the first one included.

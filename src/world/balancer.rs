@@ -18,6 +18,7 @@
 use crate::scenario::{Balancing, Outlier};
 use crate::sim::random::{below, draw};
 use crate::units::{SimDuration, SimTime};
+use crate::world::frames::NO_POD;
 use crate::world::ids::PodId;
 
 /// How fast latencies are forgotten, in seconds: linkerd's decay, and ingress-nginx'
@@ -152,16 +153,19 @@ impl Balancer {
     }
 
     /// Chooses an endpoint; `None` where there is none. `bits` are random.
-    pub fn choose(&mut self, by: Balancing, bits: u64, now: SimTime) -> Option<(u32, PodId)> {
+    ///
+    /// `refused` has just refused the same request; ingress-nginx' `ewma` leaves it out.
+    pub fn choose(&mut self, by: Balancing, bits: u64, now: SimTime, refused: PodId) -> Option<(u32, PodId)> {
         if self.back.is_some_and(|back| back <= now) {
             self.look(now);
         }
-        let count = self.live.len() as u64;
-        if count == 0 {
+        if self.live.is_empty() {
             return None;
         }
+        let not = if by == Balancing::Ewma { self.live_place(refused) } else { usize::MAX };
+        let count = (self.live.len() - usize::from(not != usize::MAX)) as u64;
         let place = below(bits, count);
-        let live = |place: u64| self.live[place as usize];
+        let live = |place: u64| self.live[place as usize + usize::from(place as usize >= not)];
         let first = live(place);
         let at = match by {
             Balancing::RoundRobin => {
@@ -240,6 +244,12 @@ impl Balancer {
         }
     }
 
+    /// Where an endpoint stands among those that count, if it isn't the only one.
+    fn live_place(&self, pod: PodId) -> usize {
+        let mut live = self.live.iter().filter(|_| self.live.len() > 1 && pod != NO_POD);
+        live.position(|&at| self.hosts[at as usize].pod == pod).unwrap_or(usize::MAX)
+    }
+
     fn active(&self, at: u32) -> u32 {
         self.hosts[at as usize].active
     }
@@ -289,7 +299,7 @@ mod tests {
     }
 
     fn chosen(one: &mut Balancer, by: Balancing, bits: u64, now: SimTime) -> u32 {
-        one.choose(by, bits, now).expect("there are endpoints").1.index
+        one.choose(by, bits, now, NO_POD).expect("there are endpoints").1.index
     }
 
     #[test]
@@ -301,7 +311,7 @@ mod tests {
         turns.extend((0..4).map(|_| chosen(&mut one, Balancing::RoundRobin, 9, SimTime::ZERO)));
         assert_eq!(turns, [0, 1, 2, 0, 1, 2, 3, 4]);
         one.update(3, &[], (SimTime::ZERO, 7));
-        assert_eq!(one.choose(Balancing::RoundRobin, 9, SimTime::ZERO), None);
+        assert_eq!(one.choose(Balancing::RoundRobin, 9, SimTime::ZERO, NO_POD), None);
     }
 
     #[test]
@@ -344,6 +354,11 @@ mod tests {
         assert!((0..20).all(|bits| chosen(&mut one.clone(), by, draw(1, bits), later) == 0));
         // Without peaks and calls only the average counts, and a new one has that of all.
         assert!((0..20).all(|bits| chosen(&mut one.clone(), Balancing::Ewma, draw(1, bits), later) == 1));
+        // Nor is it taken by a request that it has just refused, as long as there is another.
+        let refused = PodId { index: 1, generation: 0 };
+        let again = |bits| one.clone().choose(Balancing::Ewma, draw(1, bits), later, refused);
+        assert!((0..20).all(|bits| again(bits).expect("there are endpoints").1 == slow));
+        assert_eq!(balancer(1).choose(Balancing::Ewma, 9, later, slow).expect("there is one").1, slow);
         let mean = f64::midpoint(one.hosts[0].cost, one.hosts[1].cost);
         one.update(2, &pods(3), (later, 0));
         assert!((one.hosts[2].cost - mean).abs() < 1e-12);

@@ -17,7 +17,7 @@ use crate::world::state::State;
 /// Chooses the endpoint of a workload that a call goes to; `None` when there is none.
 pub fn choose(state: &mut State, cx: &mut Context, id: FrameId, to: usize) -> Option<PodId> {
     let frame = state.frames.get(id.index, id.generation)?;
-    let (bits, call, caller) = (frame.route(), frame.call, frame.caller);
+    let (bits, call, caller, refused) = (frame.route(), frame.call, frame.caller, frame.refused_by());
     let from_outside = matches!(caller, Caller::User(_));
     let found = match caller {
         Caller::User(_) if state.scenario.workloads[to].behind_ingress => {
@@ -32,12 +32,12 @@ pub fn choose(state: &mut State, cx: &mut Context, id: FrameId, to: usize) -> Op
         Caller::User(_) | Caller::Nobody | Caller::Probe(_) => None,
     };
     let Some((whose, by)) = found.filter(|(whose, by)| keeps(state, *whose, *by)) else {
-        return endpoints::choose(state, to, from_outside, bits);
+        return endpoints::choose(state, to, (from_outside, refused), bits);
     };
     let now = cx.agenda.active();
     // Where an endpoint has refused it, another gets its turn.
     ended(state, now, id.index, true);
-    let (at, version, pod) = next(state, cx, (whose, by), to, bits)?;
+    let (at, version, pod) = next(state, cx, (whose, by, refused), to, bits)?;
     let turns = &mut state.balancers.turns;
     if turns.len() <= id.index as usize {
         turns.resize(id.index as usize + 1, None);
@@ -53,11 +53,12 @@ fn keeps(state: &State, whose: Whose, by: Balancing) -> bool {
     workload.is_some_and(|workload| (number as usize) < state.program.balancers[workload].len())
 }
 
-/// The endpoint that a balancer chooses: its place, as of which version, and its name.
+/// The endpoint that a balancer chooses for a request that another may have `refused`: its
+/// place, as of which version, and its name.
 pub fn next(
     state: &mut State,
     cx: &mut Context,
-    (whose, by): (Whose, Balancing),
+    (whose, by, refused): (Whose, Balancing, PodId),
     to: usize,
     bits: u64,
 ) -> Option<(u32, u32, PodId)> {
@@ -74,7 +75,7 @@ pub fn next(
         let first = draw(cx.seed.key("balancers"), bits);
         balancer.update(proxy.version, &proxy.endpoints, (now, first));
     }
-    let (at, pod) = balancer.choose(by, bits, now)?;
+    let (at, pod) = balancer.choose(by, bits, now, refused)?;
     Some((at, balancer.version, pod))
 }
 

@@ -26,7 +26,7 @@ use crate::world::breaking;
 use crate::world::context::Context;
 use crate::world::endpoints;
 use crate::world::event::Event;
-use crate::world::frames::{Caller, Frame, Phase};
+use crate::world::frames::{Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::links::{Connection, Connections, Kept, NONE, Owner};
 use crate::world::program::{NO_POOL, PoolCode};
@@ -211,9 +211,9 @@ fn open(state: &mut State, cx: &mut Context, place: Place, bits: u64) -> Option<
     let now = cx.agenda.active();
     let code = state.program.pools[place.pool as usize];
     let to = match code.balancing {
-        (Balancing::Random, _) => endpoints::choose(state, code.to as usize, false, bits)?,
+        (Balancing::Random, _) => endpoints::choose(state, code.to as usize, (false, NO_POD), bits)?,
         (by, number) => {
-            balancing::next(state, cx, (Whose::Pod(place.pod, number), by), code.to as usize, bits)?.2
+            balancing::next(state, cx, (Whose::Pod(place.pod, number), by, NO_POD), code.to as usize, bits)?.2
         }
     };
     let expires = code.max_age.map_or(SimTime::NEVER, |age| {

@@ -11,6 +11,7 @@ use crate::sim::random::below;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
+use crate::world::frames::NO_POD;
 use crate::world::ids::PodId;
 use crate::world::state::State;
 
@@ -25,16 +26,33 @@ const CONTROLLER_LAG: SimDuration = SimDuration::from_millis(100);
 ///
 /// kube-proxy chooses at random; so does this for the ingress, whose round robin
 /// is interleaved by its workers, unless the scenario says how it balances
-/// (`world::balancing`).
+/// (`world::balancing`). What one endpoint has just `refused` goes to the next in turn,
+/// which is another.
 #[inline]
-pub fn choose(state: &State, workload: usize, from_outside: bool, bits: u64) -> Option<PodId> {
+pub fn choose(
+    state: &State,
+    workload: usize,
+    (from_outside, refused): (bool, PodId),
+    bits: u64,
+) -> Option<PodId> {
     let through_ingress = from_outside && state.scenario.workloads[workload].behind_ingress;
     let proxy = &state.workloads[workload].proxies[if through_ingress { INGRESS } else { KUBE_PROXY }];
     let endpoints = &proxy.endpoints;
     if endpoints.is_empty() {
         return None;
     }
+    if refused != NO_POD {
+        return Some(another(endpoints, refused, bits));
+    }
     Some(endpoints[below(bits, endpoints.len() as u64) as usize])
+}
+
+/// One of the endpoints at random, but the one that refused only if it is alone.
+#[cold]
+fn another(endpoints: &[PodId], refused: PodId, bits: u64) -> PodId {
+    let others = || endpoints.iter().filter(|&&pod| pod != refused);
+    let count = others().count() as u64;
+    others().nth(below(bits, count.max(1)) as usize).copied().unwrap_or(refused)
 }
 
 /// Something about a workload's pods has changed: its slice will be written.

@@ -33,6 +33,8 @@ pub enum Event {
     AnswerArrived(FrameId),
     /// The back-off before another attempt is over.
     BackoffEnded(FrameId),
+    /// An ingress has waited long enough for a connection that nobody answers.
+    ConnectionTimedOut(FrameId),
     /// A caller's patience with an attempt is over.
     DeadlineCame(FrameId),
     /// A call has waited for a connection for as long as it may.
@@ -224,6 +226,7 @@ impl Event {
             | Self::WaitEnded(_)
             | Self::AnswerArrived(_)
             | Self::BackoffEnded(_)
+            | Self::ConnectionTimedOut(_)
             | Self::DeadlineCame(_)
             | Self::PatienceEnded(_)
             | Self::ConnectionFreed(..)

@@ -90,6 +90,12 @@ impl Frame {
     pub fn route(&self) -> u64 {
         draw(self.key, ROUTE + u64::from(self.connections))
     }
+
+    /// The endpoint that has just refused this attempt, if one has.
+    #[inline]
+    pub fn refused_by(&self) -> PodId {
+        if self.connections == 0 { NO_POD } else { self.pod }
+    }
 }
 
 /// Stands for a pod where there is none yet.

@@ -116,6 +116,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::WaitEnded(frame) => requests::wait_ended(state, cx, frame),
         Event::AnswerArrived(frame) => requests::answer_arrived(state, cx, frame),
         Event::BackoffEnded(frame) => requests::backoff_ended(state, cx, frame),
+        Event::ConnectionTimedOut(frame) => requests::connection_timed_out(state, cx, frame),
         Event::CpuShared(node) => sharing::cpu_shared(state, cx, node),
         Event::DeadlineCame(frame) => requests::timed_out(state, cx, frame),
         Event::PatienceEnded(frame) => requests::patience_ended(state, cx, frame),
@@ -166,7 +167,6 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
 
         Event::UsageMoved(workload) => usage::moved(state, cx, workload),
         Event::PaceLooked(stamp) => slices::looked(state, cx, stamp),
-
         Event::WatchStepEnded => reports::watch_step_ended(state, cx),
         Event::WarmUpEnded => reports::warm_up_ended(state, cx),
         Event::StepEnded => reports::step_ended(state, cx),

@@ -7,6 +7,7 @@
 //! All times here are those of the agenda's active clock: while time is skipped
 //! (`world::slices`) requests stand still where they are.
 
+use crate::k8s::endpoints::INGRESS_CONNECT_TIMEOUT;
 use crate::observe::Cause;
 use crate::scenario::RetryBudget;
 use crate::service::Job;
@@ -92,7 +93,7 @@ fn straight(state: &mut State, frame: &mut Frame, target: TargetCode) -> Option<
     }
     let code = state.program.operations[operation as usize];
     let from_outside = matches!(frame.caller, Caller::User(_));
-    frame.pod = endpoints::choose(state, code.workload as usize, from_outside, frame.route())?;
+    frame.pod = endpoints::choose(state, code.workload as usize, (from_outside, NO_POD), frame.route())?;
     if from_outside {
         earn_at_ingress(state, code.workload as usize);
     }
@@ -143,12 +144,12 @@ fn connect(state: &mut State, cx: &mut Context, id: FrameId, operation: u32) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
     let code = state.program.operations[operation as usize];
     let from_outside = matches!(frame.caller, Caller::User(_));
-    let (bits, is_first) = (frame.route(), frame.connections == 0);
+    let (bits, is_first, refused) = (frame.route(), frame.connections == 0, frame.refused_by());
     if from_outside && is_first {
         earn_at_ingress(state, code.workload as usize);
     }
     let chosen = if state.program.balancing_of.is_empty() {
-        endpoints::choose(state, code.workload as usize, from_outside, bits)
+        endpoints::choose(state, code.workload as usize, (from_outside, refused), bits)
     } else {
         balancing::choose(state, cx, id, code.workload as usize)
     };
@@ -286,9 +287,15 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
         }
         Some(pod) => {
             let (hangs, node) = (pod.hangs, pod.node);
-            if hangs || state.node_is_dead(node) { lose(state, cx, id) } else { refused(state, cx, id) }
+            if state.node_is_dead(node) {
+                unanswered(state, cx, id);
+            } else if hangs {
+                lose(state, cx, id);
+            } else {
+                not_connected(state, cx, id, Cause::ConnectionRefused);
+            }
         }
-        None => refused(state, cx, id),
+        None => not_connected(state, cx, id, Cause::ConnectionRefused),
     }
 }
 
@@ -303,7 +310,7 @@ fn gets_through(state: &mut State, cx: &mut Context, id: FrameId) -> bool {
     match connections::arrive(state, cx, id, pod_id) {
         Arrival::Taken => return true,
         Arrival::TooMany => fail(state, cx, id, Cause::TooManyConnections),
-        Arrival::Reset => refused(state, cx, id),
+        Arrival::Reset => not_connected(state, cx, id, Cause::ConnectionRefused),
     }
     false
 }
@@ -314,6 +321,28 @@ fn lose(state: &mut State, cx: &mut Context, id: FrameId) {
         frame.phase = Phase::Lost;
     }
     forget_if_orphan(state, cx, id);
+}
+
+/// Nobody is there to answer at the pod's address: its node has no power. An ingress gives
+/// up after a while; whoever else calls waits for as long as the call's own timeout.
+fn unanswered(state: &mut State, cx: &mut Context, id: FrameId) {
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    let operation = state.program.operation_of(frame.call);
+    let workload = state.program.operations[operation as usize].workload as usize;
+    if matches!(frame.caller, Caller::User(_)) && state.scenario.workloads[workload].behind_ingress {
+        cx.agenda.after_active(INGRESS_CONNECT_TIMEOUT, Event::ConnectionTimedOut(id));
+    }
+    lose(state, cx, id);
+}
+
+/// An ingress gives a connection up that nobody answered. Whoever has given the request up
+/// before has taken the frame along.
+pub fn connection_timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
+    if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
+        // Others have had their turns meanwhile, so that it may well be the same pod's again.
+        (frame.phase, frame.pod) = (Phase::Travelling, NO_POD);
+    }
+    not_connected(state, cx, id, Cause::Timeout);
 }
 
 /// What drills on the network do to a call between two workloads that would be there
@@ -346,8 +375,8 @@ fn hindered(state: &State, frame: &Frame, to: u32, arrives: SimTime) -> Option<S
     (resent == SimDuration::ZERO || arrives + late + resent < gives_up).then_some(late + resent)
 }
 
-/// Nobody listens at the pod's address.
-fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
+/// There is no connection to the pod: an ingress tries another one, as long as it may.
+fn not_connected(state: &mut State, cx: &mut Context, id: FrameId, cause: Cause) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let operation = state.program.operation_of(frame.call);
     let workload = state.program.operations[operation as usize].workload as usize;
@@ -359,10 +388,10 @@ fn refused(state: &mut State, cx: &mut Context, id: FrameId) {
         connect(state, cx, id, operation);
         return;
     }
-    cx.seen.call_failed(workload, (frame.sent, frame.weight), Cause::ConnectionRefused);
+    cx.seen.call_failed(workload, (frame.sent, frame.weight), cause);
     let travel = state.program.travel[usize::from(from_outside)];
     if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
-        answer(frame, Some(Cause::ConnectionRefused));
+        answer(frame, Some(cause));
         cx.agenda.in_lane(travel, Event::AnswerArrived(id));
     }
 }
