@@ -29,12 +29,15 @@ const BEFORE_DRILL: SimDuration = SimDuration::from_secs(15);
 const LOOK: SimDuration = SimDuration::from_secs(1);
 /// The load may change by so much within a period.
 const SLOPE: f64 = 0.02;
-/// Pods and nodes may be so busy.
-const BUSY: f64 = 0.75;
+/// Pods and nodes may be so busy. What waits there forgets an earlier load within about
+/// (1 - √0.85)⁻² = 164 service times (the relaxation time of a single server): for pods
+/// that work some milliseconds on a request these are ten slices, so that what slices see
+/// is what their own load makes of the pods.
+const BUSY: f64 = 0.85;
 /// So many requests may wait for a place in a pod.
 const QUEUE: usize = 8;
-/// So many jobs for each core a workload's pods have may want CPU at a moment.
-const RUNNABLE: f64 = 1.5;
+/// So many standard deviations above their mean the jobs of a workload's pods may be.
+const BEHIND: f64 = 4.0;
 /// One in so many calls may be given up.
 const TIMEOUTS: u64 = 50;
 
@@ -268,12 +271,26 @@ fn is_level(state: &State, now: SimTime) -> bool {
     here > 0.0 && (there / here - 1.0).abs() <= SLOPE && peak <= present * (1.0 + SLOPE)
 }
 
-/// Whether a pod is ready and warm and its queue short, or has no node to be ready on.
+/// Whether a pod is ready and warm and its queue short, or takes no part in anything: it
+/// has no node to be ready on, or is to go and has nothing left to do.
 fn is_steady(pod: Option<&Pod>, active: SimTime) -> bool {
     pod.is_none_or(|pod| {
+        if pod.deleting {
+            return pod.in_progress == 0 && pod.queue.is_empty();
+        }
         let settled = pod.node.is_none() || pod.ready;
-        settled && !pod.deleting && !pod.hangs && pod.warm_at <= active && pod.queue.len() <= QUEUE
+        settled && !pod.hangs && pod.warm_at <= active && pod.queue.len() <= QUEUE
     })
+}
+
+/// As many jobs as `servers` may have without being behind while `cores` of `room` work. A
+/// server that shares itself evenly has a geometric number of them whatever the
+/// distribution of their work: ρ ÷ (1 - ρ) in the mean, with the variance ρ ÷ (1 - ρ)²
+/// (Kleinrock, Queueing Systems II, 4.4).
+fn usual_jobs(servers: f64, cores: f64, room: f64) -> f64 {
+    let utilisation = if room > 0.0 { (cores / room).min(BUSY) } else { 0.0 };
+    let working = servers * utilisation;
+    (working + BEHIND * working.sqrt()) / (1.0 - utilisation)
 }
 
 /// Whether pods and nodes can carry the load of the next period with some to
@@ -285,14 +302,16 @@ fn has_room(state: &State, now: SimTime) -> bool {
         let Some(cores) = state.pace.costs.cores(number, ahead) else { return false };
         let threads = state.scenario.workloads[number].behaviour.threads.map_or(f64::MAX, f64::from);
         let limit = workload.cpu_limit.map_or(f64::MAX, MilliCpu::as_cores);
-        let (mut room, mut wanting) = (0.0, 0);
-        for pod in workload.pods.iter().filter_map(|&id| state.pod(id)) {
+        let (mut room, mut pods, mut wanting) = (0.0, 0, 0);
+        for pod in workload.pods.iter().filter_map(|&id| state.pod(id)).filter(|pod| !pod.deleting) {
             let Some(node) = pod.node else { continue };
             room += threads.min(limit).min(state.cpu_of(node).as_cores());
+            pods += 1;
             wanting += pod.station.len();
             nodes[node as usize] += cores / f64::from(workload.ready.max(1));
         }
-        if cores > room * BUSY || wanting as f64 > (room * RUNNABLE).max(QUEUE as f64) {
+        let busy = cores > room * BUSY;
+        if busy || wanting as f64 > usual_jobs(f64::from(pods).max(room), cores, room).max(QUEUE as f64) {
             return false;
         }
     }
