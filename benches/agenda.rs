@@ -16,7 +16,8 @@ fn hold(c: &mut Criterion) {
             }
             group.bench_function(BenchmarkId::new(name, pending), |b| {
                 b.iter(|| {
-                    let (_, event) = agenda.hand_out(|_| true).expect("as many are put in as are taken out");
+                    let (_, event) =
+                        agenda.hand_out(|_| true, |_| {}).expect("as many are put in as are taken out");
                     agenda.after_active(delays.at(stream.bits()), event);
                 });
             });

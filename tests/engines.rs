@@ -224,7 +224,7 @@ fn demand(dice: &mut Dice, made: &mut Scenario) {
             workload: 0,
             operation: 0,
             think: dice.distribution(1_500),
-            times: 1 + dice.below(2) as u32,
+            times: 1 + dice.below(2) as u16,
             timeout: SimDuration::from_millis(dice.one_of(&[200, 1_000])),
             retry: dice.retry(),
         })

@@ -294,7 +294,7 @@ impl VisitFile {
         }
         let retry = self.retry.as_ref().map_or(Retry::NONE, |retry| retry.resolve(&at.key("retry"), into));
         let ((workload, operation), think) = (target?, think?);
-        Some(Visit { workload, operation, think, times, timeout, retry })
+        Some(Visit { workload, operation, think, times: times as u16, timeout, retry })
     }
 }
 

@@ -102,7 +102,7 @@ pub struct Visit {
     /// Thinking before each request (seconds).
     pub think: Distribution,
     /// How often in a row, at least 1.
-    pub times: u32,
+    pub times: u16,
     /// After which the user gives up.
     pub timeout: SimDuration,
     /// Whether the user's client tries again.

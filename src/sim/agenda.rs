@@ -99,7 +99,7 @@ impl<E: Copy> Unpaused<E> {
     /// The key of the first entry.
     fn first(&mut self) -> Option<Key> {
         match self {
-            Self::Wheel(wheel) => wheel.first(u64::MAX),
+            Self::Wheel(wheel) => wheel.first(u64::MAX, |_| {}),
             Self::Heap(heap) => heap.peek().map(|Reverse(entry)| entry.key),
         }
     }
@@ -107,7 +107,7 @@ impl<E: Copy> Unpaused<E> {
     /// Takes the first entry.
     fn take(&mut self) -> Option<E> {
         match self {
-            Self::Wheel(wheel) => wheel.first(u64::MAX).and_then(|_| wheel.take()),
+            Self::Wheel(wheel) => wheel.first(u64::MAX, |_| {}).and_then(|_| wheel.take()),
             Self::Heap(heap) => heap.pop().map(|Reverse(entry)| entry.event),
         }
     }
@@ -368,9 +368,11 @@ impl<E: Copy> Agenda<E> {
 
     /// Hands out the next event that is still wanted and moves the clock to its
     /// time. An event that isn't wanted must never be wanted again: it is dropped
-    /// at its time or before it. Alarms are always wanted.
+    /// at its time or before it. Alarms are always wanted. `soon` is shown
+    /// events of the next second, many at a time, so that what they need can be fetched
+    /// from memory.
     #[inline]
-    pub fn hand_out(&mut self, wanted: impl Fn(&E) -> bool) -> Option<(SimTime, E)> {
+    pub fn hand_out(&mut self, wanted: impl Fn(&E) -> bool, soon: impl Fn(&E)) -> Option<(SimTime, E)> {
         loop {
             let Store::Wheel(_, lanes, alarms) = &mut self.store else {
                 let event = self.take_from_heaps()?;
@@ -382,7 +384,7 @@ impl<E: Copy> Agenda<E> {
             let (lane, alarm) = (lanes.first.0, alarms.first());
             let soonest = lane.min(alarm);
             if self.wheels_from <= soonest {
-                let first = self.take_from_wheels(soonest);
+                let first = self.take_from_wheels(soonest, &soon);
                 self.see_wheels();
                 match first {
                     Some(event) if wanted(&event) => return Some((self.now, event)),
@@ -414,10 +416,10 @@ impl<E: Copy> Agenda<E> {
     /// Takes the first event of both wheels if it comes before everything else, of
     /// which the first comes at `limit`. At one instant what no pause holds up and the
     /// wheel come by the order in which they were put in, then lanes, then alarms.
-    fn take_from_wheels(&mut self, limit: u64) -> Option<E> {
+    fn take_from_wheels(&mut self, limit: u64, soon: &impl Fn(&E)) -> Option<E> {
         let unpaused = self.unpaused_first;
         match &mut self.store {
-            Store::Wheel(wheel, ..) if !self.paused => match wheel.first(limit.min(unpaused.time())) {
+            Store::Wheel(wheel, ..) if !self.paused => match wheel.first(limit.min(unpaused.time()), soon) {
                 Some(key) if key < unpaused && key.time() <= limit => {
                     let event = wheel.take();
                     self.go_to(key.time());
@@ -497,7 +499,7 @@ mod tests {
                 }
                 let wanted = |event: &u64| event % 7 != 3 || *event + 100 > order;
                 if !growing {
-                    let [wheel, heap] = both.each_mut().map(|agenda| agenda.hand_out(wanted));
+                    let [wheel, heap] = both.each_mut().map(|agenda| agenda.hand_out(wanted, |_| {}));
                     assert_eq!(wheel, heap, "replication {replication}, step {step}");
                 } else if bits.is_multiple_of(5) {
                     // Alarms are set, moved about and cleared.
@@ -527,7 +529,9 @@ mod tests {
                 }
             }
             let [wheel, heap] = both.each_mut().map(|agenda| {
-                std::iter::from_fn(|| agenda.hand_out(|_| true)).filter(|(_, event)| event % 7 != 3).count()
+                std::iter::from_fn(|| agenda.hand_out(|_| true, |_| {}))
+                    .filter(|(_, event)| event % 7 != 3)
+                    .count()
             });
             assert_eq!(wheel, heap);
         }
@@ -542,7 +546,7 @@ mod tests {
             agenda.after(SimDuration::from_secs(1), 'c');
             agenda.after(SimDuration::from_secs(12), 'd');
             let next = |agenda: &mut Agenda<char>| {
-                let (time, event) = agenda.hand_out(|_| true).expect("there are four events");
+                let (time, event) = agenda.hand_out(|_| true, |_| {}).expect("there are four events");
                 (time.as_secs_f64(), agenda.active().as_secs_f64(), event)
             };
             assert_eq!(next(&mut agenda), (1.0, 1.0, 'c'));
@@ -560,7 +564,7 @@ mod tests {
     fn the_past_is_closed() {
         let mut agenda = Agenda::default();
         agenda.at(SimTime::from_secs(2), ());
-        agenda.hand_out(|()| true);
+        agenda.hand_out(|()| true, |()| {});
         agenda.at(SimTime::from_secs(1), ());
     }
 }

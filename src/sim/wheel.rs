@@ -234,8 +234,9 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
     }
 
     /// The key of the first entry, if there is one that comes at `limit` or before.
+    /// `soon` is shown the entries of a block when it is opened.
     #[inline]
-    pub fn first(&mut self, limit: u64) -> Option<Key> {
+    pub fn first(&mut self, limit: u64, soon: impl Fn(&E)) -> Option<Key> {
         loop {
             if let Some(entry) = self.current.last() {
                 return Some(entry.key);
@@ -243,7 +244,7 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
             if self.next_start > limit || self.next_start == u64::MAX {
                 return None;
             }
-            self.open_next();
+            self.open_next(&soon);
         }
     }
 
@@ -300,10 +301,10 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
     /// Makes the next bucket with entries the current one, or the next block the
     /// open one.
     #[inline(never)]
-    fn open_next(&mut self) {
+    fn open_next(&mut self, soon: &impl Fn(&E)) {
         match self.fine.first_from(self.next_fine) {
             Some(bucket) => self.open_bucket(bucket),
-            None => self.open_next_block(),
+            None => self.open_next_block(soon),
         }
         self.next_start = match self.fine.first_from(self.next_fine) {
             Some(bucket) => (self.block << Self::BLOCK_WIDTH) + ((bucket as u64) << WIDTH),
@@ -329,22 +330,23 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
     }
 
     /// Spreads the next block with entries over the fine buckets.
-    fn open_next_block(&mut self) {
+    fn open_next_block(&mut self, soon: &impl Fn(&E)) {
         let Some(next) = self.next_block() else { return };
         self.block = next;
         self.next_fine = 0;
         let bucket = next as usize % COARSE;
         self.coarse.clear(bucket);
         let near = std::mem::take(&mut self.blocks[bucket]);
-        self.spread(near);
+        self.spread(near, soon);
         if let Some(far) = self.beyond.remove(&next) {
-            self.spread(far);
+            self.spread(far, soon);
         }
     }
 
     /// Moves the open block's entries into their fine buckets.
-    fn spread(&mut self, mut entries: Vec<Entry<E>>) {
+    fn spread(&mut self, mut entries: Vec<Entry<E>>, soon: &impl Fn(&E)) {
         for entry in entries.drain(..) {
+            soon(&entry.event);
             self.file(entry);
         }
         if entries.capacity() > 0 && self.spare.len() < SPARE {

@@ -1,6 +1,6 @@
 //! Users as data: who is there and where each stands in a journey.
 
-use crate::scenario::RateState;
+use crate::scenario::{Journey, RateState, Visit};
 use crate::sim::random::{Stream, draw, unit};
 use crate::units::{SimDuration, SimTime};
 
@@ -17,6 +17,8 @@ pub struct Users {
     pub count: u32,
     /// Sums of the journeys' weights.
     weights: Vec<f64>,
+    /// Sums of the time that users spend in each journey.
+    times: Vec<f64>,
     /// Everything random about users follows from this.
     pub key: u64,
     /// Journeys ever started by an open population.
@@ -79,19 +81,18 @@ fn first_state(states: &[RateState], chance: &mut Stream) -> usize {
     past.count().min(states.len() - 1)
 }
 
-/// One user.
+/// One user: half a cache line, as each of a hundred thousand is met in cold memory.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
 pub struct User {
     /// Everything random about the user follows from this.
     pub key: u64,
     /// Requests and choices so far: a counter for draws.
     pub count: u32,
-    /// The journey, by its number in the scenario.
-    pub journey: u32,
     /// The visit, by its number in the program.
     pub visit: u32,
     /// How often the visit is still to be made.
-    pub left: u32,
+    pub left: u16,
     /// How many requests the present one stands for.
     pub weight: u32,
     /// When the present request was first sent, by the clock of requests.
@@ -104,20 +105,15 @@ pub struct User {
 
 impl Users {
     /// Nobody yet.
-    pub fn new(state_key: u64, weights: impl Iterator<Item = f64>) -> Self {
-        let mut sum = 0.0;
-        let weights = weights
-            .map(|weight| {
-                sum += weight;
-                sum
-            })
-            .collect();
+    pub fn new(state_key: u64, journeys: &[Journey]) -> Self {
+        let time = |journey: &Journey| journey.weight * journey.visits.iter().map(time_at).sum::<f64>();
         Self {
             all: Vec::new(),
             free: Vec::new(),
             wanted: 0,
             count: 0,
-            weights,
+            weights: sums(journeys.iter().map(|journey| journey.weight)),
+            times: sums(journeys.iter().map(time)),
             key: state_key,
             started: 0,
             candidate_at: 0.0,
@@ -142,11 +138,37 @@ impl Users {
         f64::from(self.count)
     }
 
-    /// The journey that a random number chooses.
+    /// The journey that a random number chooses for a user who starts one.
     pub fn choose(&self, bits: u64) -> u32 {
-        let point = unit(bits) * self.weights.last().copied().unwrap_or(1.0);
-        self.weights.partition_point(|sum| *sum <= point).min(self.weights.len() - 1) as u32
+        among(&self.weights, bits)
     }
+
+    /// The journey that a random number chooses for a user who is in the middle of one.
+    pub fn met_in(&self, bits: u64) -> u32 {
+        among(&self.times, bits)
+    }
+}
+
+/// How long users are at a visit of a journey, in seconds: nearly all of it is thinking.
+/// A visit without it counts for a moment.
+pub fn time_at(visit: &Visit) -> f64 {
+    f64::from(visit.times) * visit.think.mean().max(1e-3)
+}
+
+/// Each number added to those before it.
+fn sums(numbers: impl Iterator<Item = f64>) -> Vec<f64> {
+    numbers
+        .scan(0.0, |sum, number| {
+            *sum += number;
+            Some(*sum)
+        })
+        .collect()
+}
+
+/// The place that a random number chooses by the weights that these are the sums of.
+fn among(sums: &[f64], bits: u64) -> u32 {
+    let point = unit(bits) * sums.last().copied().unwrap_or(1.0);
+    sums.partition_point(|sum| *sum <= point).min(sums.len() - 1) as u32
 }
 
 /// A user who isn't there yet.
@@ -154,7 +176,6 @@ pub fn newcomer(key: u64) -> User {
     User {
         key,
         count: 0,
-        journey: 0,
         visit: 0,
         left: 0,
         weight: 1,

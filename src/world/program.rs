@@ -22,7 +22,7 @@ pub struct Program {
     pub calls: Vec<CallCode>,
     /// Journeys' visits, flat.
     pub visits: Vec<VisitCode>,
-    /// First visit of each journey, and one past the last journey's last.
+    /// First visit of each journey.
     pub first_visit: Vec<u32>,
     /// Tables to draw from.
     pub samplers: Vec<Sampler>,
@@ -180,8 +180,12 @@ pub struct VisitCode {
     pub call: u32,
     /// Thinking before it: its sampler.
     pub think: u32,
+    /// The journey that it belongs to, by its number in the scenario.
+    pub journey: u32,
     /// How often in a row.
-    pub times: u32,
+    pub times: u16,
+    /// Whether the journey ends with it.
+    pub is_last: bool,
 }
 
 impl Program {
@@ -212,14 +216,13 @@ impl Program {
             let sampler = program.sampler(&external.latency);
             program.external_latency.push(sampler);
         }
-        for journey in &scenario.demand.journeys {
+        for (number, journey) in scenario.demand.journeys.iter().enumerate() {
             program.first_visit.push(program.visits.len() as u32);
-            for visit in &journey.visits {
-                let code = program.visit(visit);
+            for (place, visit) in journey.visits.iter().enumerate() {
+                let code = program.visit(visit, number as u32, place + 1 == journey.visits.len());
                 program.visits.push(code);
             }
         }
-        program.first_visit.push(program.visits.len() as u32);
         program.add_probes(scenario.workloads.len());
         let inside = scenario.cluster.network_latency;
         program.travel = [inside, inside + scenario.demand.client_latency].map(|delay| program.lane(delay));
@@ -391,12 +394,12 @@ impl Program {
         CallCode { target, chance, lane, retry: call.retry, required: call.required }
     }
 
-    fn visit(&mut self, visit: &Visit) -> VisitCode {
+    fn visit(&mut self, visit: &Visit, journey: u32, is_last: bool) -> VisitCode {
         let target = self.operation(visit.workload, visit.operation);
         let lane = Some(self.lane(visit.timeout));
         let call = self.calls.len() as u32;
         self.calls.push(CallCode { target, chance: u64::MAX, lane, retry: visit.retry, required: true });
-        VisitCode { call, think: self.sampler(&visit.think), times: visit.times }
+        VisitCode { call, think: self.sampler(&visit.think), journey, times: visit.times, is_last }
     }
 
     fn operation(&self, workload: usize, operation: usize) -> TargetCode {

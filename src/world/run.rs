@@ -10,7 +10,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::state::State;
-use crate::world::{answer_to, drills, reports, requests, start};
+use crate::world::{answer_to, drills, reports, requests, start, users};
 
 /// Everything has recovered when it stays so for this long.
 const STAYS: SimDuration = SimDuration::from_secs(30);
@@ -109,9 +109,10 @@ impl<'a> Run<'a> {
     /// Goes through the events until `last` is handed out, which is left to the caller:
     /// when that was, unless it was enough before or the run outgrew its limits.
     fn go_on(&mut self, last: Event, enough: impl Fn(&Self, Event) -> bool) -> Option<SimTime> {
-        while let Some((time, event)) =
-            self.cx.agenda.hand_out(|event| requests::is_wanted(&self.state, event))
-        {
+        while let Some((time, event)) = self.cx.agenda.hand_out(
+            |event| requests::is_wanted(&self.state, event),
+            |event| users::fetch(&self.state, event),
+        ) {
             if event.ends_as(last) {
                 return Some(time);
             }

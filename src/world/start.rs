@@ -83,14 +83,13 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
     let mut cluster = ClusterView::new(profile, std::collections::BTreeMap::new());
     let workloads =
         scenario.workloads.iter().map(|workload| workload_state(workload, &mut cluster)).collect();
-    let weights = scenario.demand.journeys.iter().map(|journey| journey.weight);
     State {
         scenario,
         program,
         rules: scenario.version.rules(),
         settings: ControllerSettings::default(),
         frames: Arena::default(),
-        users: Users::new(seed.key("users"), weights),
+        users: Users::new(seed.key("users"), &scenario.demand.journeys),
         pods: Arena::default(),
         workloads,
         nodes: Vec::new(),

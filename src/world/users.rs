@@ -7,7 +7,8 @@ use crate::units::{SimDuration, SimTime};
 use crate::world::context::{Context, alarm};
 use crate::world::event::Event;
 use crate::world::frames::Caller;
-use crate::world::population::newcomer;
+use crate::world::population::{newcomer, time_at};
+use crate::world::program::VisitCode;
 use crate::world::requests;
 use crate::world::state::State;
 
@@ -78,8 +79,7 @@ pub fn population_changed(state: &mut State, cx: &mut Context) {
             one.present = true;
             state.users.count += 1;
         } else if state.pace.is_sliced() {
-            place_midway(state, user);
-            think_on(state, cx, user);
+            meet_midway(state, cx, user);
         } else {
             start_journey(state, cx, user, true);
         }
@@ -122,41 +122,41 @@ fn start_journey(state: &mut State, cx: &mut Context, user: u32, thinks: bool) {
     let bits = draw(one.key, purpose::JOURNEY + u64::from(one.count));
     let journey = state.users.choose(bits);
     let one = &mut state.users.all[user as usize];
-    one.journey = journey;
     one.visit = state.program.first_visit[journey as usize];
     one.left = state.program.visits[one.visit as usize].times;
     if thinks {
-        think(state, cx, user, 1.0);
+        think(state, cx, user);
     } else {
         ask(state, cx, user);
     }
 }
 
-/// A user of the first moment, or one who comes while time is skipped, is met somewhere in the middle of a journey: at a
-/// visit chosen by the time it takes, with a part of its thinking done.
+/// A user of the first moment, or one who comes while time is skipped, is met somewhere in
+/// the middle of a journey, thinking.
 fn meet_midway(state: &mut State, cx: &mut Context, user: u32) {
     place_midway(state, user);
-    let key = state.users.all[user as usize].key;
-    think(state, cx, user, unit(draw(key, purpose::PLACE + 2)));
+    think_on(state, cx, user);
 }
 
-/// Sets a user down somewhere in the middle of a journey.
+/// Sets a user down somewhere in the middle of a journey. At a moment of chance more users
+/// are met in long journeys than in short ones, and at visits that take long: journey and
+/// visit are drawn by the time spent there. With the journeys' own weights a run in slices,
+/// whose newcomers seldom finish a journey, would see too many of the short ones.
 fn place_midway(state: &mut State, user: u32) {
     let one = &state.users.all[user as usize];
     let (key, turn) = (one.key, u64::from(one.count));
-    let journey = state.users.choose(draw(key, purpose::JOURNEY + turn));
+    let journey = state.users.met_in(draw(key, purpose::JOURNEY + turn));
     let visits = &state.scenario.demand.journeys[journey as usize].visits;
-    let weight = |visit: &crate::scenario::Visit| f64::from(visit.times) * visit.think.mean().max(1e-3);
-    let total: f64 = visits.iter().map(weight).sum();
-    let mut point = unit(draw(key, purpose::PLACE + turn * 3)) * total;
+    let all: f64 = visits.iter().map(time_at).sum();
+    let mut point = unit(draw(key, purpose::PLACE + turn * 3)) * all;
     let mut at = 0;
-    while at + 1 < visits.len() && point >= weight(&visits[at]) {
-        point -= weight(&visits[at]);
+    while at + 1 < visits.len() && point >= time_at(&visits[at]) {
+        point -= time_at(&visits[at]);
         at += 1;
     }
-    let done = below(draw(key, purpose::PLACE + turn * 3 + 1), u64::from(visits[at].times)) as u32;
+    let done = below(draw(key, purpose::PLACE + turn * 3 + 1), u64::from(visits[at].times)) as u16;
     let one = &mut state.users.all[user as usize];
-    (one.present, one.journey) = (true, journey);
+    one.present = true;
     one.visit = state.program.first_visit[journey as usize] + at as u32;
     one.left = visits[at].times - done;
     state.users.count += 1;
@@ -183,15 +183,24 @@ fn think_on(state: &mut State, cx: &mut Context, user: u32) {
     cx.agenda.after_active(left, Event::UserThought(user));
 }
 
-/// A user thinks before the next request; `share` of the time is left.
-fn think(state: &mut State, cx: &mut Context, user: u32, share: f64) {
+/// A user thinks before the next request.
+fn think(state: &mut State, cx: &mut Context, user: u32) {
     let one = &mut state.users.all[user as usize];
     one.count += 1;
     one.thinking = true;
     let sampler = &state.program.samplers[state.program.visits[one.visit as usize].think as usize];
     let time = sampler.at(draw(one.key, purpose::THINK + u64::from(one.count)));
-    let time = if share < 1.0 { time.scale(share) } else { time };
     cx.agenda.after_active(time, Event::UserThought(user));
+}
+
+/// Fetches a user from memory who will have thought soon. A hundred thousand of them don't
+/// fit a cache; fetched many at a time they come side by side, where each would be waited
+/// for when it asks.
+#[inline]
+pub fn fetch(state: &State, event: &Event) {
+    if let Event::UserThought(user) = *event {
+        std::hint::black_box(state.users.all[user as usize].count);
+    }
 }
 
 /// A user has thought: asks, or leaves if there are too many.
@@ -224,8 +233,8 @@ fn ask(state: &mut State, cx: &mut Context, user: u32) {
     one.count += 1;
     (one.asked, one.weight) = (cx.agenda.active(), cx.seen.weight());
     let key = draw(one.key, purpose::REQUEST + u64::from(one.count));
-    let call = state.program.visits[one.visit as usize].call;
-    cx.seen.request_arrived(one.journey as usize, one.asked);
+    let VisitCode { call, journey, .. } = state.program.visits[one.visit as usize];
+    cx.seen.request_arrived(journey as usize, one.asked);
     requests::send(state, cx, Caller::User(user), call, 0, key);
 }
 
@@ -233,7 +242,8 @@ fn ask(state: &mut State, cx: &mut Context, user: u32) {
 pub fn answered(state: &mut State, cx: &mut Context, user: u32) {
     let one = &state.users.all[user as usize];
     let latency = cx.agenda.active().since(one.asked);
-    cx.seen.request_answered(one.journey as usize, one.asked, one.weight, latency);
+    let journey = state.program.visits[one.visit as usize].journey;
+    cx.seen.request_answered(journey as usize, one.asked, one.weight, latency);
     go_on(state, cx, user);
 }
 
@@ -241,7 +251,8 @@ pub fn answered(state: &mut State, cx: &mut Context, user: u32) {
 /// reload and click on.
 pub fn failed(state: &mut State, cx: &mut Context, user: u32, cause: Cause) {
     let one = &state.users.all[user as usize];
-    cx.seen.request_failed(one.journey as usize, one.asked, one.weight, cause);
+    let journey = state.program.visits[one.visit as usize].journey;
+    cx.seen.request_failed(journey as usize, one.asked, one.weight, cause);
     go_on(state, cx, user);
 }
 
@@ -254,14 +265,14 @@ fn go_on(state: &mut State, cx: &mut Context, user: u32) {
     let one = &mut state.users.all[user as usize];
     one.left -= 1;
     if one.left == 0 {
-        one.visit += 1;
-        if one.visit == state.program.first_visit[one.journey as usize + 1] {
+        if state.program.visits[one.visit as usize].is_last {
             end_journey(state, cx, user);
             return;
         }
+        one.visit += 1;
         one.left = state.program.visits[one.visit as usize].times;
     }
-    think(state, cx, user, 1.0);
+    think(state, cx, user);
 }
 
 /// A closed population's user starts over; an open one's is gone.

@@ -1,6 +1,6 @@
 //! Users who wait for answers: machine repair and mean value analysis.
 
-use kubeplan::scenario::{Population, Shape, Step};
+use kubeplan::scenario::{Journey, Population, Shape, Step};
 use kubeplan::units::SimDuration;
 
 use crate::agree;
@@ -68,6 +68,32 @@ fn closed_networks_share_their_users_as_mean_value_analysis_says() {
             ],
         );
     }
+}
+
+#[test]
+fn users_are_met_as_if_they_had_always_been_there() {
+    // A journey of one request that nine of ten begin, and one of twenty that two thirds of
+    // the users are in at any moment. There is no time to settle.
+    let mut scenario = scenario(vec![workload("pod", 4, vec![Step::Compute(always(0.000_1))])], 1.0, 30);
+    scenario.demand.population = Population::Users { peak: 2_000.0, shape: Shape::steady(1.0) };
+    scenario.warm_up = SimDuration::from_millis(1);
+    let short = scenario.demand.journeys[0].clone();
+    scenario.demand.journeys = [(9.0, 1, exponential(10.0)), (1.0, 20, exponential(9.0))]
+        .map(|(weight, times, think)| {
+            let mut journey = Journey { weight, ..short.clone() };
+            (journey.visits[0].times, journey.visits[0].think) = (times, think);
+            journey
+        })
+        .to_vec();
+    let cycle = 0.9 * 10.0 + 0.1 * 20.0 * 9.0;
+    agree(
+        "users of two journeys",
+        &scenario,
+        &[
+            ("short ones a second", 2_000.0 * 0.9 / cycle, &|seen| seen.journeys[0].arrived as f64 / 30.0),
+            ("long ones a second", 2_000.0 * 2.0 / cycle, &|seen| seen.journeys[1].arrived as f64 / 30.0),
+        ],
+    );
 }
 
 /// Throughput and mean response of a closed network of single servers with these

@@ -17,7 +17,7 @@ fn run(customers: u32, mean: f64) -> f64 {
     let mut born = vec![SimTime::ZERO; customers as usize];
     let mut sum = 0.0;
     agenda.after_active(draws.gap(), Event::Arrived(0));
-    while let Some((now, event)) = agenda.hand_out(|_| true) {
+    while let Some((now, event)) = agenda.hand_out(|_| true, |_| {}) {
         let (to, customer) = match event {
             Event::Arrived(customer) => {
                 born[customer as usize] = now;
