@@ -2,7 +2,7 @@
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use kubeplan::input::{Request, load};
-use kubeplan::scenario::Scenario;
+use kubeplan::scenario::{Fidelity, Scenario};
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::Seed;
 use kubeplan::units::SimDuration;
@@ -53,6 +53,20 @@ fn three_hops(c: &mut Criterion) {
     group.finish();
 }
 
+/// A day of 10,000 requests a second over three hops, of which calm time is simulated in
+/// slices. Throughput is that of the 864 million requests that they stand for.
+fn sliced_day(c: &mut Criterion) {
+    let mut group = c.benchmark_group("simulate/sliced_day");
+    group.sample_size(10);
+    let scenario = Scenario { fidelity: Fidelity::Sliced, ..support::hops::three_hops(1.0, 86_400) };
+    let seed = Seed { base: 1, replication: 0 };
+    let seen = simulate(&scenario, seed);
+    assert!(seen.simulated < 0.1, "{} was simulated", seen.simulated);
+    group.throughput(Throughput::Elements(seen.journeys[0].arrived));
+    group.bench_function("three hops", |b| b.iter(|| simulate(&scenario, seed)));
+    group.finish();
+}
+
 /// A day of Deployments that follow usage curves, with HPAs and probes: W1 on 100
 /// nodes, W2 on 1,000.
 fn curves(c: &mut Criterion) {
@@ -67,5 +81,5 @@ fn curves(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, embedded, three_hops, curves);
+criterion_group!(benches, embedded, three_hops, sliced_day, curves);
 criterion_main!(benches);

@@ -198,13 +198,13 @@ pub fn headroom<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         }
         let calm_after = if helps { self::calm(task, found, &scenario) } else { calm.clone() };
         let kept = helps && calm_after.violation <= calm.violation;
+        let without = match bearing.of - bearing.missed {
+            _ if kept && !fewer => "as without it, and the others are missed by less".to_owned(),
+            promises => format!("and {promises} without it"),
+        };
         let because = if kept || !helps {
-            format!(
-                "at {} of the load and in drills, {} kept with it, {} without it",
-                percent(WORSE_DAY),
-                after.in_words(),
-                bearing.of - bearing.missed
-            )
+            let load = percent(WORSE_DAY);
+            format!("at {load} of the load and in drills, {} kept with it {without}", after.in_words())
         } else {
             format!("on a plain day it breaks {}", broken(&scenario, &calm, &calm_after).join(" and "))
         };
