@@ -5,7 +5,9 @@ mod support;
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget};
 use kubeplan::k8s::probe::Probe;
 use kubeplan::observe::{MomentKind, Observations};
-use kubeplan::scenario::{Autoscaler, Interpolation, Population, ProvisionedBy, Scenario, Shape, Step};
+use kubeplan::scenario::{
+    Autoscaler, Drill, Failure, Interpolation, Population, ProvisionedBy, Scenario, Shape, Share, Step,
+};
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
 use kubeplan::world::simulate;
@@ -100,6 +102,37 @@ fn pods_without_room_get_a_node() {
     assert!(seen.cluster.pending_pod_seconds > 45.0, "pods waited for the node");
     let waited = added[0].time.since(seen.decisions[0].time).as_secs_f64();
     assert!(waited >= 45.0, "the node came {waited} s after the decision");
+}
+
+#[test]
+fn a_pod_that_fits_nowhere_holds_nobody_up() {
+    let mut giant = workload("giant", 1, vec![Step::Compute(always(0.001))]);
+    giant.template.containers[0].requests.cpu = Some(MilliCpu(8_000_000));
+    let web = workload("web", 1, vec![Step::Compute(always(0.001))]);
+    let mut scenario = scenario(vec![web, giant], 20.0, 600);
+    scenario.warm_up = SimDuration::from_secs(60);
+    let (from, what) =
+        (SimDuration::from_secs(60), Failure::PodDelete { workload: 0, pods: Share::Count(1), force: false });
+    let name = "pod-kill".to_owned();
+    scenario.drills = vec![Drill { name, from, until: from, lasts: None, what }];
+    let seen = run(&scenario);
+    assert!(seen.cluster.pending_pod_seconds > 500.0, "the giant waits to the end");
+    // Ten seconds without a pod at 20 requests a second, and not until the giant is looked
+    // at again after five minutes.
+    assert!(seen.journeys[0].failed() < 200, "{} failed", seen.journeys[0].failed());
+}
+
+#[test]
+fn a_run_ends_with_a_whole_row_and_nodes_are_paid_to_the_last_second() {
+    let mut scenario = scenario(vec![workload("web", 2, vec![Step::Compute(always(0.001))])], 20.0, 3_600);
+    for (warm_up, rows) in [(600, 420), (605, 420)] {
+        scenario.warm_up = SimDuration::from_secs(warm_up);
+        let seen = run(&scenario);
+        assert_eq!(seen.series.step, SimDuration::from_secs(10));
+        assert_eq!(seen.series.times.len(), rows, "after {warm_up} s");
+        // One node at a unit of money an hour.
+        assert!((seen.cluster.cost - 1.0).abs() < 1e-9, "{} for an hour", seen.cluster.cost);
+    }
 }
 
 #[test]

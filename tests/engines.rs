@@ -5,7 +5,7 @@ use kubeplan::k8s::probe::{Handler, Probe};
 use kubeplan::observe::{Cause, PoolSeen};
 use kubeplan::scenario::{
     Autoscaler, Balancing, Breaker, Call, External, FailureRatio, Interpolation, Outlier, Pool, Population,
-    Retry, RetryBudget, Scenario, Shape, Step, Target, Upstream, Visit, WarmUp,
+    Quota, Retry, RetryBudget, Scenario, Shape, Step, Target, Upstream, Visit, WarmUp,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -172,7 +172,7 @@ fn system(number: u32) -> Scenario {
         name: "outside".to_owned(),
         latency: dice.distribution(60),
         error_rate: dice.one_of(&[0.0, 0.05]),
-        quota_per_second: dice.maybe(150.0),
+        quota: dice.maybe(150.0).map(|per_second| Quota { per_second, over: SimDuration::from_secs(1) }),
     }];
     demand(&mut dice, &mut made);
     connections(number, &mut made);

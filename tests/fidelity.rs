@@ -7,7 +7,10 @@ use std::time::Instant;
 use kubeplan::input::{Request, load};
 use kubeplan::observe::{Observations, Pooled, Traffic};
 use kubeplan::run::replicate;
-use kubeplan::scenario::{Drill, ErrorBound, Failure, Fidelity, Interpolation, Population, Scenario, Shape};
+use kubeplan::scenario::{
+    Drill, ErrorBound, Failure, Fidelity, Interpolation, Population, Scenario, Shape, WarmUp,
+};
+use kubeplan::sim::random::Distribution;
 use kubeplan::units::{SimDuration, SimTime};
 
 /// The embedded application on a working day's traffic.
@@ -100,6 +103,30 @@ fn compare(name: &str, scenario: &Scenario, at_most: f64) {
 #[test]
 fn a_slope_of_the_day_is_the_same_in_slices() {
     compare("morning", &embedded(20_000.0, 3.0, &[(0.0, 0.2), (0.5, 0.2), (2.5, 1.0), (3.0, 0.9)]), 0.6);
+}
+
+#[test]
+fn processes_that_start_slowly_and_cold_are_the_same_in_slices() {
+    let mut scenario = embedded(20_000.0, 3.0, &[(0.0, 0.25), (1.0, 1.0), (3.0, 1.0)]);
+    for one in scenario.workloads.iter_mut().filter(|one| one.name.ends_with("-service")) {
+        one.behaviour.start_up.cpu = Distribution::Constant(15.0);
+        one.behaviour.warm_up = Some(WarmUp { factor: 5.0, lasts: SimDuration::from_secs(120) });
+    }
+    compare("slow starts", &scenario, 0.6);
+}
+
+#[test]
+fn who_asks_again_at_a_rate_is_simulated_in_full() {
+    let mut scenario = Scenario { fidelity: Fidelity::Sliced, ..embedded(20_000.0, 3.0, &[(0.0, 1.0)]) };
+    let shape = Shape { points: vec![(SimTime::ZERO, 1.0)], interpolation: Interpolation::Linear };
+    scenario.demand.population =
+        Population::Rate { peak_per_second: 500.0, shape, users: None, modulation: Vec::new() };
+    assert!(!scenario.is_sliced());
+    for journey in &mut scenario.demand.journeys {
+        journey.visits.truncate(1);
+        journey.visits[0].times = 1;
+    }
+    assert!(scenario.is_sliced());
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain, limit, read};
 use crate::input::upstream::{UpstreamFile, balancing};
 use crate::input::usage::{self, UsageFile};
 use crate::scenario::{
-    Balancing, Behaviour, Call, Concurrency, External, IngressRetries, MemoryModel, Operation, Retry,
+    Balancing, Behaviour, Call, Concurrency, External, IngressRetries, MemoryModel, Operation, Quota, Retry,
     RetryBudget, StartUp, Step, Upstream, Usage, WarmUp,
 };
 use crate::sim::random::Distribution;
@@ -479,15 +479,18 @@ impl ExternalFile {
         let error_rate =
             read(self.error_rate.as_ref(), &about("error rate").key("errorRate"), scalar::share, 0.0, into);
         let at_quota = about("quota").key("quota");
-        let quota = self.quota.as_ref().and_then(|quota| quota.resolve(&at_quota, scalar::rate, into));
-        if quota.is_some_and(|quota| quota <= 0.0) {
+        let quota = self.quota.as_ref().and_then(|quota| {
+            let per_second = quota.resolve(&at_quota, scalar::rate, into)?;
+            Some(Quota { per_second, over: scalar::rate_over(quota.mid()).ok()?.1 })
+        });
+        if quota.is_some_and(|quota| quota.per_second <= 0.0) {
             into.wrong(&at_quota, "a quota of 0 refuses every call", "leave `quota` out for none");
         }
         External {
             name: name.to_owned(),
             latency: latency.unwrap_or(Distribution::Constant(0.0)),
             error_rate,
-            quota_per_second: quota,
+            quota,
         }
     }
 }

@@ -156,18 +156,24 @@ fn percent_of(percent: &str) -> Result<f64, std::num::ParseFloatError> {
 
 /// A rate per second: `12/s`, `500/m`, `3600/h`.
 pub fn rate(from: &Scalar) -> Result<f64, Fault> {
+    let (number, over) = rate_over(from)?;
+    Ok(number / over.as_secs_f64())
+}
+
+/// A rate as it is written: how many, over which time.
+pub fn rate_over(from: &Scalar) -> Result<(f64, SimDuration), Fault> {
     let text = from.text.as_str();
     let fault = || Fault::new(format!("`{text}` is not a rate"), "write `12/s`, `500/m` or `3600/h`");
     let (number, unit) = text.split_once('/').ok_or_else(fault)?;
     let number = number.trim().parse::<f64>().map_err(|_| fault())?;
     let seconds = match unit.trim() {
-        "s" => 1.0,
-        "m" | "min" => 60.0,
-        "h" => 3_600.0,
-        "d" => 86_400.0,
+        "s" => 1,
+        "m" | "min" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
         _ => return Err(fault()),
     };
-    not_negative(text, number).map(|number| number / seconds)
+    Ok((not_negative(text, number)?, SimDuration::from_secs(seconds)))
 }
 
 /// A plain number, 0 or more.

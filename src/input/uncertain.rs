@@ -155,6 +155,14 @@ impl<'de> Deserialize<'de> for Uncertain {
 }
 
 impl Uncertain {
+    /// The value that is given first: the only one, or the one in the middle.
+    pub fn mid(&self) -> &Scalar {
+        match self {
+            Self::Plain(text) => text,
+            Self::Ranged(ranged) => &ranged.mid,
+        }
+    }
+
     /// The value by `parse` in the world of `into`, after noting what it rests on;
     /// `None` where it is wrong.
     pub fn resolve<T: Graded>(

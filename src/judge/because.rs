@@ -183,7 +183,7 @@ impl Case<'_> {
         let names: Vec<&str> = trail.workloads.iter().map(|&index| name(index)).collect();
         if let Some(index) = trail.external {
             let (external, traffic) = (&self.scenario.externals[index], &self.pooled.externals[index]);
-            let quota = external.quota_per_second;
+            let quota = external.quota;
             return Some(format!(
                 "the failures lead through {} to {}, outside the cluster: {} of its {} calls a run failed{}",
                 names.join(" → "),
@@ -192,7 +192,7 @@ impl Case<'_> {
                 count(self.pooled.per_run(traffic.arrived as f64)),
                 quota.map_or(String::new(), |quota| format!(
                     " (its quota is {} calls a second)",
-                    amount(quota)
+                    amount(quota.per_second)
                 )),
             ));
         }

@@ -421,6 +421,7 @@ impl Recorder {
 
     /// A step of the series is over.
     pub fn step_ended(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
+        self.pay(now, cluster.price_per_hour);
         let series = &mut self.series;
         series.times.push(now);
         series.users.push(cluster.users);
@@ -449,6 +450,13 @@ impl Recorder {
         self.levels(now, cluster, rows);
     }
 
+    /// Nodes of this price have been there since the last row, or since observation began.
+    pub fn pay(&mut self, now: SimTime, price_per_hour: f64) {
+        let last = self.series.times.last().copied().unwrap_or(SimTime::ZERO);
+        let hours = now.since_or_zero(last.max(self.start)).as_secs_f64() / 3_600.0;
+        self.cluster.cost += price_per_hour * hours;
+    }
+
     /// The same figures as levels of the observed time. CPU is a mean over the
     /// step that has just ended, so it is entered for that step.
     fn levels(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
@@ -461,7 +469,6 @@ impl Recorder {
         if !self.observing() || now.since_or_zero(self.start) < step {
             return;
         }
-        self.cluster.cost += cluster.price_per_hour * step.as_secs_f64() / 3_600.0;
         for (row, seen) in rows.iter().zip(&mut self.workloads) {
             // The first whole step replaces the starting value, which nobody
             // measured; the warm-up may have ended in the middle of a step.

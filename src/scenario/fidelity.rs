@@ -1,6 +1,6 @@
 //! How much of a run's time has its requests simulated one by one.
 
-use crate::scenario::{Population, Scenario};
+use crate::scenario::{Journey, Population, Scenario};
 use crate::units::SimDuration;
 
 /// How much of a run's time has its requests simulated one by one.
@@ -60,6 +60,12 @@ impl Scenario {
             matches!(&self.demand.population, Population::Rate { modulation, .. } if !modulation.is_empty());
         // Usage curves go by the clock that is never stopped.
         let jumps = jumps || self.has_usage() || !self.has_users();
+        // Whoever comes at a rate asks again by the clock that is stopped, and would lag
+        // behind the load that the others have.
+        let asks_again =
+            |journey: &Journey| journey.visits.iter().map(|visit| u32::from(visit.times)).sum::<u32>() > 1;
+        let open = matches!(self.demand.population, Population::Rate { .. });
+        let jumps = jumps || (open && self.demand.journeys.iter().any(asks_again));
         // Connections grow old by the clock that is stopped with the requests.
         let jumps = jumps || self.pools().next().is_some();
         match self.fidelity {

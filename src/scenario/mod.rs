@@ -27,7 +27,8 @@ pub use upstream::{Balancing, Breaker, FailureRatio, Link, Outlier, Pool, Upstre
 pub use usage::{Usage, UsagePiece, UsagePoint};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, IngressRetries,
-    Kind, MemoryModel, Operation, PodTemplate, Retry, RetryBudget, StartUp, Step, Target, WarmUp, Workload,
+    Kind, MemoryModel, Operation, PodTemplate, Quota, Retry, RetryBudget, StartUp, Step, Target, WarmUp,
+    Workload,
 };
 
 use crate::k8s::version::Version;

@@ -372,6 +372,24 @@ pub struct External {
     pub latency: Distribution,
     /// Share of calls that fail, in 0..=1, after their latency.
     pub error_rate: f64,
-    /// Calls per second before it refuses (429); `None` for no quota.
-    pub quota_per_second: Option<f64>,
+    /// Calls before it refuses (429); `None` for no quota.
+    pub quota: Option<Quota>,
+}
+
+/// How many calls an external service takes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Quota {
+    /// Calls a second in the long run.
+    pub per_second: f64,
+    /// The time that the quota is counted over: what is not called for in it may be
+    /// called for at once.
+    pub over: SimDuration,
+}
+
+impl Quota {
+    /// Calls that may be made at once after a rest: those of the time that it is counted
+    /// over, and at least one.
+    pub fn at_once(self) -> f64 {
+        (self.per_second * self.over.as_secs_f64()).max(1.0)
+    }
 }

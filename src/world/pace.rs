@@ -11,10 +11,10 @@ const SHORTEST: SimDuration = SimDuration::from_millis(100);
 /// A slice holds about so many user requests, so that a day of slices holds
 /// enough of them for its quantiles at every hour.
 const REQUESTS: f64 = 250.0;
-/// How fast what was measured is forgotten: the memory is of so many looks. It is
-/// long, because a rare and costly request (a login) is seen once in a few slices,
-/// and an HPA that takes the largest of five minutes goes by every error upwards.
-const LOOKS: f64 = 1_000.0;
+/// How fast what was measured is forgotten: the memory is of so many seconds, skipped ones
+/// included. It is long, because a rare and costly request (a login) is seen once in a few
+/// slices, and an HPA that takes the largest of five minutes goes by every error upwards.
+const MEMORY: f64 = 5_000.0;
 
 /// Where a run stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,8 @@ pub struct Pace {
     pub since: SimTime,
     /// CPU time of each workload's pods at that moment, and memory they had lost.
     pub before: Vec<(SimDuration, u64)>,
+    /// Whether all pods were steady at that moment.
+    pub was_steady: bool,
     /// When the present skip began, or the one that the present slice stands for.
     pub skip_began: SimTime,
     /// Length of the present or next slice.
@@ -68,14 +70,15 @@ pub struct Costs {
 }
 
 impl Costs {
-    /// Takes a look at `seconds` under `load` into account.
-    pub fn learn(&mut self, load: f64, seconds: f64, requests: u64, cpu: &[f64]) {
-        let kept = 1.0 - 1.0 / LOOKS;
+    /// Takes a look at `seconds` under `load` into account, each of which stands for
+    /// `times` as many.
+    pub fn learn(&mut self, load: f64, (seconds, times): (f64, f64), requests: u64, cpu: &[f64]) {
+        let kept = (1.0 - seconds * times / MEMORY).max(0.0);
         self.cpu.resize(cpu.len(), 0.0);
-        self.load = self.load * kept + load * seconds;
-        self.requests = self.requests * kept + requests as f64;
+        self.load = self.load * kept + load * seconds * times;
+        self.requests = self.requests * kept + requests as f64 * times;
         for (sum, one) in self.cpu.iter_mut().zip(cpu) {
-            *sum = *sum * kept + one;
+            *sum = *sum * kept + one * times;
         }
     }
 
@@ -108,6 +111,7 @@ impl Pace {
             drills: Vec::new(),
             since: SimTime::ZERO,
             before: Vec::new(),
+            was_steady: false,
             skip_began: SimTime::ZERO,
             slice: SHORTEST,
             debt: SimDuration::ZERO,
@@ -177,7 +181,7 @@ mod tests {
     fn slices_hold_enough_requests_or_are_not_worth_it() {
         let mut costs = Costs::default();
         assert_eq!(costs.slice(10.0), None);
-        costs.learn(100.0, 10.0, 50_000, &[20.0]);
+        costs.learn(100.0, (10.0, 1.0), 50_000, &[20.0]);
         // 50 requests a second and unit of load.
         assert_eq!(costs.slice(100.0), Some((SimDuration::from_millis(100), 50)));
         assert_eq!(costs.slice(5.0), Some((SimDuration::from_secs(1), 5)));

@@ -1,6 +1,6 @@
 //! Users as data: who is there and where each stands in a journey.
 
-use crate::scenario::{Journey, RateState, Visit};
+use crate::scenario::{Demand, Population, RateState, Visit};
 use crate::sim::random::{Stream, draw, unit};
 use crate::units::{SimDuration, SimTime};
 
@@ -28,6 +28,10 @@ pub struct Users {
     pub candidate_at: f64,
     /// Open population: where its modulation stands.
     pub spell: Spell,
+    /// Open population: journeys a second that the shape last asked for.
+    pub rate: f64,
+    /// How many users each of them a second stands for, if anybody gave a number of users.
+    per_rate: Option<f64>,
 }
 
 /// Where a modulated rate stands.
@@ -105,8 +109,14 @@ pub struct User {
 
 impl Users {
     /// Nobody yet.
-    pub fn new(state_key: u64, journeys: &[Journey]) -> Self {
-        let time = |journey: &Journey| journey.weight * journey.visits.iter().map(time_at).sum::<f64>();
+    pub fn new(state_key: u64, Demand { population, journeys, .. }: &Demand) -> Self {
+        let per_rate = match population {
+            Population::Rate { users, peak_per_second, .. } => users.map(|users| users / peak_per_second),
+            Population::Users { .. } => None,
+        };
+        let time = |journey: &crate::scenario::Journey| {
+            journey.weight * journey.visits.iter().map(time_at).sum::<f64>()
+        };
         Self {
             all: Vec::new(),
             free: Vec::new(),
@@ -118,6 +128,8 @@ impl Users {
             started: 0,
             candidate_at: 0.0,
             spell: Spell::UNKNOWN,
+            rate: 0.0,
+            per_rate,
         }
     }
 
@@ -133,9 +145,10 @@ impl Users {
         self.all.len() as u32 - 1
     }
 
-    /// How many users are there: thinking or waiting for an answer.
+    /// How many users are there: thinking or waiting for an answer. Of an open population
+    /// that stands for users those count, too, who think before their first request.
     pub fn present(&self) -> f64 {
-        f64::from(self.count)
+        self.per_rate.map_or_else(|| f64::from(self.count), |users| users * self.rate)
     }
 
     /// The journey that a random number chooses for a user who starts one.

@@ -2,7 +2,7 @@
 
 use crate::observe::{Balance, ClusterRow, Observations, Stop, WorkloadRow};
 use crate::sim::fingerprint::Fingerprint;
-use crate::units::Bytes;
+use crate::units::{Bytes, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::state::{Reported, State};
@@ -95,14 +95,31 @@ fn cluster_row(state: &State) -> ClusterRow {
     }
 }
 
+/// What a run ends with that would come at the very moment of its end: the last steps of
+/// series and watch, and the price of what is left of one.
+fn last_steps(state: &mut State, cx: &mut Context) {
+    let (now, step) = (cx.now(), cx.seen.series.step);
+    let last = cx.seen.series.times.last().copied().unwrap_or(SimTime::ZERO);
+    if now.since(last) == step {
+        step_ended(state, cx);
+    }
+    let watch = &cx.seen.watch;
+    if watch.rows.last().is_some_and(|row| now.since(row.time) == watch.step) {
+        watch_step_ended(state, cx);
+    }
+    let (_, price_per_hour) = nodes::count_and_price(state);
+    cx.seen.pay(now, price_per_hour);
+}
+
 /// Closes the books.
 pub fn conclude(
-    state: &State,
+    state: &mut State,
     mut cx: Context,
     fingerprint: Fingerprint,
     events: u64,
     stopped: Option<Stop>,
 ) -> Observations {
+    last_steps(state, &mut cx);
     scheduler::settle(state, &mut cx);
     autoscaler::settle(state, &mut cx);
     let now = cx.now();
@@ -121,7 +138,7 @@ pub fn conclude(
         seed: cx.seed,
         fingerprint: fingerprint.value(),
         events,
-        start: crate::units::SimTime::ZERO + state.scenario.warm_up,
+        start: SimTime::ZERO + state.scenario.warm_up,
         end: now,
         stopped,
         simulated: if observed > 0.0 { simulated / observed } else { 1.0 },

@@ -44,6 +44,8 @@ mod purpose {
     pub const ERROR: u64 = 7 << 40;
     /// How often a broken network loses a call's packets.
     pub const LOSS: u64 = 8 << 40;
+    /// The key of a further attempt.
+    pub const RETRY: u64 = 9 << 40;
 }
 
 /// The station's job that is the start-up's CPU work.
@@ -231,7 +233,7 @@ fn call_outside(state: &mut State, cx: &mut Context, id: FrameId, external: usiz
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let spec = &state.scenario.externals[external];
     cx.seen.external_called(external, frame.sent);
-    if !state.externals[external].admits(spec.quota_per_second, cx.agenda.active()) {
+    if !state.externals[external].admits(spec.quota, cx.agenda.active()) {
         cx.seen.external_failed(external, frame.sent, Cause::ExternalQuota);
         let there_and_back = state.scenario.cluster.network_latency * 2;
         answer(frame, Some(Cause::ExternalQuota));
@@ -730,7 +732,7 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
     if u32::from(frame.attempt) < code.retry.attempts && may_retry(state, frame.call) {
         // The same request again: the same key but for the attempt.
         let attempt = frame.attempt + 1;
-        let key = draw(frame.key, purpose::CHILD + u64::from(attempt));
+        let key = draw(frame.key, purpose::RETRY + u64::from(attempt));
         let backoff =
             (code.retry.backoff * (1 << u64::from(frame.attempt.min(20)))).min(code.retry.max_backoff);
         let kept = 1.0 - code.retry.jitter * unit(draw(frame.key, purpose::JITTER));

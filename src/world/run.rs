@@ -103,7 +103,7 @@ impl<'a> Run<'a> {
         if self.stopped.is_none() {
             self.go_on(Event::Ended, enough);
         }
-        reports::conclude(&self.state, self.cx, self.fingerprint, self.events, self.stopped)
+        reports::conclude(&mut self.state, self.cx, self.fingerprint, self.events, self.stopped)
     }
 
     /// Goes through the events until `last` is handed out, which is left to the caller:

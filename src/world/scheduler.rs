@@ -26,18 +26,16 @@ pub fn enqueue(state: &mut State, cx: &mut Context, id: PodId) {
     wake(state, cx);
 }
 
-/// Puts the next cycle in if somebody waits and none is due.
+/// Puts the next cycle in if somebody waits and none is due as soon: one that is due when
+/// a pod that fits nowhere is looked at again, minutes later, holds nobody else up.
 pub fn wake(state: &mut State, cx: &mut Context) {
-    if state.scheduler.due {
-        return;
-    }
     let now = cx.now();
     let queue = &mut state.scheduler.queue;
     queue.wake(now);
     let next = if queue.has_active() { Some(now + CYCLE) } else { queue.next_wake() };
-    if let Some(next) = next {
-        state.scheduler.due = true;
-        cx.agenda.at(next.max(now), Event::SchedulerRan);
+    if let Some(next) = next.map(|next| next.max(now)).filter(|next| *next < state.scheduler.due) {
+        state.scheduler.due = next;
+        cx.agenda.at(next, Event::SchedulerRan);
     }
 }
 
@@ -49,7 +47,11 @@ pub fn notice(state: &mut State, cx: &mut Context, change: Change) {
 
 /// One cycle.
 pub fn ran(state: &mut State, cx: &mut Context) {
-    state.scheduler.due = false;
+    if cx.now() < state.scheduler.due {
+        // An earlier one took its place.
+        return;
+    }
+    state.scheduler.due = SimTime::NEVER;
     state.scheduler.queue.wake(cx.now());
     if let Some(uid) = state.scheduler.queue.pop()
         && let Some(&id) = state.scheduler.waiting.get(&(uid as u32))
@@ -157,6 +159,8 @@ fn bind(state: &mut State, cx: &mut Context, id: PodId, place: usize) {
     state.scheduler.queue.remove(uid as usize);
     state.scheduler.cluster.forget_nomination(uid as usize);
     state.scheduler.cluster.add_pod(uid as usize, bound);
+    // Pods that want to be near this one, or wait for domains to even out, are looked at.
+    state.scheduler.queue.notice(Change::PodBound);
     if now == SimTime::ZERO {
         state.nodes[node as usize].images.insert((workload, 0));
     }

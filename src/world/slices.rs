@@ -206,6 +206,7 @@ fn lost(state: &State, workload: usize) -> u64 {
 fn mark(state: &mut State, cx: &mut Context) {
     let active = cx.agenda.active();
     state.pace.since = active;
+    state.pace.was_steady = are_steady(state, active);
     state.pace.before =
         (0..state.workloads.len()).map(|one| (used(state, one, active), lost(state, one))).collect();
 }
@@ -223,8 +224,10 @@ fn learn(state: &mut State, cx: &mut Context) -> Vec<f64> {
     }
     let count = state.workloads.len();
     let known = state.pace.before.len() == count && seconds > 0.0;
-    // Pods that came or went make sums over pods mean nothing.
-    if !known || cx.now().since(state.pace.stirred) < LOOK * 2 {
+    // Pods that came or went make sums over pods mean nothing, and start-ups and cold pods
+    // are no part of what the load costs.
+    let steady = state.pace.was_steady && are_steady(state, active);
+    if !known || !steady || cx.now().since(state.pace.stirred) < LOOK * 2 {
         return vec![0.0; count];
     }
     let ended: Vec<SimDuration> = (0..count).map(|one| used(state, one, active)).collect();
@@ -234,7 +237,8 @@ fn learn(state: &mut State, cx: &mut Context) -> Vec<f64> {
         .map(|(now, (then, _))| now.saturating_sub(*then).as_secs_f64())
         .collect();
     let load = load(state, cx.now());
-    state.pace.costs.learn(load, seconds, trouble.asked, &cpu);
+    let times = f64::from(cx.seen.weight());
+    state.pace.costs.learn(load, (seconds, times), trouble.asked, &cpu);
     cpu.iter().map(|used| used / seconds).collect()
 }
 
@@ -255,10 +259,7 @@ fn is_calm(state: &State, cx: &Context) -> bool {
         && !state.pace.drill_near(now, PERIOD)
         && now + PERIOD * 2 < end
         && is_level(state, now)
-        && state
-            .workloads
-            .iter()
-            .all(|workload| workload.pods.iter().all(|&id| is_steady(state.pod(id), cx.agenda.active())))
+        && are_steady(state, cx.agenda.active())
         && has_room(state, now)
 }
 
@@ -269,6 +270,11 @@ fn is_level(state: &State, now: SimTime) -> bool {
         &state.scenario.demand.population;
     let (peak, present) = (shape.peak(now, now + PERIOD), shape.at(now).max(shape.at(now + PERIOD)));
     here > 0.0 && (there / here - 1.0).abs() <= SLOPE && peak <= present * (1.0 + SLOPE)
+}
+
+/// Whether all pods are.
+fn are_steady(state: &State, active: SimTime) -> bool {
+    state.workloads.iter().all(|workload| workload.pods.iter().all(|&id| is_steady(state.pod(id), active)))
 }
 
 /// Whether a pod is ready and warm and its queue short, or takes no part in anything: it

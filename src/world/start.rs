@@ -32,8 +32,9 @@ use crate::world::{
 
 /// Rows of a series: enough for a chart, whatever the run's length.
 const SERIES_ROWS: u64 = 720;
-/// A row of a sliced run is at least this long.
-const SLICED_STEP: SimDuration = SimDuration::from_secs(30);
+/// A row of a sliced run is at least this long: a dozen slices and what they stand for, so
+/// that one more or less within a row hardly shows.
+const SLICED_STEP: SimDuration = SimDuration::from_secs(60);
 /// Rows are whole multiples of this.
 const SERIES_UNIT: SimDuration = SimDuration::from_secs(5);
 
@@ -89,7 +90,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         rules: scenario.version.rules(),
         settings: ControllerSettings::default(),
         frames: Arena::default(),
-        users: Users::new(seed.key("users"), &scenario.demand.journeys),
+        users: Users::new(seed.key("users"), &scenario.demand),
         pods: Arena::default(),
         workloads,
         nodes: Vec::new(),
@@ -101,7 +102,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
             cluster,
             queue: Queue::default(),
             scan_start: 0,
-            due: false,
+            due: SimTime::NEVER,
             waiting: std::collections::BTreeMap::new(),
         },
         node_autoscaler: NodeAutoscaler::default(),

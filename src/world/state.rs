@@ -14,7 +14,7 @@ use crate::k8s::restart::Backoff;
 use crate::k8s::rollout::{Noted, Progress, Status};
 use crate::k8s::token_bucket::TokenBucket;
 use crate::k8s::version::{ControllerSettings, Rules};
-use crate::scenario::{Behaviour, Kind, Release, Scenario, Workload};
+use crate::scenario::{Behaviour, Kind, Quota, Release, Scenario, Workload};
 use crate::service::Station;
 use crate::sim::agenda::Clocks;
 use crate::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -664,26 +664,26 @@ pub enum NodeLife {
 /// An external service.
 #[derive(Clone, Copy, Debug)]
 pub struct ExternalState {
-    /// Calls that may still be made in the present second.
+    /// Calls that may be made at once.
     left: f64,
-    second: u64,
+    /// As of when; `None` before the first.
+    since: Option<SimTime>,
 }
 
 impl ExternalState {
     /// A service that nobody has called yet.
     pub fn new() -> Self {
-        Self { left: 0.0, second: u64::MAX }
+        Self { left: 0.0, since: None }
     }
 
-    /// Whether the quota (calls per second) admits a call now.
-    pub fn admits(&mut self, quota: Option<f64>, now: SimTime) -> bool {
+    /// Whether the quota admits a call now: a bucket of tokens that fills evenly, as rate
+    /// limiters of such services are.
+    pub fn admits(&mut self, quota: Option<Quota>, now: SimTime) -> bool {
         let Some(quota) = quota else { return true };
-        let second = now.as_nanos() / 1_000_000_000;
-        if second != self.second {
-            // A fraction of a call is carried over, so that 0.5 a second is one in two.
-            let carried = if self.second == u64::MAX { 0.0 } else { self.left.min(1.0) };
-            (self.second, self.left) = (second, quota + carried.fract());
-        }
+        let most = quota.at_once();
+        let since = self.since.replace(now);
+        let filled = since.map_or(most, |since| quota.per_second * now.since(since).as_secs_f64());
+        self.left = (self.left + filled).min(most);
         if self.left < 1.0 {
             return false;
         }
@@ -744,8 +744,8 @@ pub struct Scheduler {
     pub queue: Queue,
     /// Where the next scan starts.
     pub scan_start: usize,
-    /// A cycle is on the agenda.
-    pub due: bool,
+    /// When the next cycle is on the agenda; [`SimTime::NEVER`] for none.
+    pub due: SimTime,
     /// Unbound pods by UID.
     pub waiting: std::collections::BTreeMap<u32, PodId>,
 }

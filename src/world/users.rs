@@ -66,6 +66,8 @@ fn wanted_now(state: &State, now: SimTime) -> u32 {
 pub fn population_changed(state: &mut State, cx: &mut Context) {
     let wanted = wanted_now(state, cx.now());
     let before = std::mem::replace(&mut state.users.wanted, wanted);
+    // The first look after the ramp's end still finds some who came on it.
+    let in_ramp = cx.now() < SimTime::ZERO + state.scenario.demand.ramp_in + FOLLOW;
     for user in before..wanted {
         if user as usize == state.users.all.len() {
             state.users.all.push(newcomer(draw(state.users.key, u64::from(user))));
@@ -78,7 +80,7 @@ pub fn population_changed(state: &mut State, cx: &mut Context) {
             // Left while time was skipped, and is back before the next request.
             one.present = true;
             state.users.count += 1;
-        } else if state.pace.is_sliced() {
+        } else if state.pace.is_sliced() || in_ramp {
             meet_midway(state, cx, user);
         } else {
             start_journey(state, cx, user, true);
@@ -131,8 +133,8 @@ fn start_journey(state: &mut State, cx: &mut Context, user: u32, thinks: bool) {
     }
 }
 
-/// A user of the first moment, or one who comes while time is skipped, is met somewhere in
-/// the middle of a journey, thinking.
+/// A user of the first moment or of the ramp after it, or one who comes while time is
+/// skipped, is met somewhere in the middle of a journey, thinking.
 fn meet_midway(state: &mut State, cx: &mut Context, user: u32) {
     place_midway(state, user);
     think_on(state, cx, user);
@@ -292,7 +294,8 @@ fn end_journey(state: &mut State, cx: &mut Context, user: u32) {
 /// Lewis and Shedler 1979).
 pub fn journey_due(state: &mut State, cx: &mut Context) {
     let bound = state.users.candidate_at;
-    if bound > 0.0 && cx.streams.arrivals.unit() * bound < rate_now(state, cx.now()) {
+    state.users.rate = rate_now(state, cx.now());
+    if bound > 0.0 && cx.streams.arrivals.unit() * bound < state.users.rate {
         let user = state.users.take_place();
         start_journey(state, cx, user, false);
     }

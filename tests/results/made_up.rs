@@ -14,8 +14,8 @@ use kubeplan::observe::{
 use kubeplan::scenario::{
     Assumption, Autoscaler, Balancing, Basis, Behaviour, Call, Cluster, Comparison, Concurrency, Container,
     Demand, External, Goals, Indicator, IngressRetries, Interpolation, Journey, Kind, Limits, MemoryModel,
-    NodePool, Objective, Operation, PodTemplate, Population, ProvisionedBy, Retry, Scenario, Scope, Shape,
-    StartUp, Step, Target, Visit, Workload,
+    NodePool, Objective, Operation, PodTemplate, Population, ProvisionedBy, Quota, Retry, Scenario, Scope,
+    Shape, StartUp, Step, Target, Visit, Workload,
 };
 use kubeplan::sim::random::{Distribution, Seed, Stream};
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -57,7 +57,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
             name: "push-gateway".to_owned(),
             latency: Distribution::Constant(0.08),
             error_rate: 0.001,
-            quota_per_second: Some(500.0),
+            quota: Some(Quota { per_second: 500.0, over: SimDuration::from_secs(1) }),
         }],
         cluster: cluster(),
         drills: Vec::new(),

@@ -76,7 +76,6 @@ fn users_are_met_as_if_they_had_always_been_there() {
     // the users are in at any moment. There is no time to settle.
     let mut scenario = scenario(vec![workload("pod", 4, vec![Step::Compute(always(0.000_1))])], 1.0, 30);
     scenario.demand.population = Population::Users { peak: 2_000.0, shape: Shape::steady(1.0) };
-    scenario.warm_up = SimDuration::from_millis(1);
     let short = scenario.demand.journeys[0].clone();
     scenario.demand.journeys = [(9.0, 1, exponential(10.0)), (1.0, 20, exponential(9.0))]
         .map(|(weight, times, think)| {
@@ -86,12 +85,38 @@ fn users_are_met_as_if_they_had_always_been_there() {
         })
         .to_vec();
     let cycle = 0.9 * 10.0 + 0.1 * 20.0 * 9.0;
+    // All at once, and within a ramp.
+    for (ramp, warm_up) in [(0, 1), (20_000, 21_000)] {
+        scenario.demand.ramp_in = SimDuration::from_millis(ramp);
+        scenario.warm_up = SimDuration::from_millis(warm_up);
+        agree(
+            &format!("users of two journeys, who come within {ramp} ms"),
+            &scenario,
+            &[
+                ("short ones", 2_000.0 * 0.9 / cycle, &|seen| seen.journeys[0].arrived as f64 / 30.0),
+                ("long ones", 2_000.0 * 2.0 / cycle, &|seen| seen.journeys[1].arrived as f64 / 30.0),
+            ],
+        );
+    }
+}
+
+#[test]
+fn users_of_a_rate_are_those_who_think_too() {
+    // 3,000 users who ask every 30 s, at a level of two thirds.
+    let mut scenario = scenario(vec![workload("pod", 4, vec![Step::Compute(always(0.000_1))])], 1.0, 600);
+    scenario.demand.population = Population::Rate {
+        peak_per_second: 100.0,
+        shape: Shape::steady(2.0 / 3.0),
+        users: Some(3_000.0),
+        modulation: Vec::new(),
+    };
+    scenario.demand.journeys[0].visits[0].think = exponential(30.0);
     agree(
-        "users of two journeys",
+        "users of a rate",
         &scenario,
         &[
-            ("short ones a second", 2_000.0 * 0.9 / cycle, &|seen| seen.journeys[0].arrived as f64 / 30.0),
-            ("long ones a second", 2_000.0 * 2.0 / cycle, &|seen| seen.journeys[1].arrived as f64 / 30.0),
+            ("users", 2_000.0, &|seen| seen.cluster.users.mean()),
+            ("asked a second", 200.0 / 3.0, &|seen| seen.journeys[0].arrived as f64 / 600.0),
         ],
     );
 }

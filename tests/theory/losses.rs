@@ -1,10 +1,12 @@
 //! Bounded room: Erlang's loss system and M/M/c/K.
 
 use kubeplan::observe::Cause;
-use kubeplan::scenario::Scenario;
-use kubeplan::sim::random::Distribution;
+use kubeplan::scenario::{Call, External, Quota, Retry, Scenario, Step, Target};
+use kubeplan::sim::random::{Distribution, Seed};
+use kubeplan::units::SimDuration;
+use kubeplan::world::simulate;
 
-use crate::support::{always, exponential};
+use crate::support::{always, exponential, scenario, workload};
 use crate::{SERVICE, agree, erlang_b, lost, response, servers, wait};
 
 /// `servers` with room for `queue` more.
@@ -72,4 +74,36 @@ fn m_m_c_k(count: u32, queue: u32, load: f64) -> (f64, f64) {
         .map(|(weight, number): (_, u32)| weight * f64::from(number.saturating_sub(count)))
         .sum();
     (weights[weights.len() - 1] / all, waiting / all)
+}
+
+#[test]
+fn a_quota_refuses_what_is_beyond_it_and_next_to_nothing_below() {
+    // Calls a second, the seconds that they are counted over, calls asked for a second; the
+    // share refused. Below the quota a bucket is nearly never empty, however rare calls are.
+    for (per_second, over, asked, refused) in [
+        (20.0 / 60.0, 60, 2.0 / 60.0, 0.0),
+        (1.5, 60, 0.75, 0.0),
+        (500.0, 1, 400.0, 0.0),
+        (10.0, 1, 20.0, 0.5),
+    ] {
+        let call = Call {
+            target: Target::External(0),
+            probability: 1.0,
+            timeout: None,
+            retry: Retry::NONE,
+            required: true,
+        };
+        let seconds = (10_000.0 / asked) as u64;
+        let mut scenario = scenario(vec![workload("pod", 1, vec![Step::Call(call)])], asked, seconds);
+        scenario.externals = vec![External {
+            name: "outside".to_owned(),
+            latency: always(0.01),
+            error_rate: 0.0,
+            quota: Some(Quota { per_second, over: SimDuration::from_secs(over) }),
+        }];
+        let seen = simulate(&scenario, Seed { base: 7, replication: 0 });
+        let outside = &seen.externals[0];
+        let share = outside.failures[Cause::ExternalQuota as usize] as f64 / outside.arrived as f64;
+        assert!((share - refused).abs() < 0.01, "{per_second} a second, {asked} asked: {share} refused");
+    }
 }
