@@ -12,8 +12,8 @@ use kubeplan::k8s::rollout::{IntOrPercent, Strategy};
 use kubeplan::k8s::version::Version;
 use kubeplan::observe::{MomentKind, Observations};
 use kubeplan::scenario::{
-    Autoscaler, DisruptionBudget, Drill, Failure, Hook, Kind, Release, ReleaseFault, Scenario, Share, Step,
-    WarmUp,
+    Autoscaler, DisruptionBudget, Drill, Failure, Hook, Kind, NodePool, ProvisionedBy, Release, ReleaseFault,
+    Scenario, Share, Step, WarmUp,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{MilliCpu, SimDuration, SimTime};
@@ -323,6 +323,65 @@ fn a_budget_says_how_many_pods_a_drain_takes_at_once() {
         assert_eq!(seen_least, Some(least), "{case}");
         let drained = if budget == all { 0 } else { 2 * nodes };
         assert_eq!(seen.workloads[0].pods_started, u64::from(drained), "{case}");
+    }
+}
+
+/// At most one pod of the first workload may be missing.
+fn one_at_a_time(scenario: &mut Scenario) {
+    scenario.budgets.push(DisruptionBudget {
+        name: "web".to_owned(),
+        namespace: "default".to_owned(),
+        selector: Selector::of(scenario.workloads[0].template.labels.clone()),
+        budget: Budget::MaxUnavailable(IntOrPercent::Int(1)),
+        unhealthy: UnhealthyPodEviction::default(),
+    });
+}
+
+#[test]
+fn a_cheaper_node_takes_over_before_the_dear_one_is_drained() {
+    // A machine that takes more than 15 minutes is given up, and what it was for with it.
+    for (provision, replaced) in [(60.0, true), (1_000.0, false)] {
+        let mut scenario = web(3, 1, 1_200);
+        scenario.warm_up = seconds(1);
+        scenario.workloads[0].template.containers[0].pre_stop = Some(Hook { takes: seconds(10) });
+        one_at_a_time(&mut scenario);
+        let pool = &mut scenario.cluster.pools[0];
+        (pool.min, pool.price_per_hour) = (0, 4.0);
+        let small = NodePool {
+            name: "small".to_owned(),
+            cpu: MilliCpu(4_000),
+            count: 0,
+            price_per_hour: 1.0,
+            provision: always(provision),
+            ..pool.clone()
+        };
+        scenario.cluster.pools.push(small);
+        scenario.cluster.provisioned_by = ProvisionedBy::Karpenter;
+        // A drill that changes nothing, for the watch's sake.
+        let seen = run(&with(scenario, 1, None, Failure::Load { factor: 1.0, rise: seconds(0) }), 0);
+        let of = |kind: MomentKind| {
+            let all: Vec<f64> = seen
+                .moments
+                .iter()
+                .filter(|one| one.kind == kind)
+                .map(|one| one.time.as_secs_f64())
+                .collect();
+            assert!(all.len() < 2, "{kind:?} at {all:?}: {:?}", seen.moments);
+            all.first().copied()
+        };
+        let added = of(MomentKind::NodeAdded).expect("the small one is bought");
+        // Up to 10 s until the first look, and 15 s until the second.
+        assert!((provision + 15.0..=provision + 25.1).contains(&added), "the new node joined at {added} s");
+        let removed = of(MomentKind::NodeRemoved).expect("one of the two is too many");
+        if replaced {
+            // Three pods one after the other, each 10 s in its hook and started again
+            // in less.
+            assert!((added + 30.0..added + 90.0).contains(&removed), "{added} s, {removed} s");
+            assert!(of(MomentKind::DrainBlocked).is_some(), "the budget lets one go at a time");
+        }
+        let least = seen.watch.rows.iter().map(|row| row.ready[0]).min();
+        assert_eq!(least, Some(if replaced { 2 } else { 3 }));
+        assert_eq!(seen.balance.failed, 0, "of {}", seen.balance.arrived);
     }
 }
 

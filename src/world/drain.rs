@@ -1,4 +1,4 @@
-//! `kubectl drain`: a node is cordoned, its pods evicted under their budgets.
+//! Drains: a node is cordoned, its pods evicted under their budgets.
 
 use crate::k8s::disruption::Eviction;
 use crate::k8s::placement::queue::Change;
@@ -14,18 +14,22 @@ use crate::world::{budgets, kubelet, scheduler};
 /// kubectl asks again so long after a refused eviction.
 const RETRY: SimDuration = SimDuration::from_secs(5);
 
-/// The drain begins.
+/// `kubectl drain` begins.
 pub fn begin(state: &mut State, cx: &mut Context, node: u32) {
     set_cordoned(state, node, true);
     went_on(state, cx, node);
 }
 
-/// Evicts whom the budgets let go; asks again later for the others.
+/// kubectl evicts whom the budgets let go and asks again later for the others.
 pub fn went_on(state: &mut State, cx: &mut Context, node: u32) {
-    let now = cx.now();
-    if !state.nodes[node as usize].cordoned {
-        return;
+    if state.nodes[node as usize].cordoned && evict(state, cx, node) {
+        cx.agenda.after(RETRY, Event::DrainWentOn(node));
     }
+}
+
+/// Evicts whom the budgets let go; whether somebody has to be asked for again.
+pub fn evict(state: &mut State, cx: &mut Context, node: u32) -> bool {
+    let now = cx.now();
     let mut refused = None;
     for id in state.nodes[node as usize].pods.clone() {
         if !is_evicted(state, id) {
@@ -36,9 +40,9 @@ pub fn went_on(state: &mut State, cx: &mut Context, node: u32) {
             Eviction::TooManyRequests | Eviction::SeveralBudgets => refused = refused.or(Some(id)),
         }
     }
-    let Some(id) = refused else { return };
-    cx.agenda.after(RETRY, Event::DrainWentOn(node));
-    let Some(workload) = state.pod(id).map(|pod| pod.workload as usize) else { return };
+    let Some(workload) = refused.and_then(|id| state.pod(id)).map(|pod| pod.workload as usize) else {
+        return false;
+    };
     let name = &state.scenario.workloads[workload].name;
     let known = cx
         .seen
@@ -52,6 +56,7 @@ pub fn went_on(state: &mut State, cx: &mut Context, node: u32) {
         );
         cx.seen.moment(now, MomentKind::DrainBlocked, Some(workload), text);
     }
+    true
 }
 
 /// Whether a drain wants a pod gone: DaemonSets' pods stay.
@@ -67,9 +72,26 @@ pub fn end(state: &mut State, cx: &mut Context, node: u32) {
     scheduler::notice(state, cx, Change::NodeBetter);
 }
 
+/// A node autoscaler wants a node gone, or no longer does: no new pods come while it
+/// does.
+pub fn set_leaving(state: &mut State, cx: &mut Context, node: u32, leaving: bool) {
+    state.nodes[node as usize].leaving = leaving;
+    tell_scheduler(state, node);
+    if !leaving {
+        scheduler::notice(state, cx, Change::NodeBetter);
+    }
+}
+
 fn set_cordoned(state: &mut State, node: u32, cordoned: bool) {
     state.nodes[node as usize].cordoned = cordoned;
-    if let Some(place) = state.nodes[node as usize].place {
-        state.scheduler.cluster.change_node(place, |shape| shape.unschedulable = cordoned);
+    tell_scheduler(state, node);
+}
+
+/// Both kubectl's cordon and an autoscaler's taint keep new pods away.
+fn tell_scheduler(state: &mut State, node: u32) {
+    let one = &state.nodes[node as usize];
+    let closed = one.cordoned || one.leaving;
+    if let Some(place) = one.place {
+        state.scheduler.cluster.change_node(place, |shape| shape.unschedulable = closed);
     }
 }

@@ -102,6 +102,8 @@ pub enum Event {
     NodeAutoscalerRan,
     /// Karpenter's batch of waiting pods may be closed.
     KarpenterBatched,
+    /// Karpenter looks at what it has decided once more.
+    ConsolidationValidated,
     /// A node that is to go may be empty.
     NodeEmptied(u32),
     /// A new node is ready.
@@ -175,6 +177,7 @@ impl Event {
                 | Self::HpaSynced(_)
                 | Self::NodeAutoscalerRan
                 | Self::KarpenterBatched
+                | Self::ConsolidationValidated
                 | Self::NodesMonitored
                 | Self::TaintsHandedOut(_)
                 | Self::TolerationEnded(_)
@@ -202,6 +205,7 @@ impl Event {
             | Self::ProxySynced(..)
             | Self::WorkloadSynced(_)
             | Self::ReplicaSetsSynced(_)
+            | Self::ConsolidationValidated
             | Self::NodeEmptied(_)
             | Self::NodeReady(_)
             | Self::TaintsHandedOut(_)

@@ -150,6 +150,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::HpaSynced(hpa) => autoscaler::synced(state, cx, hpa as usize),
         Event::NodeAutoscalerRan => node_autoscaler::ran(state, cx),
         Event::KarpenterBatched => node_autoscaler::karpenter_batched(state, cx),
+        Event::ConsolidationValidated => node_autoscaler::consolidation_validated(state, cx),
         Event::NodeEmptied(node) => node_autoscaler::node_emptied(state, cx, node),
         Event::NodeReady(node) => nodes::ready(state, cx, node),
 
@@ -160,7 +161,6 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::TolerationEnded(pod) => node_lifecycle::toleration_ended(state, cx, pod),
         Event::DrainWentOn(node) => drain::went_on(state, cx, node),
         Event::PullRetried(pod) => kubelet::pull_retried(state, cx, pod),
-
         Event::DrillStruck(drill) => drills::struck(state, cx, drill),
         Event::DrillEnded(drill) => drills::ended(state, cx, drill),
         Event::DrillWentOn(drill) => drills::went_on(state, cx, drill),

@@ -3,27 +3,30 @@
 use std::collections::BTreeMap;
 
 use crate::k8s::node_autoscaling::back_off::BackOff;
-use crate::k8s::node_autoscaling::consolidation::{Consolidation, Market, Owned, consolidate};
+use crate::k8s::node_autoscaling::consolidation::{Consolidation, Market, Owned, consolidate, validate};
 use crate::k8s::node_autoscaling::karpenter::{Offering, provision};
 use crate::k8s::node_autoscaling::scale_down::{DownSettings, Looked, NodeFacts, PodFacts, scale_down};
 use crate::k8s::node_autoscaling::scale_up::{NodeGroup, Pending, ScaleUp, UpSettings, scale_up};
-use crate::k8s::placement::{ClusterView, PodView};
+use crate::k8s::node_lifecycle::Ready;
+use crate::k8s::placement::{ClusterView, NodeId, PodView};
 use crate::observe::MomentKind;
 use crate::scenario::{Kind, ProvisionedBy};
 use crate::units::SimDuration;
-use crate::world::budgets;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
-use crate::world::state::{NodeLife, State};
-use crate::world::{kubelet, nodes};
+use crate::world::state::{NodeLife, Replacement, State};
+use crate::world::{budgets, drain, nodes};
 
 /// Both autoscalers look again after this at the latest.
 const SCAN: SimDuration = SimDuration::from_secs(10);
-/// From the taint of a node that is to go until it is deleted.
+/// From the taint of a node that is to go until it is deleted, if it is empty then; it
+/// is looked at again as often, and refused evictions are asked for again.
 const DELETE_DELAY: SimDuration = SimDuration::from_secs(5);
 /// Karpenter validates what it wants to consolidate once more after this.
 const VALIDATION: SimDuration = SimDuration::from_secs(15);
+/// Karpenter gives a machine up that hasn't registered by then.
+const REGISTRATION: SimDuration = SimDuration::from_secs(15 * 60);
 /// Karpenter disrupts at most so many percent of its nodes at a time.
 const KARPENTER_BUDGET: u32 = 10;
 
@@ -59,16 +62,17 @@ fn pending(state: &State) -> Vec<Pending> {
         .collect()
 }
 
-/// The cluster with the nodes that are on their way.
-fn with_upcoming(state: &State) -> ClusterView {
+/// The cluster with the nodes that are on their way, and which these are.
+fn with_upcoming(state: &State) -> (ClusterView, Vec<NodeId>) {
     let mut cluster = state.scheduler.cluster.clone();
+    let mut upcoming = Vec::new();
     for (number, node) in
         state.nodes.iter().enumerate().filter(|(_, node)| node.life == NodeLife::Provisioning)
     {
         let pool = &state.scenario.cluster.pools[node.pool as usize];
-        cluster.add_node(pool.shape(&node.name, nodes::number_in_pool(state, number)));
+        upcoming.push(cluster.add_node(pool.shape(&node.name, nodes::number_in_pool(state, number))));
     }
-    cluster
+    (cluster, upcoming)
 }
 
 /// Kinds of DaemonSet pods, which a new node has to carry.
@@ -119,7 +123,7 @@ fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
     let groups = groups(state);
     let pending = pending(state);
     if !pending.is_empty() {
-        let cluster = with_upcoming(state);
+        let (cluster, _) = with_upcoming(state);
         let tie = cx.streams.ties.bits();
         match scale_up(&cluster, &pending, &groups, &UpSettings::default(), now, tie) {
             ScaleUp::Grow { chosen, .. } => {
@@ -143,11 +147,11 @@ fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
     let mut memory = std::mem::take(&mut state.node_autoscaler.down);
     let decision = scale_down(&state.scheduler.cluster, &around, &DownSettings::default(), &mut memory, now);
     state.node_autoscaler.down = memory;
-    for place in decision.delete {
-        retire(state, cx, place, &[]);
-    }
-    for (place, pods) in decision.drain {
-        retire(state, cx, place, &pods);
+    for place in decision.delete.into_iter().chain(decision.drain.into_iter().map(|(place, _)| place)) {
+        if let Some(node) = state.node_at(place) {
+            drain::set_leaving(state, cx, node, true);
+            retire(state, cx, node);
+        }
     }
 }
 
@@ -155,7 +159,9 @@ fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
 fn ready_places<'a>(state: &'a State) -> impl Iterator<Item = (usize, usize)> + 'a {
     let nodes = state.nodes.iter().enumerate();
     nodes
-        .filter(|(_, node)| node.life == NodeLife::Ready && !node.leaving)
+        .filter(|(_, node)| {
+            node.life == NodeLife::Ready && node.heartbeat.ready == Ready::True && !node.leaving
+        })
         .filter_map(|(number, node)| Some((node.place?, number)))
 }
 
@@ -170,6 +176,7 @@ fn karpenter(state: &mut State, cx: &mut Context) {
         let closes = state.node_autoscaler.batch.pod_came(now);
         cx.agenda.at(closes, Event::KarpenterBatched);
     }
+    look_after_replacements(state, cx);
     if pending.is_empty() {
         consolidate_nodes(state, cx);
     } else {
@@ -187,7 +194,7 @@ pub fn karpenter_batched(state: &mut State, cx: &mut Context) {
     let room = groups(state);
     let (pools, offerings): (Vec<usize>, Vec<Offering>) =
         offerings(state).into_iter().filter(|(pool, _)| room[*pool].target < room[*pool].max).unzip();
-    let answer = provision(&with_upcoming(state), &pods, &offerings, &daemons(state));
+    let answer = provision(&with_upcoming(state).0, &pods, &offerings, &daemons(state));
     let mut left: Vec<u32> = room.iter().map(|group| group.max - group.target.min(group.max)).collect();
     for purchase in answer.purchases {
         let pool = pools[purchase.offering];
@@ -210,9 +217,70 @@ fn offerings(state: &State) -> Vec<(usize, Offering)> {
         .collect()
 }
 
-/// Karpenter looks for nodes that don't pay. A command is carried out after its
-/// second validation.
+/// Karpenter looks for nodes that don't pay, unless it has found some that wait for their
+/// second look.
 fn consolidate_nodes(state: &mut State, cx: &mut Context) {
+    if state.node_autoscaler.formed.is_some() {
+        return;
+    }
+    let found = on_market(state, cx, consolidate);
+    if found != Consolidation::Nothing {
+        state.node_autoscaler.formed = Some(found);
+        cx.agenda.after(VALIDATION, Event::ConsolidationValidated);
+    }
+}
+
+/// What has been decided is looked at again, and done if it is still right. Nodes that
+/// are replaced take no new pods from now on, but keep theirs until the new one is ready.
+pub fn consolidation_validated(state: &mut State, cx: &mut Context) {
+    let Some(formed) = state.node_autoscaler.formed.take() else { return };
+    match on_market(state, cx, |cluster, market| validate(cluster, market, &formed)) {
+        Consolidation::Nothing => {}
+        Consolidation::DeleteEmpty(places) | Consolidation::Delete(places) => {
+            for node in leave(state, cx, &places) {
+                retire(state, cx, node);
+            }
+        }
+        Consolidation::Replace { nodes: places, offerings } => {
+            let room = groups(state);
+            let Some(&pool) = offerings.iter().find(|&&pool| room[pool].target < room[pool].max) else {
+                return;
+            };
+            let instead_of = leave(state, cx, &places);
+            let (bought, until) = (buy(state, cx, pool as u32), cx.now() + REGISTRATION);
+            state.node_autoscaler.replacements.push(Replacement { bought, until, instead_of });
+        }
+    }
+}
+
+/// Nodes at these places are tainted.
+fn leave(state: &mut State, cx: &mut Context, places: &[NodeId]) -> Vec<u32> {
+    let nodes: Vec<u32> = places.iter().filter_map(|&place| state.node_at(place)).collect();
+    for &node in &nodes {
+        drain::set_leaving(state, cx, node, true);
+    }
+    nodes
+}
+
+/// Nodes whose replacement is ready are drained; those that never get one stay.
+fn look_after_replacements(state: &mut State, cx: &mut Context) {
+    let now = cx.now();
+    for one in std::mem::take(&mut state.node_autoscaler.replacements) {
+        match state.nodes[one.bought as usize].life {
+            NodeLife::Ready => one.instead_of.into_iter().for_each(|node| retire(state, cx, node)),
+            NodeLife::Provisioning if now < one.until => state.node_autoscaler.replacements.push(one),
+            _ => one.instead_of.into_iter().for_each(|node| drain::set_leaving(state, cx, node, false)),
+        }
+    }
+}
+
+/// Puts a question to Karpenter's rules about the cluster as it is. Offerings have their
+/// pool's number; a full pool has nothing to sell at any price.
+fn on_market(
+    state: &State,
+    cx: &Context,
+    decide: impl FnOnce(&ClusterView, &Market) -> Consolidation,
+) -> Consolidation {
     let room = groups(state);
     let mut owned = BTreeMap::new();
     for (place, node) in ready_places(state) {
@@ -222,10 +290,20 @@ fn consolidate_nodes(state: &mut State, cx: &mut Context) {
         let (instance_type, price) = (spec.name.clone(), spec.price_per_hour);
         owned.insert(place, Owned { instance_type, price, spot: false, disruptable });
     }
-    let (pools, offerings): (Vec<usize>, Vec<Offering>) = offerings(state).into_iter().unzip();
+    let (there, leaving) = leaving(state);
+    let full = |pool: usize| room[pool].target >= room[pool].max;
+    let priced = |(pool, one): (usize, Offering)| Offering {
+        price: if full(pool) { f64::INFINITY } else { one.price },
+        ..one
+    };
+    let offerings: Vec<Offering> = offerings(state).into_iter().map(priced).collect();
     let (facts, budgets, daemons) = (facts(state), budgets::guarded(state, cx.now()), daemons(state));
+    let (cluster, upcoming) = with_upcoming(state);
     let market = Market {
         owned: &owned,
+        leaving: &leaving,
+        upcoming: &upcoming,
+        disrupting: there - owned.len() as u32,
         offerings: &offerings,
         daemons: &daemons,
         pods: &facts,
@@ -234,59 +312,42 @@ fn consolidate_nodes(state: &mut State, cx: &mut Context) {
         underutilized_too: true,
         spot_to_spot: false,
     };
-    let doomed = match consolidate(&state.scheduler.cluster, &market) {
-        Consolidation::Nothing => return,
-        Consolidation::DeleteEmpty(nodes) | Consolidation::Delete(nodes) => nodes,
-        Consolidation::Replace { nodes, offerings } => {
-            if let Some(&cheapest) = offerings.first() {
-                buy(state, cx, pools[cheapest] as u32);
-            }
-            nodes
-        }
-    };
-    for place in doomed {
-        let pods = state.scheduler.cluster.node(place).pods.iter().copied().collect::<Vec<_>>();
-        retire_after(state, cx, place, &pods, VALIDATION);
-    }
+    decide(&cluster, &market)
+}
+
+/// How many nodes have joined, and the places of those that are to go.
+fn leaving(state: &State) -> (u32, Vec<NodeId>) {
+    let there = state.nodes.iter().filter(|node| matches!(node.life, NodeLife::Ready | NodeLife::Dead));
+    let leaving = there.clone().filter(|node| node.leaving).filter_map(|node| node.place);
+    (there.count() as u32, leaving.collect())
 }
 
 /// Orders a node; it joins when its provisioning is over.
-fn buy(state: &mut State, cx: &mut Context, pool: u32) {
+fn buy(state: &mut State, cx: &mut Context, pool: u32) -> u32 {
     let node = nodes::order(state, pool);
     let takes = cx.times.provision[pool as usize].at(cx.streams.nodes.bits());
     cx.agenda.after(takes, Event::NodeReady(node));
+    node
 }
 
-/// Takes a node out of service: cordoned, its pods evicted, deleted when they
-/// have gone.
-fn retire(state: &mut State, cx: &mut Context, place: usize, pods: &[usize]) {
-    retire_after(state, cx, place, pods, DELETE_DELAY);
+/// Takes a node out of service that takes no new pods any more: its pods are evicted, and
+/// it is deleted when they have gone.
+fn retire(state: &mut State, cx: &mut Context, node: u32) {
+    drain::evict(state, cx, node);
+    cx.agenda.after(DELETE_DELAY, Event::NodeEmptied(node));
 }
 
-fn retire_after(state: &mut State, cx: &mut Context, place: usize, pods: &[usize], delay: SimDuration) {
-    let Some(node) = state.node_at(place) else { return };
-    state.nodes[node as usize].leaving = true;
-    state.scheduler.cluster.change_node(place, |shape| shape.unschedulable = true);
-    let here: Vec<PodId> = state.nodes[node as usize].pods.clone();
-    for id in here {
-        let evicted = state.pod(id).is_some_and(|pod| pods.contains(&(pod.uid as usize)));
-        let daemon =
-            state.pod(id).is_some_and(|pod| matches!(state.spec(pod.workload).kind, Kind::DaemonSet));
-        if evicted && !daemon {
-            kubelet::delete(state, cx, id);
-        }
-    }
-    cx.agenda.after(delay, Event::NodeEmptied(node));
-}
-
-/// A node that is to go may be empty by now: deleted if so, else looked at again.
+/// A node that is to go may be empty by now: deleted if so, else those are asked for again
+/// that their budgets didn't let go.
 pub fn node_emptied(state: &mut State, cx: &mut Context, node: u32) {
-    let here: Vec<PodId> = state.nodes[node as usize].pods.clone();
-    let daemon = |state: &State, id: PodId| {
-        state.pod(id).is_none_or(|pod| matches!(state.spec(pod.workload).kind, Kind::DaemonSet))
+    let keeps = |id: &PodId| {
+        state.pod(*id).is_some_and(|pod| !matches!(state.spec(pod.workload).kind, Kind::DaemonSet))
     };
-    if here.iter().any(|&id| !daemon(state, id)) {
-        cx.agenda.after(DELETE_DELAY, Event::NodeEmptied(node));
+    if state.nodes[node as usize].life == NodeLife::Gone {
+        return;
+    }
+    if state.nodes[node as usize].pods.iter().any(keeps) {
+        retire(state, cx, node);
         return;
     }
     let now = cx.now();

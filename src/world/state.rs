@@ -4,6 +4,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use crate::k8s::hpa::Memory;
 use crate::k8s::metrics::{ContainerSample, ContainerWindow};
+use crate::k8s::node_autoscaling::consolidation::Consolidation;
 use crate::k8s::node_autoscaling::karpenter::Batch;
 use crate::k8s::node_autoscaling::scale_down::ScaleDownMemory;
 use crate::k8s::node_lifecycle::{Heartbeat, Ready, ZoneState};
@@ -633,7 +634,7 @@ pub struct Node {
     pub reports_ready: bool,
     /// It is cordoned.
     pub cordoned: bool,
-    /// It is cordoned and will be deleted.
+    /// A node autoscaler wants it gone: it takes no new pods.
     pub leaving: bool,
     /// When it became ready.
     pub ready_since: SimTime,
@@ -733,6 +734,21 @@ pub struct NodeAutoscaler {
     pub batch: Batch,
     /// Pods already noticed, by UID: the first free number.
     pub noticed: u32,
+    /// Karpenter: what waits for its second look.
+    pub formed: Option<Consolidation>,
+    /// Karpenter: replacements that are on their way.
+    pub replacements: Vec<Replacement>,
+}
+
+/// A node that was bought so that others can go.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// The new node.
+    pub bought: u32,
+    /// It is given up if it isn't ready by then.
+    pub until: SimTime,
+    /// The nodes to go.
+    pub instead_of: Vec<u32>,
 }
 
 /// The scheduler.

@@ -2,9 +2,9 @@
 //!
 //! Upstream: `kubernetes-sigs/karpenter` `pkg/controllers/disruption`
 //! (`emptiness.go`, `multinodeconsolidation.go`, `singlenodeconsolidation.go`,
-//! `consolidation.go`, `helpers.go`).
+//! `consolidation.go`, `validation.go`, `helpers.go`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::k8s::node_autoscaling::karpenter::{Offering, provision};
 use crate::k8s::node_autoscaling::scale_down::PodFacts;
@@ -33,6 +33,15 @@ pub struct Owned {
 pub struct Market<'a> {
     /// The nodes that may be touched.
     pub owned: &'a BTreeMap<NodeId, Owned>,
+    /// Nodes that have been chosen before and still have pods: these want a place, too,
+    /// and nodes that they would find one on are not touched.
+    pub leaving: &'a [NodeId],
+    /// Nodes of the cluster that are on their way: room for pods of those that leave, but
+    /// nothing goes because of them.
+    pub upcoming: &'a [NodeId],
+    /// Nodes beside `owned` that count against the budget: those that leave or aren't
+    /// ready.
+    pub disrupting: u32,
     /// What is on sale.
     pub offerings: &'a [Offering],
     /// The DaemonSet pods of a new node.
@@ -68,18 +77,26 @@ pub enum Consolidation {
     },
 }
 
+/// How many more nodes the budget lets go.
+fn allowance(market: &Market) -> usize {
+    let all = market.owned.len() as u32 + market.disrupting;
+    (all * market.budget_percent).div_ceil(100).saturating_sub(market.disrupting) as usize
+}
+
 /// Looks for the first thing that pays: empty nodes, then several nodes at once,
 /// then single ones.
 pub fn consolidate(cluster: &ClusterView, market: &Market) -> Consolidation {
-    let nodes_total = market.owned.len() as u32;
-    let allowance = (nodes_total * market.budget_percent).div_ceil(100) as usize;
+    let allowance = allowance(market);
+    if allowance == 0 {
+        return Consolidation::Nothing;
+    }
     let candidates = candidates(cluster, market);
     let (empty, used): (Vec<_>, Vec<_>) = candidates.into_iter().partition(|(_, pods)| pods.is_empty());
     let nodes: Vec<NodeId> = empty.into_iter().map(|(node, _)| node).take(allowance).collect();
     if !nodes.is_empty() {
         return Consolidation::DeleteEmpty(nodes);
     }
-    if !market.underutilized_too || allowance == 0 {
+    if !market.underutilized_too {
         return Consolidation::Nothing;
     }
     let several = together(cluster, market, &used[..used.len().min(allowance).min(MOST_TOGETHER)]);
@@ -90,30 +107,70 @@ pub fn consolidate(cluster: &ClusterView, market: &Market) -> Consolidation {
     single.into_iter().find(|one| *one != Consolidation::Nothing).unwrap_or(Consolidation::Nothing)
 }
 
+/// The second look at what was decided a while ago: what is still right about it. Of empty
+/// nodes those that still are may go; anything else has to come out as it did.
+pub fn validate(cluster: &ClusterView, market: &Market, formed: &Consolidation) -> Consolidation {
+    let allowance = allowance(market);
+    let candidates = candidates(cluster, market);
+    let (Consolidation::DeleteEmpty(nodes)
+    | Consolidation::Delete(nodes)
+    | Consolidation::Replace { nodes, .. }) = formed
+    else {
+        return Consolidation::Nothing;
+    };
+    let mut still: Vec<Candidate> = candidates.into_iter().filter(|(node, _)| nodes.contains(node)).collect();
+    if let Consolidation::DeleteEmpty(_) = formed {
+        still.retain(|(_, pods)| pods.is_empty());
+        let empty: Vec<NodeId> = still.into_iter().map(|(node, _)| node).take(allowance).collect();
+        return if empty.is_empty() { Consolidation::Nothing } else { Consolidation::DeleteEmpty(empty) };
+    }
+    if still.len() < nodes.len() || still.len() > allowance {
+        return Consolidation::Nothing;
+    }
+    match (what_pays(cluster, market, &still), formed) {
+        (Consolidation::Delete(_), Consolidation::Delete(_)) => formed.clone(),
+        (Consolidation::Replace { offerings: now, .. }, Consolidation::Replace { offerings, .. })
+            if offerings.iter().all(|one| now.contains(one)) =>
+        {
+            formed.clone()
+        }
+        _ => Consolidation::Nothing,
+    }
+}
+
 /// A node with the pods that would have to go elsewhere.
 type Candidate = (NodeId, Vec<PodId>);
 
 /// The nodes that may be disrupted, the cheapest to disrupt (fewest pods) first.
 fn candidates(cluster: &ClusterView, market: &Market) -> Vec<Candidate> {
+    let nominated = nominated(cluster, market);
     let mut found: Vec<Candidate> = cluster
         .node_ids()
         .iter()
         .filter(|node| market.owned.get(node).is_some_and(|one| one.disruptable))
+        .filter(|node| !nominated.contains(node))
         .filter_map(|node| Some((*node, movable(cluster, market, *node)?)))
         .collect();
     found.sort_by_key(|(node, pods)| (pods.len(), *node));
     found
 }
 
+/// Nodes on which pods of those that leave would find room.
+fn nominated(cluster: &ClusterView, market: &Market) -> BTreeSet<NodeId> {
+    let (without, homeless) = without(cluster, market, &[]);
+    if homeless.is_empty() {
+        return BTreeSet::new();
+    }
+    let plan = provision(&without, &homeless, market.offerings, market.daemons);
+    plan.placed.into_iter().map(|(_, node)| node).collect()
+}
+
 /// The pods to move, `None` when one of them must not be disturbed.
 fn movable(cluster: &ClusterView, market: &Market, node: NodeId) -> Option<Vec<PodId>> {
-    let mut pods = Vec::new();
-    for id in &cluster.node(node).pods {
+    let pods = evictees(cluster, market, node);
+    for id in &pods {
         let Some(pod) = cluster.pod(*id) else { continue };
         let facts = market.pods.get(&pod.kind).copied().unwrap_or_default();
-        if facts.daemon || pod.terminating {
-            continue;
-        }
         let kind = cluster.kind(pod.kind);
         let guarded = market.budgets.iter().any(|budget| {
             budget.allowed <= 0
@@ -123,7 +180,6 @@ fn movable(cluster: &ClusterView, market: &Market, node: NodeId) -> Option<Vec<P
         if guarded || facts.safe_to_evict == Some(false) {
             return None;
         }
-        pods.push(*id);
     }
     Some(pods)
 }
@@ -147,18 +203,13 @@ fn together(cluster: &ClusterView, market: &Market, used: &[Candidate]) -> Conso
 
 /// Whether these nodes can go without more than one, cheaper, machine instead.
 fn what_pays(cluster: &ClusterView, market: &Market, going: &[Candidate]) -> Consolidation {
-    let mut without = cluster.clone();
-    let mut homeless = Vec::new();
-    for (node, pods) in going {
-        for id in pods {
-            if let Some(pod) = cluster.pod(*id) {
-                homeless.push(PodView { id: *id, kind: pod.kind, only_node: None, nominated: None });
-            }
-        }
-        without.remove_node(*node);
-    }
+    let (without, homeless) = without(cluster, market, going);
     let nodes: Vec<NodeId> = going.iter().map(|(node, _)| *node).collect();
     let plan = provision(&without, &homeless, market.offerings, market.daemons);
+    let moves = |pod: &PodId| going.iter().any(|(_, pods)| pods.contains(pod));
+    if plan.placed.iter().any(|(pod, node)| market.upcoming.contains(node) && moves(pod)) {
+        return Consolidation::Nothing;
+    }
     match (&plan.hopeless[..], &plan.purchases[..]) {
         ([], []) => Consolidation::Delete(nodes),
         ([], [purchase]) => match cheaper(market, &nodes, &purchase.alternatives) {
@@ -167,6 +218,33 @@ fn what_pays(cluster: &ClusterView, market: &Market, going: &[Candidate]) -> Con
         },
         _ => Consolidation::Nothing,
     }
+}
+
+/// The cluster without these nodes and those that leave anyway, and the pods that want
+/// another place then.
+fn without(cluster: &ClusterView, market: &Market, going: &[Candidate]) -> (ClusterView, Vec<PodView>) {
+    let mut without = cluster.clone();
+    let mut homeless = Vec::new();
+    let leaving = market.leaving.iter().map(|node| (*node, evictees(cluster, market, *node)));
+    for (node, pods) in going.iter().cloned().chain(leaving) {
+        for id in pods {
+            if let Some(pod) = cluster.pod(id) {
+                homeless.push(PodView { id, kind: pod.kind, only_node: None, nominated: None });
+            }
+        }
+        without.remove_node(node);
+    }
+    (without, homeless)
+}
+
+/// The pods of a node that a drain evicts.
+fn evictees(cluster: &ClusterView, market: &Market, node: NodeId) -> Vec<PodId> {
+    let goes = |id: &PodId| {
+        cluster.pod(*id).is_some_and(|pod| {
+            !pod.terminating && !market.pods.get(&pod.kind).is_some_and(|facts| facts.daemon)
+        })
+    };
+    cluster.node(node).pods.iter().copied().filter(goes).collect()
 }
 
 /// Of the machines that would do, those worth buying.
@@ -205,6 +283,14 @@ mod tests {
 
     /// What pays for nodes of 1000 at price 4 with these pods.
     fn decide(sizes: &[&[u64]], market: impl FnOnce(&mut Market)) -> Consolidation {
+        ask(sizes, market, consolidate)
+    }
+
+    fn ask(
+        sizes: &[&[u64]],
+        market: impl FnOnce(&mut Market),
+        question: impl FnOnce(&ClusterView, &Market) -> Consolidation,
+    ) -> Consolidation {
         let mut cluster = cluster();
         let mut owned = BTreeMap::new();
         let mut next = 0;
@@ -221,8 +307,12 @@ mod tests {
         }
         let offerings = [offering("large", 1_000, 4.0), offering("small", 300, 1.0)];
         let facts = BTreeMap::new();
+        let mut owned_less = owned.clone();
         let mut all = Market {
             owned: &owned,
+            leaving: &[],
+            upcoming: &[],
+            disrupting: 0,
             offerings: &offerings,
             daemons: &[],
             pods: &facts,
@@ -232,7 +322,11 @@ mod tests {
             spot_to_spot: false,
         };
         market(&mut all);
-        consolidate(&cluster, &all)
+        for node in all.leaving.iter().chain(all.upcoming) {
+            owned_less.remove(node);
+        }
+        all.owned = &owned_less;
+        question(&cluster, &all)
     }
 
     #[test]
@@ -259,6 +353,61 @@ mod tests {
     }
 
     #[test]
+    fn nodes_that_leave_count_and_their_pods_want_a_place() {
+        let ten: [&[u64]; 10] = [&[]; 10];
+        let disrupting = |count: u32| {
+            decide(&ten, |all| {
+                (all.budget_percent, all.disrupting, all.leaving) = (10, count, &[9][..count as usize]);
+            })
+        };
+        assert_eq!(disrupting(0), Consolidation::DeleteEmpty(vec![0]));
+        assert_eq!(disrupting(1), Consolidation::Nothing);
+        // Node 0's pod could go to node 1, but node 2's will be there.
+        let sizes: [&[u64]; 3] = [&[600], &[400], &[600]];
+        assert_eq!(decide(&sizes, |_| {}), Consolidation::Delete(vec![0]));
+        let taken = |all: &mut Market| (all.disrupting, all.leaving) = (1, &[2]);
+        assert_eq!(decide(&sizes, taken), Consolidation::Nothing);
+        // An empty node that they will be on isn't empty for long.
+        let empty: [&[u64]; 3] = [&[900], &[], &[600]];
+        assert_eq!(decide(&empty, taken), Consolidation::Nothing);
+        // Nothing goes because of a node that may never come.
+        let comes = |all: &mut Market| all.upcoming = &[1];
+        assert_eq!(decide(&[&[600], &[400]], comes), Consolidation::Nothing);
+    }
+
+    #[test]
+    fn a_command_is_looked_at_again() {
+        let delete = |nodes: &[NodeId]| Consolidation::Delete(nodes.to_vec());
+        let empty = |nodes: &[NodeId]| Consolidation::DeleteEmpty(nodes.to_vec());
+        let replace =
+            |offerings: &[usize]| Consolidation::Replace { nodes: vec![1], offerings: offerings.to_vec() };
+        let rows: [(&[&[u64]], Consolidation, Consolidation); 8] = [
+            (&[&[500], &[400]], delete(&[0]), delete(&[0])),
+            // Its pods have no place any more, or more than there was to be.
+            (&[&[500], &[900]], delete(&[0]), Consolidation::Nothing),
+            (
+                &[&[500], &[400]],
+                Consolidation::Replace { nodes: vec![0], offerings: vec![1] },
+                Consolidation::Nothing,
+            ),
+            (&[&[900], &[200]], replace(&[1]), replace(&[1])),
+            (&[&[900], &[200]], replace(&[0, 1]), Consolidation::Nothing),
+            // Of empty nodes those are left that still are.
+            (&[&[900], &[], &[100]], empty(&[1, 2]), empty(&[1])),
+            (&[&[900], &[50], &[100]], empty(&[1, 2]), Consolidation::Nothing),
+            (&[&[900]], Consolidation::Nothing, Consolidation::Nothing),
+        ];
+        for (sizes, formed, expected) in rows {
+            let found = ask(sizes, |_| {}, |cluster, market| validate(cluster, market, &formed));
+            assert_eq!(found, expected, "{formed:?} of {sizes:?}");
+        }
+        let spent = |all: &mut Market| (all.budget_percent, all.disrupting) = (10, 1);
+        let formed = empty(&[1]);
+        let found = ask(&[&[900], &[]], spent, |cluster, market| validate(cluster, market, &formed));
+        assert_eq!(found, Consolidation::Nothing, "the budget is spent by now");
+    }
+
+    #[test]
     fn a_budget_without_room_blocks() {
         let guard = [GuardedPods {
             namespace: "default".to_owned(),
@@ -278,6 +427,9 @@ mod tests {
         let offerings = [offering("small", 300, 1.0)];
         let mut market = Market {
             owned: &owned,
+            leaving: &[],
+            upcoming: &[],
+            disrupting: 0,
             offerings: &offerings,
             daemons: &[],
             pods: &facts,
