@@ -15,7 +15,7 @@ use crate::units::SimDuration;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
-use crate::world::state::{NodeLife, Replacement, State};
+use crate::world::state::{Machine, Node, NodeLife, Replacement, State};
 use crate::world::{budgets, drain, nodes};
 
 /// Both autoscalers look again after this at the latest.
@@ -93,15 +93,23 @@ fn facts(state: &State) -> BTreeMap<usize, PodFacts> {
         .collect()
 }
 
+/// Whether there is a machine, or will be: a silent one is one until the cloud says
+/// otherwise.
+fn is_there(node: &Node) -> bool {
+    match node.life {
+        NodeLife::Provisioning | NodeLife::Ready => true,
+        NodeLife::Dead => node.machine == Machine::There,
+        NodeLife::Gone => false,
+    }
+}
+
 /// Node pools as cluster-autoscaler's node groups.
 fn groups(state: &State) -> Vec<NodeGroup> {
     let daemons = daemons(state);
     let pools = state.scenario.cluster.pools.iter().enumerate();
     pools
         .map(|(number, pool)| {
-            let there = state.nodes.iter().filter(|node| {
-                node.pool as usize == number && matches!(node.life, NodeLife::Provisioning | NodeLife::Ready)
-            });
+            let there = state.nodes.iter().filter(|node| node.pool as usize == number && is_there(node));
             NodeGroup {
                 name: pool.name.clone(),
                 template: pool.shape(&pool.name, 0),
@@ -120,7 +128,7 @@ fn groups(state: &State) -> Vec<NodeGroup> {
 /// One loop of cluster-autoscaler.
 fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
     let now = cx.now();
-    let groups = groups(state);
+    let mut groups = groups(state);
     let pending = pending(state);
     if !pending.is_empty() {
         let (cluster, _) = with_upcoming(state);
@@ -137,11 +145,11 @@ fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
             ScaleUp::NotNeeded | ScaleUp::NoOption => {}
         }
     }
-    let owned: BTreeMap<usize, NodeFacts> = ready_places(state)
-        .map(|(place, node)| {
-            (place, NodeFacts { group: state.nodes[node].pool as usize, ready: true, held: false })
-        })
-        .collect();
+    // Those that are on their way out are no more to spare.
+    for node in state.nodes.iter().filter(|node| node.leaving && is_there(node)) {
+        groups[node.pool as usize].target -= 1;
+    }
+    let owned = node_facts(state);
     let (facts, budgets) = (facts(state), budgets::guarded(state, now));
     let around = Looked { groups: &groups, nodes: &owned, pods: &facts, budgets: &budgets };
     let mut memory = std::mem::take(&mut state.node_autoscaler.down);
@@ -153,6 +161,16 @@ fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
             retire(state, cx, node);
         }
     }
+}
+
+/// cluster-autoscaler's nodes by their places, silent ones included.
+fn node_facts(state: &State) -> BTreeMap<NodeId, NodeFacts> {
+    let nodes = state.nodes.iter().filter(|node| !node.leaving && is_there(node));
+    let facts = |node: &Node| {
+        let ready = node.heartbeat.ready == Ready::True;
+        Some((node.place?, NodeFacts { group: node.pool as usize, ready, held: false }))
+    };
+    nodes.filter_map(facts).collect()
 }
 
 /// Ready nodes: the scheduler's place and ours.
@@ -343,8 +361,16 @@ pub fn node_emptied(state: &mut State, cx: &mut Context, node: u32) {
     let keeps = |id: &PodId| {
         state.pod(*id).is_some_and(|pod| !matches!(state.spec(pod.workload).kind, Kind::DaemonSet))
     };
-    if state.nodes[node as usize].life == NodeLife::Gone {
-        return;
+    match state.nodes[node as usize].life {
+        NodeLife::Gone => return,
+        // Nobody there can say that the pods have ended: the machine goes, the Node object
+        // follows, and they with it.
+        NodeLife::Dead => {
+            state.node_autoscaler.down.last_delete = Some(cx.now());
+            nodes::give_back(state, cx, node);
+            return;
+        }
+        NodeLife::Provisioning | NodeLife::Ready => {}
     }
     if state.nodes[node as usize].pods.iter().any(keeps) {
         retire(state, cx, node);

@@ -96,13 +96,18 @@ fn pass_over(state: &mut State, cx: &mut Context, number: usize, settings: &Sett
         let text = format!("node {} has not been heard of: its pods leave their Services", node.name);
         cx.seen.moment(now, MomentKind::NodeSilent, None, text);
         if node.machine == Machine::Gone {
-            let looks = SimDuration::from_nanos(1 + draw(cx.seed.key("cloud"), number as u64) % CLOUD_PERIOD);
-            cx.agenda.after(looks, Event::MachineMissed(number as u32));
+            ask_cloud(cx, number as u32);
         }
     }
     act_on(state, cx, number, checked);
     let node = &state.nodes[number];
     node.life == NodeLife::Ready && node.reports_ready && node.tainted.is_none()
+}
+
+/// A silent node's machine is gone, which the cloud's controller finds at its next look.
+pub fn ask_cloud(cx: &mut Context, node: u32) {
+    let looks = SimDuration::from_nanos(1 + draw(cx.seed.key("cloud"), u64::from(node)) % CLOUD_PERIOD);
+    cx.agenda.after(looks, Event::MachineMissed(node));
 }
 
 /// Does what a pass found about a node.

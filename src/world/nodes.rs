@@ -84,6 +84,12 @@ pub fn terminate(state: &mut State, cx: &mut Context, node: u32) {
     state.nodes[node as usize].machine = Machine::Gone;
 }
 
+/// A silent node's machine is given back to the cloud.
+pub fn give_back(state: &mut State, cx: &mut Context, node: u32) {
+    state.nodes[node as usize].machine = Machine::Gone;
+    node_lifecycle::ask_cloud(cx, node);
+}
+
 /// The cloud's controller looks for the machine of a node that is not ready, and
 /// deletes the Node object where there is none.
 pub fn machine_missed(state: &mut State, cx: &mut Context, node: u32) {
@@ -104,7 +110,8 @@ pub fn machine_missed(state: &mut State, cx: &mut Context, node: u32) {
 
 /// A node has power again and has booted: its pods start over.
 pub fn power_back(state: &mut State, cx: &mut Context, node: u32) {
-    if state.nodes[node as usize].life != NodeLife::Dead {
+    let one = &state.nodes[node as usize];
+    if one.life != NodeLife::Dead || one.machine == Machine::Gone {
         return;
     }
     state.nodes[node as usize].life = NodeLife::Ready;
