@@ -16,7 +16,7 @@ use kubeplan::scenario::{
     Scenario, Share, Step, WarmUp,
 };
 use kubeplan::sim::random::Seed;
-use kubeplan::units::{MilliCpu, SimDuration, SimTime};
+use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
 use kubeplan::world::simulate;
 use support::{always, exponential, scenario, workload};
 
@@ -414,6 +414,54 @@ fn a_cheaper_node_takes_over_before_the_dear_one_is_drained() {
         let least = seen.watch.rows.iter().map(|row| row.ready[0]).min();
         assert_eq!(least, Some(if replaced { 2 } else { 3 }));
         assert_eq!(seen.balance.failed, 0, "of {}", seen.balance.arrived);
+    }
+}
+
+#[test]
+fn a_node_short_of_memory_evicts_one_pod_at_a_look() {
+    // Two pods of 3.5 GiB are on each of two nodes of 4 GiB, where their requests let them be.
+    let mut scenario = web(4, 2, 600);
+    scenario.warm_up = seconds(1);
+    scenario.workloads[0].behaviour.memory.base = Bytes::from_mib(3_584);
+    scenario.cluster.pools[0].memory = Bytes::from_mib(4_096);
+    let scenario = with(scenario, 1, None, Failure::Load { factor: 1.0, rise: seconds(0) });
+    for replication in 0..3 {
+        let seen = run(&scenario, replication);
+        let evicted = seen.moments.iter().filter(|one| one.kind == MomentKind::MemoryShort);
+        let evicted: Vec<f64> = evicted.map(|one| one.time.as_secs_f64()).collect();
+        // The first samples are 10 s old at most. The taint stays for five minutes after the
+        // last look that found memory short, then pods come back, and it starts over.
+        let [first, second, again, last] = evicted[..4] else { panic!("{evicted:?}") };
+        assert!(second <= 10.0 && first >= 0.0, "{evicted:?}");
+        assert!(again > first + 300.0 && last < second + 350.0, "{evicted:?}");
+        let between = |from: f64, until: f64| {
+            let rows = seen.watch.rows.iter().map(|row| (row.time.as_secs_f64(), row.ready[0]));
+            rows.filter(move |(time, _)| *time > from && *time < until).map(|(_, ready)| ready)
+        };
+        assert!(between(second + 2.0, first + 300.0).all(|ready| ready == 2), "{evicted:?}");
+    }
+}
+
+#[test]
+fn who_keeps_to_its_request_is_not_evicted() {
+    let mut scenario = web(2, 1, 240);
+    let mut fair = scenario.workloads[0].clone();
+    (fair.name, fair.replicas) = ("fair".to_owned(), 1);
+    fair.template.labels = [("app".to_owned(), "fair".to_owned())].into();
+    fair.template.containers[0].requests.memory = Some(Bytes::from_mib(2_048));
+    scenario.workloads.push(fair);
+    for workload in &mut scenario.workloads {
+        workload.behaviour.memory.base = Bytes::from_mib(1_536);
+    }
+    scenario.cluster.pools[0].memory = Bytes::from_mib(4_096);
+    // 4,608 MiB are too much, 3,072 aren't.
+    for (priority, whose) in [(0, 0), (-1, 0), (2_000_000_000, 1)] {
+        scenario.workloads[0].template.wishes.priority = priority;
+        let seen = run(&scenario, 0);
+        let evicted = seen.moments.iter().filter(|one| one.kind == MomentKind::MemoryShort);
+        let evicted: Vec<_> = evicted.map(|one| one.workload).collect();
+        assert_eq!(evicted, [Some(whose)], "priority {priority}");
+        assert_eq!(seen.workloads[whose].ready.value(), if whose == 0 { 1.0 } else { 0.0 });
     }
 }
 

@@ -15,6 +15,16 @@ pub const PRESSURE_TRANSITION: SimDuration = SimDuration::from_secs(300);
 /// `evictionHard` for `memory.available`: pressure below this.
 pub const MEMORY_THRESHOLD: Bytes = Bytes::from_mib(100);
 
+/// The taint of a node whose memory is short.
+pub const MEMORY_PRESSURE: &str = "node.kubernetes.io/memory-pressure";
+
+/// Whether a node with so much memory, of which so much is kept back for kubelet, system
+/// and the eviction threshold, is under pressure when its pods use so much. The kubelet
+/// holds its threshold against the whole node and against what pods may use of it.
+pub fn is_short_of_memory(capacity: Bytes, reserved: Bytes, used: Bytes) -> bool {
+    used.0.saturating_add(reserved.0.max(MEMORY_THRESHOLD.0)) > capacity.0
+}
+
 /// `oom_score_adj` of containers of Guaranteed and node-critical pods.
 pub const OOM_GUARANTEED: i32 = -997;
 /// The same of BestEffort pods.
@@ -100,6 +110,15 @@ mod tests {
             assert_eq!(memory_order(&second, &first), (Ordering::Greater, rule));
         }
         assert_eq!(memory_order(&rows[0].0, &rows[0].0).1, Rule::None);
+    }
+
+    #[test]
+    fn a_hundred_mebibytes_or_the_reserve_stay_free() {
+        let mib = Bytes::from_mib;
+        let short = |reserved, used| is_short_of_memory(mib(4_096), mib(reserved), mib(used));
+        assert_eq!((short(0, 3_996), short(0, 3_997)), (false, true));
+        assert_eq!((short(600, 3_496), short(600, 3_497)), (false, true));
+        assert!(short(0, 1 << 40));
     }
 
     #[test]

@@ -360,6 +360,8 @@ pub enum MomentKind {
     Evicted,
     /// A drain waits for a disruption budget.
     DrainBlocked,
+    /// A pod was evicted from a node whose memory is short.
+    MemoryShort,
     /// A rollout began.
     RolloutStarted,
     /// All pods are new and available.

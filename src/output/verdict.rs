@@ -601,6 +601,7 @@ fn moments(shown: &Observations, name: impl Fn(usize) -> String) -> Vec<MomentDa
             MomentKind::Evicted => "evicted",
             MomentKind::NodeBack => "nodeBack",
             MomentKind::DrainBlocked => "drainBlocked",
+            MomentKind::MemoryShort => "memoryShort",
             MomentKind::RolloutStarted => "rolloutStarted",
             MomentKind::RolloutCompleted => "rolloutCompleted",
             MomentKind::RolloutTimedOut => "rolloutTimedOut",

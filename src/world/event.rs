@@ -94,6 +94,8 @@ pub enum Event {
     SchedulerRan,
     /// The kubelet of a node sampled its containers.
     NodeSampled(u32),
+    /// A kubelet finds the memory of its node short.
+    MemoryRanShort(u32),
     /// metrics-server scraped all nodes.
     MetricsScraped,
     /// An HPA was reconciled.
@@ -194,6 +196,7 @@ impl Event {
             | Self::StartUpEnded(_)
             | Self::ProbeAnswered(_, _, false)
             | Self::MemoryExceeded(_)
+            | Self::MemoryRanShort(_)
             | Self::ContainerStarted(_)
             | Self::StartUpWaited(..)
             | Self::StatusReported(_)

@@ -5,8 +5,8 @@ use crate::units::SimDuration;
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
-use crate::world::probing;
 use crate::world::state::{ContainerState, NodeLife, Sampled, State};
+use crate::world::{pressure, probing};
 
 /// A kubelet samples the containers of its node.
 pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
@@ -32,6 +32,7 @@ pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
         let working_set = pod.memory(behaviour, users);
         pod.sample = Some(ContainerSample { started, time: now, cpu_core_nanos, working_set });
     }
+    pressure::looked(state, cx, node);
     let spread = HOUSEKEEPING_MAX.as_secs_f64() - HOUSEKEEPING_MIN.as_secs_f64();
     let period = HOUSEKEEPING_MIN + SimDuration::from_secs_f64(spread * cx.streams.kubelets.unit());
     cx.agenda.after(period, Event::NodeSampled(node));

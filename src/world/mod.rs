@@ -30,6 +30,7 @@ pub mod node_lifecycle;
 pub mod nodes;
 pub mod pace;
 pub mod population;
+pub mod pressure;
 pub mod probing;
 pub mod program;
 pub mod reports;
@@ -146,6 +147,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::SchedulerRan => scheduler::ran(state, cx),
         Event::PodPreempted(uid) => kubelet::preempted(state, cx, uid),
         Event::NodeSampled(node) => metrics::node_sampled(state, cx, node),
+        Event::MemoryRanShort(node) => pressure::memory_ran_short(state, cx, node),
         Event::MetricsScraped => metrics::scraped(state, cx),
         Event::HpaSynced(hpa) => autoscaler::synced(state, cx, hpa as usize),
         Event::NodeAutoscalerRan => node_autoscaler::ran(state, cx),
@@ -164,7 +166,6 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::DrillStruck(drill) => drills::struck(state, cx, drill),
         Event::DrillEnded(drill) => drills::ended(state, cx, drill),
         Event::DrillWentOn(drill) => drills::went_on(state, cx, drill),
-
         Event::UsageMoved(workload) => usage::moved(state, cx, workload),
         Event::PaceLooked(stamp) => slices::looked(state, cx, stamp),
         Event::WatchStepEnded => reports::watch_step_ended(state, cx),

@@ -37,6 +37,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
         cordoned: false,
         leaving: false,
         ready_since: SimTime::NEVER,
+        short_at: None,
     });
     state.nodes.len() as u32 - 1
 }

@@ -638,6 +638,8 @@ pub struct Node {
     pub leaving: bool,
     /// When it became ready.
     pub ready_since: SimTime,
+    /// When its memory was last found short, as long as it is tainted for that.
+    pub short_at: Option<SimTime>,
 }
 
 /// What a node runs on.

@@ -37,13 +37,16 @@ impl fmt::Display for UnknownClass {
     }
 }
 
+/// Pods from this priority on are critical: a kubelet evicts none of them.
+pub const SYSTEM_CRITICAL: i32 = 2_000_000_000;
+
 /// The priority of a pod of this class. Without one the global default class
 /// counts (the lowest value where there are several), without that it is 0. The
 /// system's two classes are always there.
 pub fn resolve(class: Option<&str>, classes: &[PriorityClass]) -> Result<Resolved, UnknownClass> {
     let built_in = |name: &str| match name {
-        "system-cluster-critical" => Some(2_000_000_000),
-        "system-node-critical" => Some(2_000_001_000),
+        "system-cluster-critical" => Some(SYSTEM_CRITICAL),
+        "system-node-critical" => Some(SYSTEM_CRITICAL + 1_000),
         _ => None,
     };
     let of = |class: &PriorityClass| Resolved { priority: class.value, preempts: class.preempts };
