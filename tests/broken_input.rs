@@ -136,6 +136,23 @@ fn all_that_is_wrong_with_manifests_is_said_at_once() {
     assert!(said.contains("key `replicas` is given twice in one mapping\n --> app.yaml:7:3"), "{said}");
 }
 
+#[test]
+fn a_probe_that_kills_may_have_a_grace_period_of_its_own() {
+    let with = |probe: &str, grace: i64| {
+        let probe = format!("{probe}: {{tcpSocket: {{port: 80}}, terminationGracePeriodSeconds: {grace}}}");
+        WEB.replace("image: nginx,", &format!("image: nginx, {probe},"))
+    };
+    for (probe, grace, words) in [
+        ("readinessProbe", 5, "must not be set for readiness probes"),
+        ("livenessProbe", 0, "greater than 0"),
+    ] {
+        let said = wrong(&with(probe, grace));
+        assert!(said.contains(words) && said.contains("app.yaml:12:"), "{said}");
+    }
+    let (code, said) = run(&[("app.yaml", with("startupProbe", 5).as_bytes())], QUICK);
+    assert!(matches!(code, Some(0 | 1 | 3)), "{said}");
+}
+
 const QUICK: &str = "-m app.yaml --users 20 --duration 1m --replications 1";
 
 #[test]

@@ -129,6 +129,7 @@ fn probe(period: u64) -> Probe {
         timeout: SimDuration::from_secs(1),
         success_threshold: 1,
         failure_threshold: 3,
+        grace: None,
     }
 }
 
@@ -147,6 +148,9 @@ fn system(number: u32) -> Scenario {
             container.limits.memory = dice.maybe(Bytes::from_mib(128));
             container.readiness = dice.maybe(probe(2));
             container.liveness = dice.maybe(probe(5));
+            if let Some(probe) = &mut container.liveness {
+                probe.grace = number.is_multiple_of(2).then(|| SimDuration::from_secs(4));
+            }
             one.behaviour.threads = dice.one_of(&[None, Some(1), Some(4)]);
             one.behaviour.concurrency.limit = dice.one_of(&[None, Some(4), Some(32)]);
             one.behaviour.concurrency.queue = dice.one_of(&[None, Some(0), Some(16)]);

@@ -10,7 +10,7 @@ use kubeplan::k8s::placement::{TaintEffect, Toleration};
 use kubeplan::k8s::probe::Probe;
 use kubeplan::k8s::rollout::{IntOrPercent, Strategy};
 use kubeplan::k8s::version::Version;
-use kubeplan::observe::{MomentKind, Observations};
+use kubeplan::observe::{Cause, MomentKind, Observations};
 use kubeplan::scenario::{
     Autoscaler, DisruptionBudget, Drill, Failure, Hook, Kind, NodePool, ProvisionedBy, Release, ReleaseFault,
     Scenario, Share, Step, WarmUp,
@@ -473,7 +473,70 @@ fn a_hang_is_found_by_the_liveness_probe() {
     let seen = run(&with(scenario, 60, None, Failure::Hang { workload: 0, pods: Share::Count(1) }), 0);
     let killed = after_strike(&seen, MomentKind::ProbeKilled);
     assert!((21.0..=31.0).contains(&killed), "three rounds of ten seconds and a timeout: {killed} s");
-    assert!(between(&seen, 45, 240).iter().all(|row| row.ready[0] == 2 && row.failed == 0));
+    // It ignores SIGTERM: the grace period passes before it is killed and starts anew.
+    assert!(between(&seen, 45, 240).iter().all(|row| row.failed == 0));
+    assert!(between(&seen, 80, 240).iter().all(|row| row.ready[0] == 2));
+}
+
+#[test]
+fn a_hang_ends_at_the_end_of_its_grace_period() {
+    // Seconds: the pod's grace period, the liveness probe's own, preStop; the end that follows.
+    for (pods, own, hook, ends) in
+        [(30, None, None, 30), (60, None, Some(10), 60), (60, Some(4), None, 4), (60, Some(5), Some(10), 7)]
+    {
+        let mut scenario = web(2, 1, 300);
+        let template = &mut scenario.workloads[0].template;
+        template.grace = seconds(pods);
+        template.containers[0].liveness =
+            Some(Probe { grace: own.map(seconds), failure_threshold: 2, ..Probe::default() });
+        template.containers[0].pre_stop = hook.map(|takes| Hook { takes: seconds(takes) });
+        let seen = run(&with(scenario, 60, None, Failure::Hang { workload: 0, pods: Share::Count(1) }), 0);
+        let killed = after_strike(&seen, MomentKind::ProbeKilled);
+        let rows = between(&seen, killed as u64, 240);
+        let back = rows.iter().find(|row| row.ready[0] == 2).expect("it comes back");
+        let took = back.time.since(seen.watch.strikes[0].time.expect("it strikes")).as_secs_f64() - killed;
+        // Noticed half a second later; then a second of start-up and a readiness probe every five.
+        let soonest = f64::from(ends) + 1.5;
+        assert!((soonest..=soonest + 9.0).contains(&took), "{pods} {own:?} {hook:?}: {took} s");
+        assert_eq!(seen.workloads[0].restarts, 1);
+    }
+}
+
+#[test]
+fn a_pod_that_is_deleted_while_a_probe_kills_it_goes_by_its_deletion() {
+    let mut scenario = web(1, 1, 300);
+    scenario.workloads[0].template.containers[0].liveness =
+        Some(Probe { grace: Some(seconds(20)), failure_threshold: 2, ..Probe::default() });
+    let mut scenario = with(scenario, 60, None, Failure::Hang { workload: 0, pods: Share::Count(1) });
+    // Found within 21 s, so it is deleted within the probe's grace and gone 30 s after that.
+    scenario =
+        with(scenario, 85, None, Failure::PodDelete { workload: 0, pods: Share::Count(1), force: false });
+    let seen = run(&scenario, 0);
+    assert_eq!(seen.workloads[0].restarts, 0, "nothing restarts in a pod that is to go");
+    assert_eq!(seen.workloads[0].pods_started, 1, "it is replaced once");
+}
+
+#[test]
+fn an_overloaded_container_finishes_what_it_has_when_a_probe_kills_it() {
+    // One pod of two cores gets work for eight; probes wait for one of ten places as others do.
+    let ends = |drains, grace| {
+        let mut scenario = web(1, 1, 120);
+        let one = &mut scenario.workloads[0];
+        one.behaviour.operations[0].steps = vec![Step::Compute(exponential(0.2))];
+        one.behaviour.concurrency.limit = Some(10);
+        one.behaviour.drains = drains;
+        one.template.grace = seconds(grace);
+        let probe = Probe { period: seconds(5), failure_threshold: 2, ..Probe::default() };
+        one.template.containers[0].liveness = Some(probe);
+        scenario.demand.journeys[0].visits[0].timeout = seconds(600);
+        scenario.warm_up = seconds(1);
+        let seen = run(&scenario, 0);
+        assert!(seen.workloads[0].restarts > 0, "it is killed");
+        seen.workloads[0].traffic.failures[Cause::PodEnded as usize]
+    };
+    assert_eq!(ends(true, 600), 0);
+    assert!(ends(true, 2) > 0, "SIGKILL");
+    assert!(ends(false, 600) > 0, "it drops its work at SIGTERM");
 }
 
 #[test]

@@ -2,9 +2,10 @@
 
 use crate::k8s::probe::Probe;
 use crate::k8s::rollout::Strategy;
+use crate::k8s::termination::{Ending, endings};
 use crate::scenario::{Container, Drill, Failure, Kind, Scenario, Workload};
-use crate::units::SimDuration;
 use crate::units::figures::seconds;
+use crate::units::{SimDuration, SimTime};
 
 /// What binds what users feel of a failure, with what would mend it. `dropped` says whether
 /// pods of a workload ended while they worked on requests.
@@ -49,14 +50,26 @@ fn hang(workload: &Workload) -> Option<String> {
             format!("its readinessProbe takes it out of the Service within {}", seconds(out(probe)))
         }
     };
+    let takes = killing(workload, first, liveness);
     Some(format!(
         "what binds: {name}'s livenessProbe (periodSeconds {}, failureThreshold {}, timeoutSeconds {}) finds a \
-         hang within {}; {readiness}. Shorter periods and thresholds are what mends it",
+         hang within {}, and SIGKILL ends the process {} later, as one that hangs ignores SIGTERM: preStop and \
+         grace period pass first; {readiness}. Shorter periods and thresholds are what mends it, and a \
+         terminationGracePeriodSeconds of the probe's own, which holds for this kill alone",
         liveness.period.as_secs_f64(),
         liveness.failure_threshold,
         liveness.timeout.as_secs_f64(),
         seconds(out(liveness)),
+        seconds(takes.as_secs_f64()),
     ))
+}
+
+/// From the decision to kill a container that hangs until it is gone.
+fn killing(workload: &Workload, container: &Container, probe: &Probe) -> SimDuration {
+    let pre_stop = container.pre_stop.map_or(SimDuration::ZERO, |hook| hook.takes);
+    let ending = Ending { pre_stop, after_sigterm: SimDuration::MAX, sidecar: false };
+    let ends = endings(SimTime::ZERO, probe.grace_in(workload.template.grace), &[ending]);
+    ends[0].gone.since(SimTime::ZERO)
 }
 
 /// How a pod that is told to end parts from its requests.
@@ -137,6 +150,22 @@ mod tests {
             "{}",
             words(&scenario, &hang)
         );
+        // preStop is paid from the grace period, and the probe's own holds instead of the pod's.
+        for (grace, own, hook, said) in [
+            (30, None, None, "30.0 s later"),
+            (30, None, Some(10), "30.0 s later"),
+            (30, Some(5), None, "5.00 s later"),
+            (30, Some(5), Some(10), "7.00 s later"),
+        ] {
+            let mut scenario = scenario.clone();
+            let template = &mut scenario.workloads[workload].template;
+            template.grace = SimDuration::from_secs(grace);
+            template.containers[0].pre_stop = hook.map(|takes| Hook { takes: SimDuration::from_secs(takes) });
+            let liveness = template.containers[0].liveness.as_mut().expect("it has one");
+            liveness.grace = own.map(SimDuration::from_secs);
+            let words = words(&scenario, &hang);
+            assert!(words.contains(said), "{said}: {words}");
+        }
         assert!(words(&scenario, &update).contains("no preStop hook"), "{}", words(&scenario, &update));
         // Users wait for up to 60 s for a language model's reply.
         let sleep = |takes| Some(Hook { takes: SimDuration::from_secs(takes) });

@@ -20,6 +20,18 @@ pub struct Probe {
     pub success_threshold: u32,
     /// Failures in a row before the stored result turns to failure.
     pub failure_threshold: u32,
+    /// `terminationGracePeriodSeconds` of a startup or liveness probe: what a container
+    /// that failed it is given to end, instead of its pod's.
+    pub grace: Option<SimDuration>,
+}
+
+impl Probe {
+    /// How long a container that failed this probe has to end, in a pod with the grace
+    /// period `pods`. Upstream: `setTerminationGracePeriod` in
+    /// `pkg/kubelet/kuberuntime/kuberuntime_container.go`.
+    pub fn grace_in(&self, pods: SimDuration) -> SimDuration {
+        self.grace.unwrap_or(pods)
+    }
 }
 
 /// How a probe asks; all are simulated as one small request to the container.
@@ -45,6 +57,7 @@ impl Default for Probe {
             timeout: SimDuration::from_secs(1),
             success_threshold: 1,
             failure_threshold: 3,
+            grace: None,
         }
     }
 }

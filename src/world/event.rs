@@ -72,8 +72,14 @@ pub enum Event {
     StatusReported(PodId),
     /// The preStop hook is over: SIGTERM.
     Terminated(PodId),
-    /// The process has ended by itself after SIGTERM.
-    ShutDownEnded(PodId),
+    /// The process has ended by itself after SIGTERM. With the last bits of the
+    /// container's run.
+    ShutDownEnded(PodId, u16),
+    /// The preStop hook of a container that failed its probe is over: SIGTERM. With the
+    /// last bits of its run.
+    ContainerTerminated(PodId, u16),
+    /// Its grace period is over: SIGKILL.
+    ContainerKilled(PodId, u16),
     /// The grace period is over: SIGKILL.
     GraceEnded(PodId),
     /// The pod object is removed.
@@ -201,7 +207,9 @@ impl Event {
             | Self::StartUpWaited(..)
             | Self::StatusReported(_)
             | Self::Terminated(_)
-            | Self::ShutDownEnded(_)
+            | Self::ShutDownEnded(..)
+            | Self::ContainerTerminated(..)
+            | Self::ContainerKilled(..)
             | Self::PodRemoved(_)
             | Self::BackoffOver(_)
             | Self::SliceWritten(_)

@@ -6,7 +6,7 @@
 use crate::k8s::placement::queue::Change;
 use crate::k8s::probe::{self, ContainerView, Kind, Probe, Skip, Tick, View, Worker};
 use crate::k8s::restart::{Policy, Restart};
-use crate::k8s::termination::{Ending, endings};
+use crate::k8s::termination::{End, Ending, endings};
 use crate::observe::{Cause, MomentKind};
 use crate::scenario::{Container, ReleaseFault, Workload};
 use crate::service::Station;
@@ -151,6 +151,7 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     pod.started = container.startup.is_none();
     pod.listens = false;
     pod.hangs = false;
+    (pod.terminated, pod.ending) = (false, false);
     pod.leaked = 0;
     pod.connections = 0;
     pod.stressed = 0;
@@ -251,7 +252,9 @@ fn view_of(pod: &Pod) -> View {
 fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: SimDuration) {
     let Some(pod) = state.pod(id) else { return };
     let never_ready = kind == READINESS && state.release(pod).release.fault == ReleaseFault::NeverReady;
-    if !pod.listens || never_ready {
+    // At SIGTERM a process closes its socket; one that hangs takes no notice.
+    let deaf = !pod.listens || (pod.terminated && !pod.hangs);
+    if deaf || never_ready {
         probe_answered(state, cx, id, kind as u8, false);
         return;
     }
@@ -397,16 +400,51 @@ pub fn out_of_memory(state: &mut State, cx: &mut Context, id: PodId) {
     container_ended(state, cx, id, Cause::OutOfMemory);
 }
 
-/// A liveness or startup probe has failed too often.
+/// A liveness or startup probe has failed too often: the container ends as that of a
+/// deleted pod does, with the probe's grace period if it has one, and restarts. The
+/// kubelet decides that by itself, so no lag of the API comes before it.
 fn kill_container(state: &mut State, cx: &mut Context, id: PodId, kind: u8) {
     let now = cx.now();
-    let Some(pod) = state.pod(id) else { return };
-    let workload = pod.workload as usize;
+    let Some(pod) = state.pod(id).filter(|pod| pod.runs() && !pod.deleting) else { return };
+    let (workload, run) = (pod.workload as usize, pod.run as u16);
     let name = &state.scenario.workloads[workload].name;
     let which = if kind as usize == STARTUP { "startup" } else { "liveness" };
     let text = format!("{name}: the {which} probe failed; the container is restarted");
     cx.seen.moment(now, MomentKind::ProbeKilled, Some(workload), text);
-    container_ended(state, cx, id, Cause::PodEnded);
+    let pods = state.scenario.workloads[workload].template.grace;
+    let probe = probe_of(serving(state, workload as u32), kind as usize);
+    let end = ending(state, workload as u32, now, probe.map_or(pods, |probe| probe.grace_in(pods)));
+    cx.agenda.at(end.sigterm, Event::ContainerTerminated(id, run));
+    cx.agenda.at(end.gone, Event::ContainerKilled(id, run));
+}
+
+/// Whether a container that was to be killed in this run still is: a pod that is being
+/// deleted ends by its deletion's own clock.
+fn is_to_be_killed(state: &State, id: PodId, run: u16) -> bool {
+    state.pod(id).is_some_and(|pod| pod.runs() && pod.run as u16 == run && !pod.deleting)
+}
+
+/// The preStop hook of a container that failed its probe is over: SIGTERM.
+pub fn container_terminated(state: &mut State, cx: &mut Context, id: PodId, run: u16) {
+    if is_to_be_killed(state, id, run) {
+        probing::wake(state, cx, id);
+        terminated(state, cx, id);
+    }
+}
+
+/// The grace period of a container that failed its probe is over: SIGKILL.
+pub fn container_killed(state: &mut State, cx: &mut Context, id: PodId, run: u16) {
+    if is_to_be_killed(state, id, run) {
+        container_ended(state, cx, id, Cause::PodEnded);
+    }
+}
+
+/// When the serving container of a workload gets SIGTERM and, should it ignore that,
+/// SIGKILL, if the kubelet begins to end it at `start`.
+fn ending(state: &State, workload: u32, start: SimTime, grace: SimDuration) -> End {
+    let hook = serving(state, workload).pre_stop.map_or(SimDuration::ZERO, |hook| hook.takes);
+    let ending = Ending { pre_stop: hook, after_sigterm: SimDuration::MAX, sidecar: false };
+    endings(start, grace, &[ending])[0]
 }
 
 /// A container has ended: its calls are cut off, and it restarts after its
@@ -416,7 +454,7 @@ fn container_ended(state: &mut State, cx: &mut Context, id: PodId, cause: Cause)
     probing::wake(state, cx, id);
     report_last_use(state, cx, id);
     let Some(pod) = state.pod_mut(id) else { return };
-    (pod.listens, pod.started) = (false, false);
+    (pod.listens, pod.started, pod.hangs) = (false, false, false);
     pod.container = ContainerState::Waiting;
     pod.finished = now;
     let workload = pod.workload;
@@ -561,10 +599,7 @@ pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
         cx.agenda.after(RELIST, Event::PodRemoved(id));
         return;
     }
-    let hook = serving(state, workload).pre_stop.map_or(SimDuration::ZERO, |hook| hook.takes);
-    let ending = Ending { pre_stop: hook, after_sigterm: SimDuration::MAX, sidecar: false };
-    let seen = now + STATUS_LAG;
-    let end = endings(seen, state.spec(workload).template.grace, &[ending])[0];
+    let end = ending(state, workload, now + STATUS_LAG, state.spec(workload).template.grace);
     cx.agenda.at(end.sigterm, Event::Terminated(id));
     cx.agenda.at(end.gone, Event::GraceEnded(id));
 }
@@ -572,7 +607,7 @@ pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
 /// SIGTERM: no new connections; the process ends when it has drained, or soon.
 pub fn terminated(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pod_mut(id) else { return };
-    if !pod.runs() {
+    if !pod.runs() || pod.ending {
         return;
     }
     pod.terminated = true;
@@ -602,7 +637,17 @@ fn end_process(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pods.get_mut(id.index, id.generation) else { return };
     pod.ending = true;
     let shut_down = state.scenario.workloads[pod.workload as usize].behaviour.shut_down;
-    cx.agenda.after(shut_down, Event::ShutDownEnded(id));
+    cx.agenda.after(shut_down, Event::ShutDownEnded(id, pod.run as u16));
+}
+
+/// The process has ended by itself after SIGTERM: for good if its pod is deleted, else it
+/// was told to by a probe.
+pub fn shut_down_ended(state: &mut State, cx: &mut Context, id: PodId, run: u16) {
+    if state.pod(id).is_some_and(|pod| pod.deleting) {
+        ended(state, cx, id);
+    } else {
+        container_killed(state, cx, id, run);
+    }
 }
 
 /// The process has ended, by itself or by SIGKILL: the pod is done.
@@ -613,7 +658,7 @@ pub fn ended(state: &mut State, cx: &mut Context, id: PodId) {
         return;
     }
     pod.container = ContainerState::Ended;
-    pod.listens = false;
+    (pod.listens, pod.hangs) = (false, false);
     requests::cut_off(state, cx, id, Some(Cause::PodEnded));
     cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::PodRemoved(id));
 }

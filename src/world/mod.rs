@@ -123,7 +123,6 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::PatienceEnded(frame) => requests::patience_ended(state, cx, frame),
         Event::ConnectionFreed(pod, pool) => requests::connection_freed(state, cx, pod, pool),
         Event::ConnectionsIdled(pod, pool) => connections::idled(state, cx, pod, pool),
-
         Event::PodBound(pod) => kubelet::bound(state, cx, pod),
         Event::StartUpEnded(pod) => kubelet::listening(state, cx, pod),
         Event::ProbeAnswered(pod, kind, good) => kubelet::probe_answered(state, cx, pod, kind, good),
@@ -135,13 +134,14 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::ProbeTimedOut(frame) => kubelet::probe_timed_out(state, cx, frame),
         Event::StatusReported(pod) => kubelet::status_reported(state, cx, pod),
         Event::Terminated(pod) => kubelet::terminated(state, cx, pod),
-        Event::ShutDownEnded(pod) | Event::GraceEnded(pod) => kubelet::ended(state, cx, pod),
+        Event::ShutDownEnded(pod, run) => kubelet::shut_down_ended(state, cx, pod, run),
+        Event::GraceEnded(pod) => kubelet::ended(state, cx, pod),
+        Event::ContainerTerminated(pod, run) => kubelet::container_terminated(state, cx, pod, run),
+        Event::ContainerKilled(pod, run) => kubelet::container_killed(state, cx, pod, run),
         Event::PodRemoved(pod) => kubelet::remove(state, cx, pod),
         Event::BackoffOver(pod) => kubelet::backoff_over(state, cx, pod),
-
         Event::SliceWritten(workload) => endpoints::slice_written(state, cx, workload),
         Event::ProxySynced(workload, which) => endpoints::proxy_synced(state, cx, workload, which as usize),
-
         Event::WorkloadSynced(workload) => controllers::synced(state, cx, workload),
         Event::ReplicaSetsSynced(workload) => controllers::replica_sets_synced(state, cx, workload),
         Event::SchedulerRan => scheduler::ran(state, cx),

@@ -150,6 +150,15 @@ fn probe(
         let problem = Problem::error("must be 1 for startup and liveness probes");
         reading.field(object, &format!("{path}.successThreshold"), problem);
     }
+    let grace = probe.termination_grace_period_seconds;
+    let problem = match grace {
+        Some(_) if readiness => Some("must not be set for readiness probes, which end nothing"),
+        Some(..1) => Some("must be greater than 0"),
+        _ => None,
+    };
+    if let Some(problem) = problem {
+        reading.field(object, &format!("{path}.terminationGracePeriodSeconds"), Problem::error(problem));
+    }
     Some(Probe {
         handler,
         initial_delay: seconds(initial_delay),
@@ -157,6 +166,7 @@ fn probe(
         timeout: seconds(timeout),
         success_threshold,
         failure_threshold,
+        grace: grace.map(seconds),
     })
 }
 
