@@ -7,7 +7,7 @@ use kubeplan::k8s::disruption::{Budget, UnhealthyPodEviction};
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget};
 use kubeplan::k8s::labels::Selector;
 use kubeplan::k8s::placement::{TaintEffect, Toleration};
-use kubeplan::k8s::probe::Probe;
+use kubeplan::k8s::probe::{Handler, Probe};
 use kubeplan::k8s::rollout::{IntOrPercent, Strategy};
 use kubeplan::k8s::version::Version;
 use kubeplan::observe::{Cause, MomentKind, Observations};
@@ -500,6 +500,35 @@ fn a_hang_ends_at_the_end_of_its_grace_period() {
         assert!((soonest..=soonest + 9.0).contains(&took), "{pods} {own:?} {hook:?}: {took} s");
         assert_eq!(seen.workloads[0].restarts, 1);
     }
+}
+
+#[test]
+fn a_tcp_probe_finds_neither_a_hang_nor_an_overload() {
+    let tcp = || {
+        Some(Probe { handler: Handler::Tcp, period: seconds(5), failure_threshold: 1, ..Probe::default() })
+    };
+    let mut hung = web(2, 1, 240);
+    let container = &mut hung.workloads[0].template.containers[0];
+    (container.readiness, container.liveness) = (tcp(), tcp());
+    let mut slow = hung.clone();
+    let seen = run(&with(hung, 60, None, Failure::Hang { workload: 0, pods: Share::Count(1) }), 0);
+    assert_eq!(seen.workloads[0].restarts, 0);
+    let rows = between(&seen, 0, 170);
+    assert!(rows.iter().all(|row| row.ready[0] == 2), "the kernel answers for it");
+    let failed: u64 = rows[10..].iter().map(|row| row.failed).sum();
+    assert!(failed > 160 * 10, "half of 40 requests a second are never answered: {failed} failed");
+    slow.workloads[0].behaviour.operations[0].steps = vec![Step::Compute(exponential(0.2))];
+    let seen = run(&slow, 0);
+    assert!(
+        !seen.moments.iter().any(|one| matches!(one.kind, MomentKind::ProbeKilled | MomentKind::Unready))
+    );
+    // A process that doesn't listen is found: it starts for longer than its start-up probe bears.
+    let mut late = web(1, 1, 120);
+    late.workloads[0].behaviour.start_up.wait = always(20.0);
+    late.workloads[0].template.containers[0].startup = tcp();
+    let what = Failure::ContainerCrash { workload: 0, pods: Share::Count(1), out_of_memory: false };
+    let seen = run(&with(late, 10, None, what), 0);
+    assert!(after_strike(&seen, MomentKind::ProbeKilled) < 10.0);
 }
 
 #[test]

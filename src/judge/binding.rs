@@ -44,8 +44,21 @@ fn hang(workload: &Workload) -> Option<String> {
              with periodSeconds 5, failureThreshold 3 it would be restarted within some 20 s"
         ));
     };
+    if !liveness.handler.asks_the_process() {
+        return Some(format!(
+            "what binds: {name}'s livenessProbe is a tcpSocket, which the kernel answers for a process that \
+             hangs, so nothing but a person finds it; with httpGet, grpc or exec it would be restarted within {} \
+             and its grace period",
+            seconds(out(liveness)),
+        ));
+    }
     let readiness = match &first.readiness {
         None => "without a readinessProbe it is sent requests until then".to_owned(),
+        Some(probe) if !probe.handler.asks_the_process() => {
+            "its readinessProbe is a tcpSocket, which the kernel answers all the while, so it is sent requests \
+             until then"
+                .to_owned()
+        }
         Some(probe) => {
             format!("its readinessProbe takes it out of the Service within {}", seconds(out(probe)))
         }
@@ -127,6 +140,7 @@ fn rollout(scenario: &Scenario, index: usize, dropped: impl Fn(usize) -> bool) -
 mod tests {
     use super::*;
     use crate::input::{Request, load};
+    use crate::k8s::probe::Handler;
     use crate::scenario::{Hook, Release, Share};
 
     #[test]
@@ -165,6 +179,19 @@ mod tests {
             liveness.grace = own.map(SimDuration::from_secs);
             let words = words(&scenario, &hang);
             assert!(words.contains(said), "{said}: {words}");
+        }
+        let first = &scenario.workloads[workload].template.containers[0];
+        let (readiness, liveness) = (first.readiness.clone(), first.liveness.clone());
+        let asking =
+            |probe: &Option<Probe>| probe.clone().map(|probe| Probe { handler: Handler::Tcp, ..probe });
+        for (readiness, liveness, said) in [
+            (asking(&readiness), liveness.clone(), "its readinessProbe is a tcpSocket"),
+            (readiness.clone(), asking(&liveness), "livenessProbe is a tcpSocket"),
+        ] {
+            let mut scenario = scenario.clone();
+            let first = &mut scenario.workloads[workload].template.containers[0];
+            (first.readiness, first.liveness) = (readiness, liveness);
+            assert!(words(&scenario, &hang).contains(said), "{}", words(&scenario, &hang));
         }
         assert!(words(&scenario, &update).contains("no preStop hook"), "{}", words(&scenario, &update));
         // Users wait for up to 60 s for a language model's reply.

@@ -34,12 +34,13 @@ impl Probe {
     }
 }
 
-/// How a probe asks; all are simulated as one small request to the container.
+/// How a probe asks; all but `tcpSocket` are simulated as one small request to the container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Handler {
     /// `httpGet`
     Http,
-    /// `tcpSocket`: succeeds as soon as the container listens.
+    /// `tcpSocket`: succeeds as soon as the container listens, whatever its process does:
+    /// the kernel completes the connection. Upstream: `pkg/probe/tcp/tcp.go`.
     Tcp,
     /// `grpc`
     Grpc,
@@ -59,6 +60,14 @@ impl Default for Probe {
             failure_threshold: 3,
             grace: None,
         }
+    }
+}
+
+impl Handler {
+    /// Whether the container's process has to answer; a `tcpSocket` is answered by the
+    /// kernel, also for one that hangs or is overloaded.
+    pub fn asks_the_process(self) -> bool {
+        self != Self::Tcp
     }
 }
 

@@ -254,8 +254,10 @@ fn ask(state: &mut State, cx: &mut Context, id: PodId, kind: usize, timeout: Sim
     let never_ready = kind == READINESS && state.release(pod).release.fault == ReleaseFault::NeverReady;
     // At SIGTERM a process closes its socket; one that hangs takes no notice.
     let deaf = !pod.listens || (pod.terminated && !pod.hangs);
-    if deaf || never_ready {
-        probe_answered(state, cx, id, kind as u8, false);
+    let handler = probe_of(serving(state, pod.workload), kind).map(|probe| probe.handler);
+    if deaf || never_ready || handler.is_some_and(|handler| !handler.asks_the_process()) {
+        // The kernel takes connections for a process that hangs or is busy.
+        probe_answered(state, cx, id, kind as u8, !(deaf || never_ready));
         return;
     }
     if pod.hangs {
