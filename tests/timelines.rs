@@ -245,6 +245,40 @@ fn a_rollout_moves_in_waves_between_its_fence_posts() {
 }
 
 #[test]
+fn a_node_pulls_one_image_at_a_time() {
+    // Two Deployments get a new image each at once, on one node, with two pods each.
+    let mut scenario = web(2, 1, 300);
+    scenario.cluster.image_pull = always(20.0);
+    let kind = Kind::Deployment { strategy: Strategy::Recreate, progress_deadline: seconds(600) };
+    scenario.workloads[0].kind = kind;
+    let mut other = scenario.workloads[0].clone();
+    other.name = "other".to_owned();
+    other.template.labels.insert("app".to_owned(), "other".to_owned());
+    scenario.workloads.push(other);
+    let release = Release { new_image: true, ..Release::default() };
+    for workload in [0, 1] {
+        scenario = with(scenario, 60, None, Failure::Rollout { workload, release, undone: false });
+    }
+    let seen = run(&scenario, 0);
+    let mut took: Vec<_> = [0, 1]
+        .map(|workload| {
+            let starts = &seen.workloads[workload].start_time;
+            assert_eq!(seen.workloads[workload].pods_started, 2);
+            (starts.quantile(0.0).unwrap_or(0.0), starts.quantile(1.0).unwrap_or(0.0))
+        })
+        .into();
+    took.sort_by(|a, b| a.0.total_cmp(&b.0));
+    // Both pods of a workload wait for its one pull, and that for the other's; then set-up,
+    // start-up and a readiness probe follow.
+    for ((first, last), pulled) in took.into_iter().zip([20.0, 40.0]) {
+        assert!(
+            first >= pulled && last <= pulled + 12.0,
+            "pulled after {pulled} s: ready {first} to {last} s"
+        );
+    }
+}
+
+#[test]
 fn recreate_has_nobody_in_between() {
     let mut scenario = web(4, 2, 300);
     scenario.workloads[0].kind =

@@ -10,6 +10,7 @@ pub mod disruption;
 pub mod endpoints;
 pub mod eviction;
 pub mod hpa;
+pub mod image_pull;
 pub mod labels;
 pub mod metrics;
 pub mod node_autoscaling;

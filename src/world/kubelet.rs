@@ -3,6 +3,7 @@
 //! A pod's work is done by its first container; the others count with their
 //! requests and limits.
 
+use crate::k8s::image_pull::Image;
 use crate::k8s::placement::queue::Change;
 use crate::k8s::probe::{self, ContainerView, Kind, Probe, Skip, Tick, View, Worker};
 use crate::k8s::restart::{Policy, Restart};
@@ -60,23 +61,30 @@ pub fn bound(state: &mut State, cx: &mut Context, id: PodId) {
     pull(state, cx, id, node, set_up);
 }
 
-/// Pulls a pod's image where the node doesn't have it; its container starts
-/// after that and `set_up`.
+/// Pulls a pod's image after its `set_up` where the node doesn't have it, behind what
+/// other pods on the node have asked for; its container starts after that.
 fn pull(state: &mut State, cx: &mut Context, id: PodId, node: u32, set_up: SimDuration) {
     let now = cx.now();
     let Some(pod) = state.pod(id) else { return };
     let (workload, revision) = (pod.workload, state.release(pod));
     let takes = cx.times.image_pull.at(cx.streams.starts.bits());
-    let cached = state.nodes[node as usize].images.contains(&(workload, revision.image));
-    let asks = !cached || serving(state, workload).always_pull;
+    let (image, set_up) = ((workload, revision.image), now + set_up);
+    let asks =
+        !state.nodes[node as usize].images.holds(image, set_up) || serving(state, workload).always_pull;
     let missing = revision.release.fault == ReleaseFault::ImageMissing;
     if asks && (missing || state.broken.registry > now) {
         pull_failed(state, cx, id);
         return;
     }
-    state.nodes[node as usize].images.insert((workload, revision.image));
-    let takes = if cached { SimDuration::ZERO } else { takes };
-    cx.agenda.after(set_up + takes, Event::ContainerStarted(id));
+    let images = &mut state.nodes[node as usize].images;
+    let pulled = if asks { images.pull(image, set_up, takes) } else { set_up };
+    cx.agenda.at(pulled, Event::ContainerStarted(id));
+}
+
+/// A bound pod's node and image.
+fn image_of(state: &State, id: PodId) -> Option<(u32, Image)> {
+    let pod = state.pod(id)?;
+    Some((pod.node?, (pod.workload, state.release(pod).image)))
 }
 
 /// An image could not be pulled: ImagePullBackOff.
@@ -546,8 +554,13 @@ pub fn boot(state: &mut State, cx: &mut Context, id: PodId) {
     }
     cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
     let set_up = cx.times.pod_start.at(cx.streams.starts.bits());
-    cx.agenda.after(set_up, Event::ContainerStarted(id));
     start_workers(state, cx, id);
+    let Some((node, image)) = image_of(state, id) else { return };
+    if state.nodes[node as usize].images.holds(image, cx.now()) {
+        cx.agenda.after(set_up, Event::ContainerStarted(id));
+    } else {
+        pull(state, cx, id, node, set_up);
+    }
 }
 
 /// `kubectl delete --force --grace-period=0`: the object goes at once, and with

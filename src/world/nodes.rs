@@ -1,7 +1,6 @@
 //! Nodes: the ones there are at the start, and those that come and go.
 
-use std::collections::BTreeSet;
-
+use crate::k8s::image_pull::Pulls;
 use crate::k8s::node_lifecycle::{Heartbeat, Ready, orphans};
 use crate::k8s::placement::queue::Change;
 use crate::observe::MomentKind;
@@ -28,7 +27,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
         life: NodeLife::Provisioning,
         place: None,
         pods: Vec::new(),
-        images: BTreeSet::new(),
+        images: Pulls::default(),
         zone,
         heartbeat: Heartbeat { seen: SimTime::ZERO, started: true, ready: Ready::True },
         tainted: None,
@@ -76,6 +75,7 @@ pub fn lose_power(state: &mut State, cx: &mut Context, node: u32) {
         kubelet::lose_power(state, cx, id);
     }
     state.nodes[node as usize].life = NodeLife::Dead;
+    state.nodes[node as usize].images.break_off(cx.now());
     node_lifecycle::silenced(state, cx, node);
 }
 

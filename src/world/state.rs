@@ -1,8 +1,9 @@
 //! All that changes in a run.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use crate::k8s::hpa::Memory;
+use crate::k8s::image_pull::Pulls;
 use crate::k8s::metrics::{ContainerSample, ContainerWindow};
 use crate::k8s::node_autoscaling::consolidation::Consolidation;
 use crate::k8s::node_autoscaling::karpenter::Batch;
@@ -620,8 +621,8 @@ pub struct Node {
     pub place: Option<usize>,
     /// The pods bound to it.
     pub pods: Vec<PodId>,
-    /// Images it has pulled: workload and image number.
-    pub images: BTreeSet<(u32, u32)>,
+    /// Its images, by workload and image number.
+    pub images: Pulls,
     /// Its zone, by its number at the node controller.
     pub zone: u32,
     /// What the node controller knows of its kubelet.
