@@ -120,6 +120,40 @@ fn a_restarted_process_is_slower_until_it_is_warm() {
 }
 
 #[test]
+fn a_dead_node_keeps_its_volumes_for_six_minutes() {
+    // Seconds after the loss: when its pods are deleted, and when they are all back.
+    let back = |scenario: &Scenario, kind: MomentKind| {
+        let seen = run(scenario, 0);
+        let gone = after_strike(&seen, kind);
+        let rows = between(&seen, gone as u64 + 1, 1_100);
+        let whole = rows.iter().position(|row| row.ready[0] == 2);
+        (gone, whole.map(|row| row as f64 + 1.0))
+    };
+    for (mounts, soonest) in [(false, 0.0), (true, 360.0)] {
+        // One of two pods is on the node that is lost, and the other node has room.
+        let mut scenario = web(2, 2, 1_300);
+        scenario.workloads[0].template.single_node_volume = mounts;
+        let lost = Failure::NodeLoss { nodes: 1, gone: false };
+        let (_, whole) = back(&with(scenario.clone(), 60, None, lost.clone()), MomentKind::Evicted);
+        let whole = whole.expect("a replacement is ready in the end");
+        assert!((soonest..=soonest + 14.0).contains(&whole), "mounts {mounts}: {whole} s");
+        // Power is back 100 to 150 s after the pod was deleted, and the volume with it.
+        let (gone, whole) = back(&with(scenario.clone(), 60, Some(480), lost), MomentKind::Evicted);
+        let whole = whole.expect("a replacement is ready in the end");
+        let soonest = if mounts { 480.0 - gone } else { 0.0 };
+        assert!((soonest..=soonest + 15.0).contains(&whole), "mounts {mounts}: {whole} s");
+        // A StatefulSet's replacement comes once the object is gone with its node.
+        scenario.workloads[0].kind = Kind::StatefulSet { parallel: false, partition: 0, on_delete: false };
+        let lost = Failure::NodeLoss { nodes: 1, gone: true };
+        let (_, whole) = back(&with(scenario, 60, None, lost), MomentKind::NodeRemoved);
+        let whole = whole.expect("a replacement is ready in the end");
+        // Orphans are collected 40 to 60 s after the node.
+        let soonest = if mounts { 400.0 } else { 40.0 };
+        assert!((soonest..=soonest + 36.0).contains(&whole), "mounts {mounts}: {whole} s");
+    }
+}
+
+#[test]
 fn pods_that_tolerate_nothing_are_replaced_at_the_taint() {
     let mut scenario = with(web(6, 3, 400), 60, None, Failure::NodeLoss { nodes: 1, gone: false });
     scenario.workloads[0].template.wishes.tolerations.push(Toleration {

@@ -27,4 +27,5 @@ pub mod statefulset;
 pub mod termination;
 pub mod token_bucket;
 pub mod version;
+pub mod volumes;
 pub mod vpa;

@@ -175,6 +175,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         created: now,
         node: None,
         bound: SimTime::NEVER,
+        waits_for_volume: false,
         container: ContainerState::Waiting,
         run: 0,
         listens: false,

@@ -51,6 +51,8 @@ pub enum Event {
     // Pods.
     /// The scheduler has bound a pod.
     PodBound(PodId),
+    /// A volume that a dead node held can be attached to a pod's node.
+    VolumeFreed(PodId),
     /// The process has started up and listens.
     StartUpEnded(PodId),
     /// A probe was answered, well or badly.
@@ -178,6 +180,7 @@ impl Event {
         matches!(
             self,
             Self::StatusReported(_)
+                | Self::VolumeFreed(_)
                 | Self::SliceWritten(_)
                 | Self::WorkloadSynced(_)
                 | Self::ReplicaSetsSynced(_)
@@ -199,6 +202,7 @@ impl Event {
     pub fn stirs(self) -> bool {
         match self {
             Self::PodBound(_)
+            | Self::VolumeFreed(_)
             | Self::StartUpEnded(_)
             | Self::ProbeAnswered(_, _, false)
             | Self::MemoryExceeded(_)

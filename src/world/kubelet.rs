@@ -20,7 +20,7 @@ use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::requests::{self, START_UP};
 use crate::world::state::{ContainerState, NodeLife, Pod, Sampled, State};
-use crate::world::{endpoints, probing, scheduler, sharing, usage, workloads};
+use crate::world::{endpoints, probing, scheduler, sharing, usage, volumes, workloads};
 
 /// The kubelet notices a container's end at its next relist (PLEG, 1 s).
 const RELIST: SimDuration = SimDuration::from_secs(1);
@@ -49,16 +49,31 @@ fn probe_of(container: &Container, kind: usize) -> Option<&Probe> {
     [&container.startup, &container.readiness, &container.liveness][kind].as_ref()
 }
 
-/// A pod was bound to this kubelet's node: set-up begins, and its probe workers.
+/// A pod was bound to this kubelet's node: set-up begins, and its probe workers, unless a
+/// dead node holds its volume.
 pub fn bound(state: &mut State, cx: &mut Context, id: PodId) {
-    let Some(pod) = state.pod(id) else { return };
+    let held = volumes::held_until(state, id, cx.now());
+    let Some(pod) = state.pod_mut(id) else { return };
     let (workload, node) = (pod.workload, pod.node);
     let Some(node) = node else { return };
+    pod.waits_for_volume = held.is_some();
+    if let Some(until) = held {
+        cx.agenda.at(until, Event::VolumeFreed(id));
+        return;
+    }
     let mut set_up = cx.times.pod_start.at(cx.streams.starts.bits());
     let inits = state.spec(workload).template.init_containers.iter().filter(|init| !init.sidecar).count();
     set_up += INIT_CONTAINER * inits as u64;
     start_workers(state, cx, id);
     pull(state, cx, id, node, set_up);
+}
+
+/// The volume that a pod waits for may be attached to its node.
+pub fn volume_freed(state: &mut State, cx: &mut Context, id: PodId) {
+    let waits = |pod: &Pod| pod.waits_for_volume && !pod.deleting && !state.node_is_dead(pod.node);
+    if state.pod(id).is_some_and(waits) {
+        bound(state, cx, id);
+    }
 }
 
 /// Pulls a pod's image after its `set_up` where the node doesn't have it, behind what
@@ -546,6 +561,10 @@ pub fn boot(state: &mut State, cx: &mut Context, id: PodId) {
         cx.agenda.after(RELIST, Event::PodRemoved(id));
         return;
     }
+    if state.pod(id).is_some_and(|pod| pod.waits_for_volume) {
+        volume_freed(state, cx, id);
+        return;
+    }
     if let Some(pod) = state.pod_mut(id) {
         pod.restarts += u32::from(pod.run > 0);
     }
@@ -608,6 +627,7 @@ pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
     }
     state.scheduler.cluster.terminate_pod(uid as usize, false);
     if state.pod(id).is_some_and(|pod| state.node_is_dead(pod.node)) {
+        volumes::hold(state, id, now);
         return;
     }
     if !runs {
@@ -690,6 +710,9 @@ pub fn lose(state: &mut State, cx: &mut Context, id: PodId) {
         workloads::note_replicas(state, cx, workload);
     }
     requests::cut_off(state, cx, id, None);
+    if state.pod(id).is_some_and(|pod| state.node_is_dead(pod.node)) {
+        volumes::hold(state, id, cx.now());
+    }
     remove(state, cx, id);
 }
 

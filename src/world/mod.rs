@@ -44,6 +44,7 @@ pub mod state;
 pub mod tcp;
 pub mod usage;
 pub mod users;
+pub mod volumes;
 pub mod workloads;
 
 use crate::observe::Observations;
@@ -124,6 +125,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::ConnectionFreed(pod, pool) => requests::connection_freed(state, cx, pod, pool),
         Event::ConnectionsIdled(pod, pool) => connections::idled(state, cx, pod, pool),
         Event::PodBound(pod) => kubelet::bound(state, cx, pod),
+        Event::VolumeFreed(pod) => kubelet::volume_freed(state, cx, pod),
         Event::StartUpEnded(pod) => kubelet::listening(state, cx, pod),
         Event::ProbeAnswered(pod, kind, good) => kubelet::probe_answered(state, cx, pod, kind, good),
         Event::MemoryExceeded(pod) => kubelet::out_of_memory(state, cx, pod),
@@ -155,7 +157,6 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::ConsolidationValidated => node_autoscaler::consolidation_validated(state, cx),
         Event::NodeEmptied(node) => node_autoscaler::node_emptied(state, cx, node),
         Event::NodeReady(node) => nodes::ready(state, cx, node),
-
         Event::NodesMonitored => node_lifecycle::monitored(state, cx),
         Event::TaintsHandedOut(zone) => node_lifecycle::taints_handed_out(state, cx, zone as usize),
         Event::MachineMissed(node) => nodes::machine_missed(state, cx, node),

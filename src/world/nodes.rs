@@ -11,7 +11,7 @@ use crate::world::context::Context;
 use crate::world::cores::NodeCpu;
 use crate::world::event::Event;
 use crate::world::state::{Machine, Node, NodeLife, Sampled, State};
-use crate::world::{kubelet, node_lifecycle, scheduler, workloads};
+use crate::world::{kubelet, node_lifecycle, scheduler, volumes, workloads};
 
 /// Orders a node of a pool; it is not there yet.
 pub fn order(state: &mut State, pool: u32) -> u32 {
@@ -28,6 +28,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
         place: None,
         pods: Vec::new(),
         images: Pulls::default(),
+        held: Vec::new(),
         zone,
         heartbeat: Heartbeat { seen: SimTime::ZERO, started: true, ready: Ready::True },
         tainted: None,
@@ -117,6 +118,7 @@ pub fn power_back(state: &mut State, cx: &mut Context, node: u32) {
     }
     state.nodes[node as usize].life = NodeLife::Ready;
     cx.agenda.after(SimDuration::from_secs(1), Event::NodeSampled(node));
+    volumes::let_go(state, cx, node);
     for id in state.nodes[node as usize].pods.clone() {
         kubelet::boot(state, cx, id);
     }

@@ -274,6 +274,8 @@ pub struct Pod {
     pub node: Option<u32>,
     /// When it was bound.
     pub bound: SimTime,
+    /// Its set-up waits for a volume that a dead node holds.
+    pub waits_for_volume: bool,
     /// What its container does.
     pub container: ContainerState,
     /// Which run of the container this is; counts from 1.
@@ -623,6 +625,8 @@ pub struct Node {
     pub pods: Vec<PodId>,
     /// Its images, by workload and image number.
     pub images: Pulls,
+    /// Volumes that it holds while it is dead.
+    pub held: Vec<HeldVolume>,
     /// Its zone, by its number at the node controller.
     pub zone: u32,
     /// What the node controller knows of its kubelet.
@@ -641,6 +645,17 @@ pub struct Node {
     pub ready_since: SimTime,
     /// When its memory was last found short, as long as it is tainted for that.
     pub short_at: Option<SimTime>,
+}
+
+/// A volume of a pod that is deleted or lost, on a node without power.
+#[derive(Clone, Copy, Debug)]
+pub struct HeldVolume {
+    /// The pod's workload.
+    pub workload: u32,
+    /// The pod's ordinal.
+    pub ordinal: u32,
+    /// From then on another node can have it.
+    pub until: SimTime,
 }
 
 /// What a node runs on.
