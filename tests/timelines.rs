@@ -571,6 +571,20 @@ fn a_hang_ends_at_the_end_of_its_grace_period() {
 }
 
 #[test]
+fn readiness_is_asked_as_soon_as_the_startup_probe_has_succeeded() {
+    let mut scenario = web(1, 1, 240);
+    let container = &mut scenario.workloads[0].template.containers[0];
+    container.startup = Some(Probe { period: seconds(3), ..Probe::default() });
+    container.readiness = Some(Probe { period: seconds(60), ..Probe::default() });
+    let crash = Failure::ContainerCrash { workload: 0, pods: Share::Count(1), out_of_memory: false };
+    // Readiness ticks with the strike, and would tick a minute later.
+    let seen = run(&with(scenario, 60, None, crash), 0);
+    let rows = between(&seen, 2, 200);
+    let back = rows.iter().position(|row| row.ready[0] == 1).expect("it comes back");
+    assert!(back < 12, "set-up, a second of start-up and one round of the startup probe: {back} s");
+}
+
+#[test]
 fn a_tcp_probe_finds_neither_a_hang_nor_an_overload() {
     let tcp = || {
         Some(Probe { handler: Handler::Tcp, period: seconds(5), failure_threshold: 1, ..Probe::default() })

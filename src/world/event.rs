@@ -66,7 +66,8 @@ pub enum Event {
     /// The start-up's waiting part is over; its CPU part begins. With the last bits
     /// of the container's run.
     StartUpWaited(PodId, u16),
-    /// A probe worker ticked: 0 startup, 1 readiness, 2 liveness.
+    /// A probe worker ticked: 0 startup, 1 readiness, 2 liveness; 3 is a readiness probe
+    /// out of turn.
     ProbeTicked(PodId, u8),
     /// A probe was not answered in time.
     ProbeTimedOut(FrameId),

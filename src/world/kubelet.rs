@@ -38,6 +38,8 @@ const PULL_BACK_OFF_MAX: SimDuration = SimDuration::from_secs(300);
 const KINDS: [Kind; 3] = [Kind::Startup, Kind::Readiness, Kind::Liveness];
 const STARTUP: usize = 0;
 const READINESS: usize = 1;
+/// The readiness worker, out of turn.
+const OUT_OF_TURN: u8 = 3;
 
 /// The container that does a pod's work.
 fn serving<'a>(state: &State<'a>, workload: u32) -> &'a Container {
@@ -150,9 +152,13 @@ pub fn container_started(state: &mut State, cx: &mut Context, id: PodId) {
     let wait = cx.times.start_wait[workload as usize].at(cx.streams.starts.bits());
     let run = state.pod(id).map_or(0, |pod| pod.run);
     cx.agenda.at(now + wait, Event::StartUpWaited(id, run as u16));
-    // Without a readiness probe a running container counts as ready.
-    if serving(state, workload).readiness.is_none() && state.pod(id).is_some_and(|pod| pod.started) {
-        cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
+    if state.pod(id).is_some_and(|pod| pod.started) {
+        if serving(state, workload).readiness.is_none() {
+            // Without a readiness probe a running container counts as ready.
+            cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
+        } else {
+            cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::ProbeTicked(id, OUT_OF_TURN));
+        }
     }
 }
 
@@ -220,8 +226,31 @@ pub fn listening(state: &mut State, cx: &mut Context, id: PodId) {
     }
 }
 
+/// The kubelet has looked at a pod's status anew: a container that has started and isn't
+/// known to be ready is probed at once. Upstream: `UpdatePodStatus` in
+/// `pkg/kubelet/prober/prober_manager.go`, in all releases that are covered.
+fn probe_out_of_turn(state: &mut State, cx: &mut Context, id: PodId) {
+    let now = cx.now();
+    let Some(pod) = state.pod(id) else { return };
+    let Some(probe) = &serving(state, pod.workload).readiness else { return };
+    if state.node_is_dead(pod.node) {
+        return;
+    }
+    let timeout = probe.timeout;
+    let Some(pod) = state.pod_mut(id) else { return };
+    let view = view_of(pod);
+    let Some(worker) = &mut pod.probes[READINESS] else { return };
+    if worker.step(&view, now) == Tick::Probe && worker.stored() != Some(probe::Outcome::Success) {
+        ask(state, cx, id, READINESS, timeout);
+    }
+}
+
 /// A probe worker ticks.
 pub fn probe_ticked(state: &mut State, cx: &mut Context, id: PodId, kind: usize) {
+    if kind == OUT_OF_TURN as usize {
+        probe_out_of_turn(state, cx, id);
+        return;
+    }
     let now = cx.now();
     let Some(pod) = state.pod(id) else { return };
     let Some(probe) = probe_of(serving(state, pod.workload), kind) else { return };
@@ -340,10 +369,9 @@ pub fn probe_answered(state: &mut State, cx: &mut Context, id: PodId, kind: u8, 
         probe::Change::Nothing => {}
         probe::Change::Stored(probe::Outcome::Success) if kind as usize == STARTUP => {
             pod.started = true;
-            let ready_at_once = pod.probes[READINESS].is_none();
-            if ready_at_once {
-                cx.agenda.after(STATUS_LAG, Event::StatusReported(id));
-            }
+            let unprobed = pod.probes[READINESS].is_none();
+            let next = if unprobed { Event::StatusReported(id) } else { Event::ProbeTicked(id, OUT_OF_TURN) };
+            cx.agenda.after(STATUS_LAG, next);
         }
         probe::Change::Stored(_) => cx.agenda.after(STATUS_LAG, Event::StatusReported(id)),
         probe::Change::Restart => kill_container(state, cx, id, kind),
