@@ -14,7 +14,7 @@ pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
     if matches!(state.nodes[node as usize].life, NodeLife::Gone | NodeLife::Dead) {
         return;
     }
-    state.sampled[node as usize].last = now;
+    let before = std::mem::replace(&mut state.sampled[node as usize].last, now);
     // Nothing about a pod that follows a curve changes unseen: what it had used by
     // this moment can be told later, and most samples are never asked for.
     let pods = if state.only_usage { 0 } else { state.nodes[node as usize].pods.len() };
@@ -32,7 +32,7 @@ pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
         let working_set = pod.memory(behaviour, users);
         pod.sample = Some(ContainerSample { started, time: now, cpu_core_nanos, working_set });
     }
-    pressure::looked(state, cx, node);
+    pressure::looked(state, cx, node, before);
     let spread = HOUSEKEEPING_MAX.as_secs_f64() - HOUSEKEEPING_MIN.as_secs_f64();
     let period = HOUSEKEEPING_MIN + SimDuration::from_secs_f64(spread * cx.streams.kubelets.unit());
     cx.agenda.after(period, Event::NodeSampled(node));

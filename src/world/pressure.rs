@@ -10,7 +10,7 @@ use crate::k8s::eviction::{
 use crate::k8s::placement::queue::Change;
 use crate::k8s::placement::{Taint, TaintEffect};
 use crate::observe::MomentKind;
-use crate::units::Bytes;
+use crate::units::{Bytes, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
@@ -18,9 +18,14 @@ use crate::world::state::{Pod, State};
 use crate::world::{kubelet, scheduler};
 
 /// A kubelet has sampled its node. Its look for pressure rests on that sample, so it looks
-/// whenever there is a new one.
-pub fn looked(state: &mut State, cx: &mut Context, node: u32) {
+/// whenever there is a new one. Where all pods follow curves and nothing has moved since
+/// `before`, when it last looked, it finds what it found then.
+pub fn looked(state: &mut State, cx: &mut Context, node: u32, before: SimTime) {
     let now = cx.now();
+    let unmoved = state.only_usage && state.node_controller.stirred < before;
+    if unmoved && state.nodes[node as usize].short_at.is_none() {
+        return;
+    }
     let pods = state.nodes[node as usize].pods.iter().filter_map(|&id| state.pod(id));
     let used = Bytes(pods.map(|pod| used_by(state, pod).0).fold(0, u64::saturating_add));
     let pool = &state.scenario.cluster.pools[state.nodes[node as usize].pool as usize];
@@ -66,7 +71,9 @@ fn first_to_go(state: &State, node: u32) -> Option<PodId> {
 }
 
 fn used_by(state: &State, pod: &Pod) -> Bytes {
-    pod.memory(&state.spec(pod.workload).behaviour, state.users_per_pod(pod.workload))
+    let behaviour = &state.spec(pod.workload).behaviour;
+    let counts_users = behaviour.memory.per_user != Bytes::ZERO;
+    pod.memory(behaviour, if counts_users { state.users_per_pod(pod.workload) } else { 0.0 })
 }
 
 /// The node controller's taint for the condition. It counts at once, as the kubelet's own

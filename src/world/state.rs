@@ -245,6 +245,8 @@ pub struct NodeController {
     pub states: Vec<Option<ZoneState>>,
     /// Nodes that wait for their taint, by zone.
     pub queues: Vec<TaintQueue>,
+    /// When anything last changed that the memory of pods with usage curves follows.
+    pub stirred: SimTime,
 }
 
 /// Nodes of a zone that wait for their NoExecute taint.
@@ -814,7 +816,7 @@ impl<'a> State<'a> {
         let Some(node) = pod.node.filter(|_| workload.usage.is_some()) else { return };
         let (behaviour, last) = (&workload.behaviour, self.sampled[node as usize].last);
         let known = &mut self.workloads[pod.workload as usize];
-        known.stirred = now;
+        (known.stirred, self.node_controller.stirred) = (now, now);
         if !pod.steady {
             pod.take_sample(last, behaviour);
             return;

@@ -68,6 +68,7 @@ pub fn share(state: &mut State, cx: &mut Context, workload: u32) {
         return;
     }
     state.workloads[workload as usize].stirred = cx.now();
+    state.node_controller.stirred = cx.now();
     let one = &state.workloads[workload as usize];
     let (cpu, memory, ready) = (one.demanded.cpu, one.demanded.memory, u64::from(one.ready));
     let limit = one.cpu_limit.map_or(u64::MAX, |limit| limit.0.max(LEAST_LIMIT));
