@@ -5,6 +5,7 @@ use crate::judge::{Estimate, Judged, Outcome, binding, compare};
 use crate::k8s::endpoints::INGRESS_CONNECT_TIMEOUT;
 use crate::k8s::node_lifecycle::{DEFAULT_TOLERATION_SECONDS, UNREACHABLE, orphans};
 use crate::k8s::placement::TaintEffect;
+use crate::k8s::volumes::FORCE_DETACH_AFTER;
 use crate::observe::{Cause, MomentKind, Observations};
 use crate::scenario::catalogue::Exercise;
 use crate::scenario::{Failure, Indicator, Objective, Scenario};
@@ -123,12 +124,13 @@ fn bound(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Op
         Indicator::UsersRecovered => Some(format!(
             "out of reach by the workload's settings: a node that falls silent is noticed {} to {} later \
              (node-monitor-grace-period {} of the controller manager), and until then its pods are sent \
-             requests that nobody answers (an ingress tries another pod after {}). Closest: short timeouts \
+             requests that nobody answers (an ingress tries another pod after {}){}. Closest: short timeouts \
              and retries at the callers, which make it a latency instead of a failure",
             seconds(noticed),
             seconds(grace + LEASE),
             seconds(grace),
             seconds(INGRESS_CONNECT_TIMEOUT.as_secs_f64()),
+            kept_volumes(scenario),
         )),
         Indicator::CapacityRestored => {
             if matches!(drill.what, Failure::NodeLoss { gone: true, .. }) {
@@ -148,6 +150,17 @@ fn bound(scenario: &Scenario, objective: &Objective, held: &Exercised<'_>) -> Op
         }
         _ => None,
     }
+}
+
+/// Whose pods wait for a volume that the node keeps, if anybody's do.
+fn kept_volumes(scenario: &Scenario) -> String {
+    let mounts = scenario.workloads.iter().filter(|one| one.template.single_node_volume);
+    let names: Vec<&str> = mounts.map(|one| one.name.as_str()).collect();
+    if names.is_empty() {
+        return String::new();
+    }
+    let waits = seconds(FORCE_DETACH_AFTER.as_secs_f64());
+    format!("; a volume that one node mounts ({}) stays with it for {waits} more", names.join(", "))
 }
 
 /// When the pods of a deleted node are replaced, at the soonest.

@@ -362,6 +362,8 @@ pub enum MomentKind {
     DrainBlocked,
     /// A pod was evicted from a node whose memory is short.
     MemoryShort,
+    /// A pod waits for a volume that a dead node keeps.
+    VolumeHeld,
     /// A rollout began.
     RolloutStarted,
     /// All pods are new and available.

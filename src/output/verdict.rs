@@ -602,6 +602,7 @@ fn moments(shown: &Observations, name: impl Fn(usize) -> String) -> Vec<MomentDa
             MomentKind::NodeBack => "nodeBack",
             MomentKind::DrainBlocked => "drainBlocked",
             MomentKind::MemoryShort => "memoryShort",
+            MomentKind::VolumeHeld => "volumeHeld",
             MomentKind::RolloutStarted => "rolloutStarted",
             MomentKind::RolloutCompleted => "rolloutCompleted",
             MomentKind::RolloutTimedOut => "rolloutTimedOut",

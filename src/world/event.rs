@@ -199,7 +199,8 @@ impl Event {
     }
 
     /// Whether something moves with it that requests feel: pods, endpoints, nodes,
-    /// failures. Time is never skipped over it.
+    /// failures. Time is never skipped over it. What requests do of themselves doesn't stir,
+    /// nor do loops that mostly find nothing.
     pub fn stirs(self) -> bool {
         match self {
             Self::PodBound(_)
@@ -235,7 +236,6 @@ impl Event {
             | Self::DrillEnded(_)
             | Self::DrillWentOn(_)
             | Self::WarmUpEnded => true,
-            // What requests do of themselves, and loops that mostly find nothing.
             Self::UserThought(_)
             | Self::JourneyDue
             | Self::PopulationChanged

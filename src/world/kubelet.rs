@@ -60,6 +60,7 @@ pub fn bound(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(node) = node else { return };
     pod.waits_for_volume = held.is_some();
     if let Some(until) = held {
+        volumes::note_wait(state, cx, workload, until);
         cx.agenda.at(until, Event::VolumeFreed(id));
         return;
     }

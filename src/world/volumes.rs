@@ -1,7 +1,9 @@
 //! Volumes that only one node mounts at a time, and that a dead node keeps.
 
 use crate::k8s::volumes::attachable_at;
+use crate::observe::MomentKind;
 use crate::scenario::Kind;
+use crate::units::figures::duration;
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
@@ -37,6 +39,14 @@ pub fn held_until(state: &State, id: PodId, now: SimTime) -> Option<SimTime> {
         .map(|one| one.until)
         .filter(|until| *until > now)
         .max()
+}
+
+/// Takes down that a workload's pod can't start before its volume is free.
+pub fn note_wait(state: &State, cx: &mut Context, workload: u32, until: SimTime) {
+    let (now, name) = (cx.now(), &state.spec(workload).name);
+    let waits = duration(until.since(now));
+    let text = format!("{name}: a dead node keeps its volume; its pod waits {waits} for it");
+    cx.seen.moment(now, MomentKind::VolumeHeld, Some(workload as usize), text);
 }
 
 /// A node is back and lets go of what it held: pods that wait for that go on.

@@ -88,6 +88,7 @@ fn told(moment: &Moment, times: usize, names: &[String]) -> String {
         MomentKind::NodeBack => "a node is back",
         MomentKind::DrainBlocked => "a drain is blocked",
         MomentKind::MemoryShort => "a pod is evicted for memory",
+        MomentKind::VolumeHeld => "a pod waits for its volume",
         MomentKind::RolloutStarted => "a rollout begins",
         MomentKind::RolloutCompleted => "a rollout is complete",
         MomentKind::RolloutTimedOut => "a rollout is out of time",
