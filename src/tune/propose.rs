@@ -221,19 +221,20 @@ pub fn sooner(size: Sizing) -> Sizing {
     Sizing { target: size.target.min(size.target.saturating_sub(TARGET_STEP).max(LEAST_TARGET)), ..size }
 }
 
-/// Sizes a small step safer: a pod more standing by, an HPA that acts sooner, and what
-/// is left over on the nodes.
+/// Sizes a small step safer: a pod more standing by, an HPA that acts sooner, what is left
+/// over on the nodes, and a pod less on each, where there are more pods than the policy
+/// bears.
 pub fn eased(site: &Site, size: Sizing, room: Room) -> Vec<Sizing> {
     let min = size.min + 1;
     let mut all = vec![Sizing { min, max: size.max.max(min), ..size }];
     if size.target > LEAST_TARGET + TARGET_STEP {
         all.push(Sizing { target: size.target - TARGET_STEP, ..size });
     }
-    let cpu = part(room, fit(size, room).max(1.0));
-    let limit_holds = size.cpu_limit.is_none_or(|limit| limit >= cpu);
-    if cpu > size.cpu && limit_holds && site.hpa.is_some() {
-        all.push(Sizing { cpu, ..size });
-    }
+    let fit = fit(size, room).max(1.0);
+    let larger = [part(room, fit), part(room, (fit - 1.0).max(1.0))].map(|cpu| Sizing { cpu, ..size });
+    let holds = |one: &Sizing| one.cpu > size.cpu && one.cpu_limit.is_none_or(|limit| limit >= one.cpu);
+    all.extend(larger.into_iter().filter(|one| site.hpa.is_some() && holds(one)));
+    all.dedup();
     all
 }
 
@@ -494,9 +495,10 @@ mod tests {
             let all = eased(&Site { hpa: site(hpa, None).hpa, ..site(true, None) }, size, ROOM);
             all.iter().map(|one| (one.cpu, one.min, one.max, one.target)).collect::<Vec<_>>()
         };
-        // Seven pods fit on 3,920m, of up to 560m each.
+        // Seven pods fit on 3,920m, of up to 560m each, and six of up to 650m.
         let size = Sizing { cpu: 500, cpu_limit: None, min: 10, ..NOW };
-        assert_eq!(eased(true, size), [(500, 11, 11, 70), (500, 10, 10, 66), (560, 10, 10, 70)]);
+        let larger = [(560, 10, 10, 70), (650, 10, 10, 70)];
+        assert_eq!(eased(true, size), [[(500, 11, 11, 70), (500, 10, 10, 66)], larger].concat());
         assert_eq!(eased(true, Sizing { cpu_limit: Some(500), ..size }).len(), 2);
         let size = Sizing { min: 4, max: 4, target: 0, ..size };
         assert_eq!(eased(false, size), [(500, 5, 5, 0)]);

@@ -152,11 +152,8 @@ fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     say(&format!("went on from the best in small steps: {} so far", plural(race.runs as u64, "run", "runs")));
     while let Some(tried) = next.take().filter(|_| !task.stopped()) {
         let Some(one) = final_of(task, sites, tried.settings.clone(), whole) else { break };
-        say(&format!(
-            "{} over the whole time: {}",
-            described(&one.settings, sites),
-            one.verdict.outcome.name()
-        ));
+        let how = outcome_in_words(task.scenario, &one.verdict);
+        say(&format!("{} over the whole time: {how}", described(&one.settings, sites)));
         race.learn(&tried.score, &one.score.at_worst(&task.scenario.goals.objectives, &one.verdict));
         let met = one.verdict.outcome == Outcome::Met;
         let kept_before = finalists.iter().any(|one| one.verdict.outcome == Outcome::Met);
@@ -181,6 +178,17 @@ fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     let sure = |one: &Finalist| one.verdict.outcome == Outcome::Met;
     finalists.sort_by(|a, b| sure(b).cmp(&sure(a)).then(a.score.compare(&b.score)));
     finalists
+}
+
+/// What came of a policy, and by which objectives.
+fn outcome_in_words(scenario: &Scenario, verdict: &Verdict) -> String {
+    let objectives = scenario.goals.objectives.iter().zip(&verdict.objectives);
+    let so = objectives.filter(|(_, judged)| judged.outcome == verdict.outcome);
+    let names: Vec<&str> = so.map(|(objective, _)| objective.name.as_str()).collect();
+    match verdict.outcome {
+        Outcome::Missed | Outcome::Unsure => format!("{} ({})", verdict.outcome.name(), names.join(", ")),
+        Outcome::Met | Outcome::NotJudged => verdict.outcome.name().to_owned(),
+    }
 }
 
 /// Settings through the whole scenario.
