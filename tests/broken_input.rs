@@ -166,6 +166,43 @@ fn autoscalers_that_cannot_work_are_named() {
 }
 
 #[test]
+fn custom_metrics_are_checked_where_they_are_described() {
+    let pods = "{type: Pods, pods: {metric: {name: rps}, target: {type: AverageValue, averageValue: 20}}}";
+    let cpu = "{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}";
+    let app = format!("{WEB}{}", HPA.replace(cpu, pods));
+    let two = format!("{app}---\n{}", WEB.replace("web", "db"));
+    let model = |metrics: &str| {
+        format!(
+            "apiVersion: plan/v1alpha1\nkind: Model\nmetrics:\n{metrics}workloads: {{web: {{drains: true}}}}\n"
+        )
+    };
+    let with = |text: &str| {
+        let files: [(&str, &[u8]); 2] = [("app.yaml", two.as_bytes()), ("model.yaml", text.as_bytes())];
+        run(&files, "-m app.yaml --model model.yaml --users 20 --duration 1m --replications 1")
+    };
+    for (metrics, words) in [
+        ("  rps: {counts: cows}\n", "one of requests, inFlight, waiting"),
+        ("  rps: {counts: requests, of: wep}\n", "did you mean `web`?"),
+        ("  rps: {counts: requests, of: db}\n", "scales by this metric of its own pods"),
+        ("  rps: {counts: requests, range: 30s}\n", "it must hold two scrapes of 30.0 s each"),
+        ("  rps: {counts: requests, range: 2h}\n", "and be at most 1 h"),
+        ("  rps: {counts: inFlight, range: 1m}\n", "only a rate has one"),
+        ("  rps: {counts: waiting, scrapeInterval: 10ms}\n", "at least 1.0"),
+        ("  rpz: {counts: requests}\n", "did you mean `rps`?"),
+        ("  rps: {of: web}\n", "field `counts` is missing"),
+    ] {
+        let (code, said) = with(&model(metrics));
+        assert_eq!(code, Some(2), "{metrics}{said}");
+        assert!(said.contains(words) && said.contains("model.yaml:4:"), "{metrics}{said}");
+    }
+    let (code, said) = with(&model("  rps: {counts: requests}\n"));
+    assert!(code != Some(2) && !said.contains("metric"), "{said}");
+    let (code, said) = run(&[("app.yaml", app.as_bytes())], QUICK);
+    assert!(code != Some(2) && said.contains("nobody says what its metric `rps` counts"), "{said}");
+    assert!(said.contains("app.yaml:23:"), "{said}");
+}
+
+#[test]
 fn our_own_files_are_checked_as_well() {
     let model =
         b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  wep: {operations: {a: [compute: 1ms]}}\n";

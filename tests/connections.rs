@@ -129,7 +129,7 @@ fn scaled_up(max_age: Option<u64>) -> Scenario {
         metrics: vec![MetricSpec::default_cpu()],
         behavior: None,
     };
-    scenario.autoscalers.push(Autoscaler { name: "back".to_owned(), workload: 1, spec });
+    scenario.autoscalers.push(Autoscaler { name: "back".to_owned(), workload: 1, spec, custom: Vec::new() });
     scenario.limits.in_flight = 10_000_000;
     scenario
 }

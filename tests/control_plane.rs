@@ -2,11 +2,12 @@
 
 mod support;
 
-use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget};
+use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget, ValueTarget};
 use kubeplan::k8s::probe::Probe;
 use kubeplan::observe::{MomentKind, Observations};
 use kubeplan::scenario::{
-    Autoscaler, Drill, Failure, Interpolation, Population, ProvisionedBy, Scenario, Shape, Share, Step,
+    Autoscaler, Counted, CustomMetric, Drill, Failure, Interpolation, Population, ProvisionedBy, Scenario,
+    Shape, Share, Step,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -46,6 +47,7 @@ fn load_step() -> Scenario {
             }],
             behavior: None,
         },
+        custom: Vec::new(),
     });
     scenario
 }
@@ -148,4 +150,69 @@ fn a_pod_that_runs_out_of_memory_restarts_with_back_off() {
     let killed = seen.workloads[0].oom_kills;
     assert!((5..=9).contains(&killed), "{killed} kills in ten minutes");
     assert!(seen.journeys[0].failed() > 0, "whoever asks meanwhile is refused");
+}
+
+/// The same load under an HPA that goes by what requests do.
+fn scaled_by(metric: MetricSpec, counts: Option<Counted>) -> Scenario {
+    let mut scenario = load_step();
+    let hpa = &mut scenario.autoscalers[0];
+    hpa.spec.metrics = vec![metric];
+    hpa.spec.max_replicas = 40;
+    hpa.custom = counts.map_or(Vec::new(), |counts| {
+        let (range, every) = (SimDuration::from_secs(120), SimDuration::from_secs(30));
+        vec![CustomMetric { metric: 0, counts, of: 0, range, every }]
+    });
+    scenario
+}
+
+#[test]
+fn hpas_go_by_custom_metrics_that_the_model_describes() {
+    let name = || "requests".to_owned();
+    let pods = |target_average_milli| MetricSpec::Pods { name: name(), target_average_milli };
+    let outside = |milli| MetricSpec::External { name: name(), target: ValueTarget::AverageValue(milli) };
+    let object = |milli| MetricSpec::Object {
+        name: name(),
+        described: "Ingress/web".to_owned(),
+        target: ValueTarget::AverageValue(milli),
+    };
+    // 80 requests a second, then 320: so many a pod. In flight are 320 × 10 ms and what
+    // waits for one of two threads, which a scrape finds as it happens to be.
+    for (words, metric, counts, before, after) in [
+        ("20 a second and pod", pods(20_000), Some(Counted::Requests), 4..=4, 15..=17),
+        ("40 for each pod at the ingress", object(40_000), Some(Counted::Requests), 2..=2, 8..=8),
+        ("64 for each pod, from outside", outside(64_000), Some(Counted::Requests), 2..=2, 5..=5),
+        ("one in each pod", pods(1_000), Some(Counted::InFlight), 2..=2, 3..=9),
+        ("nobody waits", pods(1_000), Some(Counted::Waiting), 2..=2, 2..=2),
+        ("nobody says what it counts", pods(1_000), None, 2..=2, 2..=2),
+    ] {
+        let seen = run(&scaled_by(metric, counts));
+        let step = SimTime::from_secs(STEP_AT);
+        let at = seen.series.times.partition_point(|time| *time <= step) - 1;
+        let desired = &seen.series.workloads[0].desired;
+        let (first, last) = (desired[at], desired[desired.len() - 1]);
+        assert!(before.contains(&first) && after.contains(&last), "{words}: {first}, then {last}");
+        let failed = seen.moments.iter().any(|one| one.kind == MomentKind::MetricFailed);
+        assert_eq!(failed, counts.is_none(), "{words}");
+        // Two scrapes and a pass at least, and no longer than the range and these.
+        if let Some(up) = seen.decisions.iter().find(|one| one.time > step && one.to > one.from) {
+            let reaction = up.time.since(step).as_secs_f64();
+            assert!((1.0..=165.0).contains(&reaction), "{words}: after {reaction} s");
+        }
+    }
+}
+
+#[test]
+fn requests_that_find_no_pod_bring_one_back() {
+    let target = ValueTarget::AverageValue(40_000);
+    let metric = MetricSpec::External { name: "requests".to_owned(), target };
+    let mut scenario = scaled_by(metric, Some(Counted::Requests));
+    scenario.autoscalers[0].spec.min_replicas = 0;
+    let Population::Rate { shape, .. } = &mut scenario.demand.population else { unreachable!() };
+    shape.points[0].1 = 0.0;
+    shape.points[1].0 = SimTime::from_secs(1_200);
+    let seen = run(&scenario);
+    let desired = &seen.series.workloads[0].desired;
+    assert!(desired.contains(&0), "no pod is wanted while nobody asks");
+    assert_eq!(desired.last(), Some(&8), "{:?}", seen.decisions);
+    assert!(seen.journeys[0].failed() > 0, "until then nobody answers");
 }

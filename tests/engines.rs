@@ -4,8 +4,9 @@ use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
 use kubeplan::k8s::probe::{Handler, Probe};
 use kubeplan::observe::{Cause, PoolSeen};
 use kubeplan::scenario::{
-    Autoscaler, Balancing, Breaker, Call, External, FailureRatio, Interpolation, Outlier, Pool, Population,
-    Quota, Retry, RetryBudget, Scenario, Shape, Step, Target, Upstream, Visit, WarmUp,
+    Autoscaler, Balancing, Breaker, Call, Counted, CustomMetric, External, FailureRatio, Interpolation,
+    Outlier, Pool, Population, Quota, Retry, RetryBudget, Scenario, Shape, Step, Target, Upstream, Visit,
+    WarmUp,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -163,13 +164,18 @@ fn system(number: u32) -> Scenario {
     let mut made = support::scenario(workloads, 50.0 + dice.below(400) as f64, 120);
     for workload in 0..count {
         if dice.below(2) == 0 {
-            let spec = HpaSpec {
+            let mut spec = HpaSpec {
                 min_replicas: 1,
                 max_replicas: 8,
                 metrics: vec![MetricSpec::default_cpu()],
                 behavior: None,
             };
-            made.autoscalers.push(Autoscaler { name: format!("h{workload}"), workload, spec });
+            let custom = custom_metric(number, workload);
+            if !custom.is_empty() {
+                spec.metrics
+                    .push(MetricSpec::Pods { name: "requests".to_owned(), target_average_milli: 60_000 });
+            }
+            made.autoscalers.push(Autoscaler { name: format!("h{workload}"), workload, spec, custom });
         }
     }
     made.externals = vec![External {
@@ -181,6 +187,13 @@ fn system(number: u32) -> Scenario {
     demand(&mut dice, &mut made);
     connections(number, &mut made);
     made
+}
+
+/// What an HPA goes by beside CPU, in every third system.
+fn custom_metric(number: u32, of: usize) -> Vec<CustomMetric> {
+    let counts = [Counted::Requests, Counted::InFlight, Counted::Waiting][of % 3];
+    let (range, every) = (SimDuration::from_secs(40), SimDuration::from_secs(10));
+    if number % 3 == 1 { vec![CustomMetric { metric: 1, counts, of, range, every }] } else { Vec::new() }
 }
 
 /// Pools for some of those who call each other. They have dice of their own.

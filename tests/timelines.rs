@@ -211,6 +211,7 @@ fn the_hpa_does_not_make_up_for_a_lost_node() {
             }],
             behavior: None,
         },
+        custom: Vec::new(),
     });
     let seen = run(&with(scenario, 200, None, Failure::NodeLoss { nodes: 1, gone: false }), 0);
     let tainted = after_strike(&seen, MomentKind::NodeTainted) as u64;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::input::custom_metrics;
 use crate::input::directory::{self, Directory};
 use crate::input::document::Document;
 use crate::input::documents::Documents;
@@ -13,6 +14,7 @@ use crate::input::priors::{self, Guess};
 use crate::input::problem::Problem;
 use crate::input::sizing;
 use crate::input::traffic::{Asked, Traffic, TrafficFile};
+use crate::input::uncertain::Named;
 use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
 use crate::scenario::{
@@ -68,7 +70,7 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<(Scenario, 
     };
     let usages = started(usages, traffic.as_ref());
     let goals = goals(&documents, &known.directory, traffic.as_ref(), users, problems);
-    let autoscalers = autoscalers(&set);
+    let autoscalers = known.autoscalers(&set, documents.model.as_ref(), &mut assumed, problems);
     let workloads = workloads(&set, &autoscalers, behaviours.into_iter().zip(usages));
     if problems.iter().any(Problem::is_error) {
         return None;
@@ -195,6 +197,29 @@ impl Known {
             document.report(found, problems);
         }
         usages
+    }
+
+    /// The HPAs, with what the model says of their metrics.
+    fn autoscalers(
+        &self,
+        set: &ManifestSet,
+        model: Option<&Document<ModelFile>>,
+        assumed: &mut Findings,
+        problems: &mut Vec<Problem>,
+    ) -> Vec<Autoscaler> {
+        let mut all = autoscalers(set);
+        if let Some(document) = model {
+            let mut found = assumed.beside();
+            let curves: Vec<bool> = self.modelled.iter().map(|(_, file)| file.usage.is_some()).collect();
+            let of = (&self.directory, curves.as_slice());
+            custom_metrics::resolve(&document.file.metrics, &mut all, of, &mut found);
+            assumed.take_over(&mut found);
+            document.report(found, problems);
+        }
+        let none = Named::default();
+        let files = model.map_or(&none, |document| &document.file.metrics);
+        problems.extend(custom_metrics::unknown(files, &all, &set.autoscalers));
+        all
     }
 
     /// Whether every workload that the model describes follows a usage curve, and
@@ -474,6 +499,7 @@ fn autoscalers(set: &ManifestSet) -> Vec<Autoscaler> {
         name: hpa.name.clone(),
         workload: *workload,
         spec: hpa.spec.clone(),
+        custom: Vec::new(),
     };
     found.iter().filter(|(index, _)| alone(*index)).map(one).collect()
 }

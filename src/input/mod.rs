@@ -3,6 +3,7 @@
 pub mod again;
 pub mod assemble;
 pub mod cluster;
+pub mod custom_metrics;
 pub mod directory;
 pub mod document;
 mod documents;

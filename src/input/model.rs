@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::Deserializer;
 
+use crate::input::custom_metrics::CustomMetricFile;
 use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Scalar};
@@ -35,6 +36,9 @@ pub struct ModelFile {
     /// Services outside the cluster.
     #[serde(default)]
     pub externals: Named<ExternalFile>,
+    /// What custom and external metrics of HPAs count.
+    #[serde(default)]
+    pub metrics: Named<CustomMetricFile>,
 }
 
 /// What one workload does. What is absent is taken from the built-in priors.

@@ -17,6 +17,7 @@ pub mod node_autoscaling;
 pub mod node_lifecycle;
 pub mod placement;
 pub mod probe;
+pub mod prometheus;
 pub mod quantity;
 pub mod ranking;
 pub mod replicas;

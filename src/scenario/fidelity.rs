@@ -68,6 +68,8 @@ impl Scenario {
         let jumps = jumps || (open && self.demand.journeys.iter().any(asks_again));
         // Connections grow old by the clock that is stopped with the requests.
         let jumps = jumps || self.pools().next().is_some();
+        // Counters of requests stand still with them.
+        let jumps = jumps || self.has_custom_metrics();
         match self.fidelity {
             Fidelity::Full => false,
             Fidelity::Sliced => !jumps,

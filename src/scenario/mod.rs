@@ -26,9 +26,9 @@ pub use rule::{Rule, Undecided};
 pub use upstream::{Balancing, Breaker, FailureRatio, Link, Outlier, Pool, Upstream};
 pub use usage::{Usage, UsagePiece, UsagePoint};
 pub use workload::{
-    Autoscaler, Behaviour, Call, Concurrency, Container, DisruptionBudget, External, Hook, IngressRetries,
-    Kind, MemoryModel, Operation, PodTemplate, Quota, Retry, RetryBudget, StartUp, Step, Target, WarmUp,
-    Workload,
+    Autoscaler, Behaviour, Call, Concurrency, Container, Counted, CustomMetric, DisruptionBudget, External,
+    Hook, IngressRetries, Kind, MemoryModel, Operation, PodTemplate, Quota, Retry, RetryBudget, StartUp,
+    Step, Target, WarmUp, Workload,
 };
 
 use crate::k8s::version::Version;
@@ -169,6 +169,11 @@ impl Scenario {
             let upstreams = workload.behaviour.upstreams.iter();
             upstreams.filter_map(move |one| Some(Link { from, to: one.workload, pool: one.pool.as_ref()? }))
         })
+    }
+
+    /// Whether an HPA goes by what requests do.
+    pub fn has_custom_metrics(&self) -> bool {
+        self.autoscalers.iter().any(|hpa| !hpa.custom.is_empty())
     }
 
     /// Whether a workload follows a recorded usage curve.

@@ -128,6 +128,35 @@ pub struct Autoscaler {
     pub workload: usize,
     /// The spec after defaulting.
     pub spec: HpaSpec,
+    /// What each metric of the spec that is no resource's is made of, as far as the model
+    /// says.
+    pub custom: Vec<CustomMetric>,
+}
+
+/// A custom or external metric: what it counts, and how that comes to the HPA.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CustomMetric {
+    /// Which metric of the HPA's spec.
+    pub metric: usize,
+    /// What is counted.
+    pub counts: Counted,
+    /// In the pods of which workload.
+    pub of: usize,
+    /// A rate's range.
+    pub range: SimDuration,
+    /// From one scrape of the pods to the next.
+    pub every: SimDuration,
+}
+
+/// What a custom metric counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// Requests that come, per second: a rate over the range.
+    Requests,
+    /// Requests in a pod, those that wait for a place included: as the last scrape found it.
+    InFlight,
+    /// Those that wait for a place.
+    Waiting,
 }
 
 /// A PodDisruptionBudget.

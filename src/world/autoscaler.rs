@@ -14,6 +14,7 @@ use crate::observe::{Decision, MomentKind};
 use crate::scenario::PodTemplate;
 use crate::units::SimTime;
 use crate::world::context::Context;
+use crate::world::custom_metrics;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{Desk, Known, Pod, State};
@@ -26,7 +27,7 @@ pub fn synced(state: &mut State, cx: &mut Context, hpa: usize) {
     let workload = spec.workload;
     let mut desk = std::mem::take(&mut state.desk);
     let before = known(state, hpa).map(|known| known.proposals.clone());
-    let problems = if before.is_none() { lay_out(state, hpa, &mut desk) } else { Vec::new() };
+    let problems = if before.is_none() { lay_out(state, cx.now(), hpa, &mut desk) } else { Vec::new() };
     let readings: Vec<Reading> = match &before {
         Some(before) => before.iter().map(|proposal| Reading::AsBefore(*proposal)).collect(),
         None => readings(&spec.spec.metrics, &desk, &problems),
@@ -50,7 +51,7 @@ pub fn synced(state: &mut State, cx: &mut Context, hpa: usize) {
     let mut answer = recommend(&pass, memory);
     answer.settle(&pass, memory, true);
     state.desk = desk;
-    if before.is_none() {
+    if before.is_none() && spec.custom.is_empty() {
         state.autoscalers[hpa].known = remember(state, cx.now(), workload, &answer);
     }
     note(state, cx, hpa, &answer);
@@ -98,18 +99,23 @@ fn remember(state: &State, now: SimTime, workload: usize, answer: &Recommendatio
 
 /// Lays out what an HPA looks at; for each metric, why what its pods request isn't
 /// known, if it isn't.
-fn lay_out(state: &State, hpa: usize, desk: &mut Desk) -> Vec<Option<RequestProblem>> {
+fn lay_out(state: &State, now: SimTime, hpa: usize, desk: &mut Desk) -> Vec<Option<RequestProblem>> {
     let spec = &state.scenario.autoscalers[hpa];
     let pods = &state.workloads[spec.workload].pods;
     desk.views.clear();
     desk.views.extend(pods.iter().filter_map(|&id| Some(view(state.pod(id)?))));
     let metrics = &spec.spec.metrics;
+    desk.totals.clear();
+    desk.totals.extend((0..metrics.len()).map(|number| custom_metrics::total(state, (hpa, number), now)));
     desk.samples.resize_with(metrics.len().max(desk.samples.len()), Vec::new);
     desk.requests.resize_with(metrics.len().max(desk.requests.len()), Vec::new);
     let both = desk.samples.iter_mut().zip(&mut desk.requests);
-    let each = metrics.iter().zip(both).map(|(metric, (samples, requests))| {
+    let each = metrics.iter().enumerate().zip(both).map(|((number, metric), (samples, requests))| {
         samples.clear();
-        samples_of(state, pods, metric, samples);
+        match metric {
+            MetricSpec::Pods { .. } => custom_metrics::of_pods(state, (hpa, number), now, pods, samples),
+            _ => samples_of(state, pods, metric, samples),
+        }
         requests.clear();
         match requests_of(state, spec.workload, metric) {
             Ok(request) => {
@@ -128,17 +134,22 @@ fn readings<'d>(
     desk: &'d Desk,
     problems: &[Option<RequestProblem>],
 ) -> Vec<Reading<'d>> {
-    let laid_out = desk.samples.iter().zip(&desk.requests).zip(problems);
-    let each = metrics.iter().zip(laid_out).map(|(metric, ((samples, requests), problem))| match metric {
-        MetricSpec::Resource { .. } => Reading::PerPod {
-            samples: PodSamples { samples, strays: &[] },
-            requests: problem.map_or(Ok(requests.as_slice()), Err),
-        },
-        MetricSpec::Pods { .. }
-        | MetricSpec::Object { .. }
-        | MetricSpec::External { .. }
-        | MetricSpec::Unsupported { .. } => Reading::Unavailable,
-    });
+    let laid_out = desk.samples.iter().zip(&desk.requests).zip(&desk.totals).zip(problems);
+    let each =
+        metrics.iter().zip(laid_out).map(|(metric, (((samples, requests), total), problem))| match metric {
+            MetricSpec::Resource { .. } => Reading::PerPod {
+                samples: PodSamples { samples, strays: &[] },
+                requests: problem.map_or(Ok(requests.as_slice()), Err),
+            },
+            // An adapter that has nothing of any pod says that it doesn't know the metric.
+            MetricSpec::Pods { .. } if samples.iter().any(Option::is_some) => {
+                Reading::PerPod { samples: PodSamples { samples, strays: &[] }, requests: Ok(&[]) }
+            }
+            MetricSpec::Object { .. } | MetricSpec::External { .. } => total
+                .as_ref()
+                .map_or(Reading::Unavailable, |total| Reading::Whole(std::slice::from_ref(total))),
+            MetricSpec::Pods { .. } | MetricSpec::Unsupported { .. } => Reading::Unavailable,
+        });
     each.collect()
 }
 
@@ -151,8 +162,7 @@ fn view(pod: &Pod) -> PodView {
     PodView { deleting: pod.deleting, phase, start_time, ready }
 }
 
-/// What the metrics API has for a workload's pods. Custom and external metrics
-/// are not simulated and have nothing.
+/// What the resource metrics API has for a workload's pods.
 fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec, into: &mut Vec<Option<Sample>>) {
     // All pods are the target's: what their template says is the same for all.
     let first = pods.iter().find_map(|&id| state.pod(id));

@@ -190,6 +190,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         cpu_wanted: 0,
         in_progress: 0,
         queue: std::collections::VecDeque::new(),
+        requests: 0,
         leaked: 0,
         probes: [None; 3],
         backoff: crate::k8s::restart::Backoff::default(),

@@ -107,6 +107,8 @@ pub enum Event {
     MemoryRanShort(u32),
     /// metrics-server scraped all nodes.
     MetricsScraped,
+    /// Prometheus scraped what a custom metric counts; by its number among those of all HPAs.
+    CustomMetricScraped(u32),
     /// An HPA was reconciled.
     HpaSynced(u32),
     /// The node autoscaler looked.
@@ -260,6 +262,7 @@ impl Event {
             | Self::SchedulerRan
             | Self::NodeSampled(_)
             | Self::MetricsScraped
+            | Self::CustomMetricScraped(_)
             | Self::HpaSynced(_)
             | Self::NodeAutoscalerRan
             | Self::KarpenterBatched

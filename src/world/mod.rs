@@ -15,6 +15,7 @@ pub mod connections;
 pub mod context;
 pub mod controllers;
 pub mod cores;
+pub mod custom_metrics;
 pub mod deployments;
 pub mod drain;
 pub mod drills;
@@ -37,6 +38,7 @@ pub mod reports;
 pub mod requests;
 pub mod run;
 pub mod scheduler;
+pub mod scraped;
 pub mod sharing;
 pub mod slices;
 pub mod start;
@@ -151,6 +153,7 @@ fn dispatch(state: &mut State, cx: &mut Context, event: Event) {
         Event::NodeSampled(node) => metrics::node_sampled(state, cx, node),
         Event::MemoryRanShort(node) => pressure::memory_ran_short(state, cx, node),
         Event::MetricsScraped => metrics::scraped(state, cx),
+        Event::CustomMetricScraped(number) => custom_metrics::scraped(state, cx, number),
         Event::HpaSynced(hpa) => autoscaler::synced(state, cx, hpa as usize),
         Event::NodeAutoscalerRan => node_autoscaler::ran(state, cx),
         Event::KarpenterBatched => node_autoscaler::karpenter_batched(state, cx),

@@ -222,6 +222,7 @@ fn set_out(state: &mut State, cx: &mut Context, id: FrameId, chosen: Option<PodI
             None => lose(state, cx, id),
         }
     } else {
+        state.workloads[code.workload as usize].without_endpoint += 1;
         cx.seen.call_failed(code.workload as usize, (frame.sent, frame.weight), Cause::NoEndpoint);
         answer(frame, Some(Cause::NoEndpoint));
         cx.agenda.in_lane(travel, Event::AnswerArrived(id));
@@ -271,6 +272,7 @@ pub fn arrived(state: &mut State, cx: &mut Context, id: FrameId) {
     // The pods of a node without power don't listen.
     match state.pods.get_mut(pod_id.index, pod_id.generation) {
         Some(pod) if pod.accepts() && !pod.hangs => {
+            pod.requests += 1;
             let rules = &state.program.serving[pod.workload as usize];
             let has_place = pod.in_progress < rules.places && pod.queue.is_empty();
             // What nearly every call meets: `admit` in one go, with frame and pod at hand.

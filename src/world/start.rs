@@ -26,8 +26,8 @@ use crate::world::state::{
     ReplicaSet, Reported, RevisionSpec, Scheduler, State, WorkloadState,
 };
 use crate::world::{
-    controllers, drills, endpoints, kubelet, node_autoscaler, nodes, scheduler, slices, usage, users,
-    workloads,
+    controllers, custom_metrics, drills, endpoints, kubelet, node_autoscaler, nodes, scheduler, slices,
+    usage, users, workloads,
 };
 
 /// Rows of a series: enough for a chart, whatever the run's length.
@@ -98,6 +98,7 @@ fn state_of(scenario: &Scenario, seed: Seed) -> State<'_> {
         rivals: Vec::new(),
         externals: vec![ExternalState::new(); scenario.externals.len()],
         autoscalers: scenario.autoscalers.iter().map(|_| AutoscalerState::default()).collect(),
+        custom_metrics: Vec::new(),
         scheduler: Scheduler {
             cluster,
             queue: Queue::default(),
@@ -154,6 +155,7 @@ fn workload_state(workload: &Workload, cluster: &mut ClusterView) -> WorkloadSta
         ready: 0,
         unsteady: Vec::new(),
         stirred: SimTime::ZERO,
+        without_endpoint: 0,
         demanded: Demanded::default(),
         sync_due: false,
         slice_due: false,
@@ -275,6 +277,7 @@ fn first_events(state: &mut State, cx: &mut Context) {
     }
     let first = phase(cx, scenario.cluster.metrics_resolution);
     cx.agenda.after(first, Event::MetricsScraped);
+    custom_metrics::begin(state, cx);
     node_autoscaler::start(state, cx);
     let step = cx.seen.series.step;
     cx.agenda.after(step, Event::StepEnded);

@@ -29,6 +29,7 @@ use crate::world::links::Connections;
 use crate::world::pace::Pace;
 use crate::world::population::Users;
 use crate::world::program::Program;
+use crate::world::scraped::Scraped;
 
 /// All that changes in a run, and the scenario that doesn't.
 #[derive(Clone, Debug)]
@@ -59,6 +60,8 @@ pub struct State<'a> {
     pub externals: Vec<ExternalState>,
     /// HPAs.
     pub autoscalers: Vec<AutoscalerState>,
+    /// What Prometheus has of the custom metrics of all HPAs, in their order.
+    pub custom_metrics: Vec<Scraped>,
     /// The scheduler.
     pub scheduler: Scheduler,
     /// The node autoscaler.
@@ -103,6 +106,8 @@ pub struct Desk {
     pub samples: Vec<Vec<Option<Sample>>>,
     /// For each metric, what each requests.
     pub requests: Vec<Vec<i64>>,
+    /// For each metric, its sum where it is an object's or from outside.
+    pub totals: Vec<Option<i64>>,
 }
 
 /// When a node's kubelet sampled its containers; [`SimTime::ZERO`] for never.
@@ -306,6 +311,8 @@ pub struct Pod {
     pub in_progress: u32,
     /// Calls waiting for a place.
     pub queue: VecDeque<FrameId>,
+    /// Calls that have come so far.
+    pub requests: u64,
     /// Memory lost in this run of the container.
     pub leaked: u64,
     /// Probe workers: startup, readiness, liveness.
@@ -509,6 +516,8 @@ pub struct WorkloadState {
     pub pods: Vec<PodId>,
     /// Ready pods that aren't being deleted.
     pub ready: u32,
+    /// Calls that found no pod to go to.
+    pub without_endpoint: u64,
     /// With a usage curve: its pods that each scrape has to look at.
     pub unsteady: Vec<PodId>,
     /// With a usage curve: when anything last changed that its metrics follow.

@@ -43,7 +43,7 @@ pub fn scenario(objectives: Vec<Objective>) -> Scenario {
         let target = ResourceTarget::Utilization(70);
         let metrics = vec![MetricSpec::Resource { resource: ResourceName::Cpu, container: None, target }];
         let spec = HpaSpec { min_replicas, max_replicas, metrics, behavior: None };
-        Some(Autoscaler { name: format!("{}-hpa", row.0), workload: index, spec })
+        Some(Autoscaler { name: format!("{}-hpa", row.0), workload: index, spec, custom: Vec::new() })
     });
     Scenario {
         name: "my-saas-chat".to_owned(),

@@ -57,7 +57,7 @@ pub fn hpa(workload: usize, percent: i32, (min_replicas, max_replicas): (u32, u3
         target: ResourceTarget::Utilization(percent),
     };
     let spec = HpaSpec { min_replicas, max_replicas, metrics: vec![metric], behavior: None };
-    Autoscaler { name: format!("hpa-{workload}"), workload, spec }
+    Autoscaler { name: format!("hpa-{workload}"), workload, spec, custom: Vec::new() }
 }
 
 /// So many Deployments on so many nodes for so many hours.
