@@ -4,6 +4,7 @@ use serde::Deserialize;
 
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Scalar};
+use crate::input::usage::moment;
 use crate::scenario::{Interpolation, Shape};
 use crate::units::{SimDuration, SimTime};
 
@@ -285,37 +286,47 @@ impl Trace {
 /// Seconds and requests per second, line by line.
 pub type Rows = Vec<(f64, f64)>;
 
-/// The longest time that a trace may name, in seconds: a hundred years.
-const LONGEST: f64 = 3.2e9;
+/// The longest trace, in seconds: a year, as for `--duration`.
+const LONGEST: f64 = 366.0 * 86_400.0;
 
-/// Reads a trace, `t_seconds,requests_per_second` with or without that heading.
-/// What is wrong comes with the bytes of its line.
+/// Reads a trace, `t_seconds,requests_per_second` with or without that heading. Times
+/// are those of a usage file, and count from the first line. What is wrong comes with
+/// the bytes of its line.
 pub fn read_trace(text: &str) -> Result<Rows, (std::ops::Range<usize>, String)> {
     let mut rows: Vec<(f64, f64)> = Vec::new();
+    let mut first = None;
     let mut start = 0;
     for line in text.split_inclusive('\n') {
         let place = start..start + line.trim_end().len();
-        let heading =
-            start == 0 && line.trim_start_matches('\u{feff}').starts_with(|c: char| c.is_ascii_alphabetic());
+        let heading = start == 0 && bare(line).starts_with(|c: char| c.is_ascii_alphabetic());
         start += line.len();
         if heading || line.trim().is_empty() {
             continue;
         }
-        let row = line.split_once(',').and_then(|(time, rate)| {
-            Some((time.trim().parse::<f64>().ok()?, rate.trim().parse::<f64>().ok()?))
-        });
+        let row = line
+            .split_once(',')
+            .and_then(|(time, rate)| Some((moment(bare(time))?, bare(rate).parse::<f64>().ok()?)));
         let Some((time, rate)) = row else {
-            return Err((place, "expected two numbers, `t_seconds,requests_per_second`".to_owned()));
+            return Err((place, "expected a time and a rate, `t_seconds,requests_per_second`".to_owned()));
         };
-        if !(0.0..LONGEST).contains(&time) || !rate.is_finite() || rate < 0.0 {
-            return Err((place, "times and rates must be 0 or more".to_owned()));
+        if !rate.is_finite() || rate < 0.0 {
+            return Err((place, "rates must be 0 or more".to_owned()));
         }
+        let time = time - *first.get_or_insert(time);
         if rows.last().is_some_and(|(before, _)| *before >= time) {
             return Err((place, "the times must rise from line to line".to_owned()));
+        }
+        if time > LONGEST {
+            return Err((place, "the trace is longer than a year".to_owned()));
         }
         rows.push((time, rate));
     }
     if rows.is_empty() { Err((0..0, "the trace is empty".to_owned())) } else { Ok(rows) }
+}
+
+/// A field without what exports put around it, or before the first.
+fn bare(field: &str) -> &str {
+    field.trim().trim_matches(['"', '\u{feff}'])
 }
 
 #[cfg(test)]
@@ -324,15 +335,22 @@ mod tests {
 
     #[test]
     fn traces_are_read_or_refused_at_their_line() {
-        assert_eq!(
-            read_trace("t_seconds,requests_per_second\n0,1\n5,2.5\n"),
-            Ok(vec![(0.0, 1.0), (5.0, 2.5)])
-        );
+        let read = [
+            "t_seconds,requests_per_second\n0,1\n5,2.5\n",
+            "50100,1\n50105,2.5",
+            "\u{feff}\"time\",\"rate\"\r\n1735689600,\"1\"\r\n1735689605,\"2.5\"\r\n",
+            "1735689600000,1\n1735689605000,2.5\n",
+            "2025-01-01T00:00:00Z,1\n2025-01-01T00:00:05Z,2.5\n",
+        ];
+        for text in read {
+            assert_eq!(read_trace(text), Ok(vec![(0.0, 1.0), (5.0, 2.5)]), "{text:?}");
+        }
         let rows = [
             ("", 0..0, "the trace is empty"),
-            ("0,1\nx,2", 4..7, "expected two numbers, `t_seconds,requests_per_second`"),
+            ("0,1\nx,2", 4..7, "expected a time and a rate, `t_seconds,requests_per_second`"),
             ("0,1\n0,2\n", 4..7, "the times must rise from line to line"),
-            ("0,-1\n", 0..4, "times and rates must be 0 or more"),
+            ("0,1\n1735689600,2\n", 4..16, "the trace is longer than a year"),
+            ("0,-1\n", 0..4, "rates must be 0 or more"),
             ("nonsense", 0..0, "the trace is empty"),
         ];
         for (text, place, message) in rows {

@@ -298,7 +298,7 @@ fn row_of(
 }
 
 /// Seconds of a time as it is exported.
-fn moment(text: &str) -> Option<f64> {
+pub fn moment(text: &str) -> Option<f64> {
     /// Larger numbers are milliseconds: as seconds they would be in the year 5138.
     const MILLISECONDS: f64 = 1e11;
     if let Ok(number) = text.parse::<f64>() {
