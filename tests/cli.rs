@@ -18,6 +18,11 @@ fn text(bytes: &[u8]) -> String {
 fn wrong_usage_says_what_is_wrong_and_exits_with_2() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("odd.yaml"), "kind: [").unwrap();
+    fs::write(
+        home.path().join("good.yaml"),
+        "apiVersion: v1\nkind: Pod\nmetadata: {name: a}\nspec: {containers: [{name: a, image: nginx}]}\n",
+    )
+    .unwrap();
     fs::create_dir(home.path().join("precious")).unwrap();
     fs::write(home.path().join("precious/thesis.tex"), "mine").unwrap();
     for (arguments, words) in [
@@ -34,6 +39,11 @@ fn wrong_usage_says_what_is_wrong_and_exits_with_2() {
         (&["simulate", "--out", "precious"], "holds thesis.tex, which plan did not write"),
         (&["simulate", "--out", "x", "--no-out"], "cannot be used with"),
         (&["-q", "-v", "simulate"], "cannot be used with"),
+        (&["compare", "a", "b", "-m", "c"], "cannot be used with"),
+        (&["capacity", "a", "-m", "c"], "cannot be used with"),
+        (&["robust", "a", "-m", "c"], "cannot be used with"),
+        (&["simulate", "--traffic", "stedy"], "the traffic that comes along is called `steady`"),
+        (&["simulate", "-m", "good.yaml", "--profile", "x"], "no profile `x`: no cluster file is given"),
         (&["completions", "tcsh"], "possible values"),
     ] {
         let output = plan(home.path(), arguments);

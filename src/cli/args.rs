@@ -107,7 +107,7 @@ pub struct InputArgs {
 Examples:
   plan simulate --users 100000
   plan simulate -m k8s/ --model model.yaml --traffic traffic.yaml --policy policy.yaml
-  plan simulate --users 5000 --duration 10m --replications 5 -o json | jq .verdict
+  plan simulate --users 5000 --traffic steady --duration 10m -o json | jq .verdict
   plan simulate --users 100000 --seed 7 --out outputs/seed-7
 
 Results (verdict.json, CSV, charts) are written to outputs/NAME, replaced as a whole.")]
@@ -198,7 +198,7 @@ Examples:
 pub struct CapacityArgs {
     /// Several configurations, side by side: manifests, or kubernetes, compose (the
     /// application that comes along). Without any: what the input says.
-    #[arg(value_name = "CONFIGURATION", num_args = 0..=4)]
+    #[arg(value_name = "CONFIGURATION", num_args = 0..=4, conflicts_with = "manifests")]
     pub sides: Vec<String>,
     /// The input; its load is where the search starts.
     #[command(flatten)]
@@ -230,7 +230,7 @@ Examples:
   plan compare k8s/ k8s-new/ --drill rollout --drill node-failure -o json")]
 pub struct CompareArgs {
     /// Manifests, or: kubernetes, compose (the application that comes along).
-    #[arg(value_name = "A")]
+    #[arg(value_name = "A", conflicts_with = "manifests")]
     pub a: String,
     /// What they are compared with.
     #[arg(value_name = "B")]
@@ -275,7 +275,7 @@ pub struct RobustArgs {
     /// Manifests, or: kubernetes, compose (the application that comes along); the
     /// first is in question, the others are what it is compared with. Without any:
     /// what the input says, against itself with other numbers of pods.
-    #[arg(value_name = "CONFIGURATION", num_args = 0..=4)]
+    #[arg(value_name = "CONFIGURATION", num_args = 0..=4, conflicts_with = "manifests")]
     pub sides: Vec<String>,
     /// Everything else is the same for all.
     #[command(flatten)]

@@ -58,7 +58,10 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<(Scenario, 
         Some(document) => {
             document.resolve(&mut assumed, problems, |file, into| file.resolve(profile.as_deref(), into))
         }
-        None => Some(sizing::cluster(&set, &mut assumed)),
+        None => {
+            problems.extend(profile.as_deref().map(no_profiles));
+            Some(sizing::cluster(&set, &mut assumed))
+        }
     };
     let usages = known.usages(documents.model.as_ref(), problems);
     let users = asked.users;
@@ -101,6 +104,12 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<(Scenario, 
 fn no_workloads() -> Problem {
     Problem::error("the manifests make no pods")
         .help("give Deployments, StatefulSets, DaemonSets, ReplicaSets or Pods")
+}
+
+/// A profile is asked for, and there is no cluster file that could have it.
+fn no_profiles(name: &str) -> Problem {
+    Problem::error(format!("there is no profile `{name}`: no cluster file is given"))
+        .help("give --cluster, or leave --profile out")
 }
 
 /// What is known of the workloads by name: from the model, else guessed.

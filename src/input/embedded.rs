@@ -147,6 +147,11 @@ pub fn text(path: &str) -> Option<&'static str> {
     Some(FILES[found].1)
 }
 
+/// The names by which the embedded traffic is known.
+pub fn traffic() -> impl Iterator<Item = &'static str> {
+    FILES.into_iter().filter_map(|(path, _)| path.strip_prefix("traffic/")?.strip_suffix(".yaml"))
+}
+
 /// The manifests of the default application.
 pub fn manifests() -> Vec<(&'static str, &'static str)> {
     let inside = |path: &str| {

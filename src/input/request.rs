@@ -24,7 +24,7 @@ use crate::input::usage::read_usage;
 use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
 use crate::scenario::Scenario;
-use crate::source::{Place, SourceId, Sources};
+use crate::source::{Place, SourceId, Sources, closest};
 use crate::units::SimDuration;
 
 /// Which files make the scenario, and what is asked of them. What is absent is
@@ -256,8 +256,11 @@ impl Reading {
         match fs::read_to_string(path) {
             Ok(text) => Some(self.sources.add(path.display().to_string(), text)),
             Err(error) => {
-                let message = format!("cannot read `{}`: {error}", path.display());
-                self.problems.push(Problem::error(message));
+                let mut problem = Problem::error(format!("cannot read `{}`: {error}", path.display()));
+                if let Some(near) = bare.and_then(|name| closest(name, embedded::traffic())) {
+                    problem = problem.help(format!("the traffic that comes along is called `{near}`"));
+                }
+                self.problems.push(problem);
                 None
             }
         }
@@ -542,11 +545,7 @@ this can't be asked of a run: Unsupported binary operator 'mul': Int(2), Float(1
 
     #[test]
     fn every_embedded_traffic_and_profile_loads() {
-        for (path, _) in embedded::files()
-            .iter()
-            .filter(|(path, _)| path.starts_with("traffic/") && !path.contains("/traces/"))
-        {
-            let name = path.trim_start_matches("traffic/").trim_end_matches(".yaml");
+        for name in embedded::traffic() {
             let request = Request { traffic: Some(name.into()), ..Request::default() };
             let loaded = load(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
             let rates = matches!(loaded.scenario.demand.population, Population::Rate { users: None, .. });
