@@ -224,9 +224,25 @@ fn nothing_unknown_and_no_peak_are_said() {
     assert_eq!(output.status.code(), Some(2), "{err}");
     assert!(err.contains("nothing in the input has a range"), "{err}");
     // The busy hour's peak is not in its first two minutes.
-    let output = plan("robust --users 20 --duration 2m --worlds 2 --exit-zero");
-    let err = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && err.contains("of its peak") && err.contains("--duration"), "{err}");
+    for command in [
+        "robust --worlds 2 --exit-zero",
+        "simulate --replications 2 --no-out --exit-zero",
+        "drill pod-kill --replications 2 --exit-zero",
+        "compare kubernetes compose --replications 2 --no-drills",
+    ] {
+        let output = plan(&format!("{command} --users 20 --duration 2m"));
+        let err = String::from_utf8_lossy(&output.stderr);
+        let warns = err.contains("of its peak") && err.contains("--duration 25m");
+        assert!(output.status.success() && warns, "{command}: {err}");
+    }
+    let found = json("simulate --users 500 --duration 2m --replications 2 --no-out -o json", 1);
+    let missed = found["objectives"].as_array().unwrap().iter().find(|one| one["name"] == "users carried");
+    let because = missed.unwrap()["because"].as_array().unwrap();
+    let says = because[0].as_str().unwrap();
+    assert!(
+        because.len() == 1 && says.contains("--duration 25m") && !says.contains("--users"),
+        "{because:?}"
+    );
 }
 
 #[test]

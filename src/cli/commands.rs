@@ -27,6 +27,7 @@ pub(super) fn simulate(args: &SimulateArgs, screen: Screen) -> Exit {
         Ok(scenario) => Scenario { fidelity: args.fidelity, ..scenario },
         Err(exit) => return exit,
     };
+    screen.short_of_peak(&scenario);
     let folder = (!args.no_out).then(|| args.out.clone().unwrap_or_else(|| usual_folder(&scenario)));
     // Better said now than after an hour of simulation.
     if let Some(Err(error)) = folder.as_deref().map(folder::check) {

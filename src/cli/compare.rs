@@ -42,6 +42,7 @@ pub(super) fn compare(args: &CompareArgs, screen: Screen) -> Exit {
         screen.error(&format!("there is no drill `{unknown}` for either side; plan drill --list names them"));
         return Exit::Usage;
     }
+    screen.short_of_peak(&a);
     let (load, users) = load_of(&a);
     let compared = Compared {
         names: [args.a.clone(), args.b.clone()],
@@ -75,6 +76,7 @@ fn promised(args: &CompareArgs, screen: Screen) -> Exit {
         Ok(sides) => sides,
         Err(exit) => return exit,
     };
+    screen.short_of_peak(&before.scenario);
     (before.scenario.fidelity, after.scenario.fidelity) = (args.fidelity, args.fidelity);
     let how = How { base: args.seed, replications: args.replications, drills: !args.no_drills };
     let steps = screen.steps("comparing", "");

@@ -42,6 +42,7 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
         return refused(&error, screen);
     }
     let goal = goal(&scenario);
+    screen.short_of_peak(&scenario);
     unheld(&scenario, &exercises, args, screen);
     let template = "{spinner} drilling: {pos} of {len} held, the last {msg} [{elapsed}]";
     // The time without any failure is one more.

@@ -155,7 +155,13 @@ impl Case<'_> {
         let mut lines = Vec::new();
         let most = self.pooled.users.max.round();
         if self.objective.indicator == Indicator::CarriedUsers && most < self.objective.goal {
-            lines.push(format!("there were never more than {} users; --users asks for more", count(most)));
+            let why = self.scenario.short_of_peak().map(|short| format!(": {short}"));
+            let why = why.unwrap_or_else(|| "; --users asks for more".to_owned());
+            lines.push(format!("there were never more than {} users{why}", count(most)));
+            if traffic.failed() == 0 {
+                // All who came were served: nothing that they met binds.
+                return lines;
+            }
         }
         if traffic.failed() > 0 {
             lines.push(self.what_failed(&traffic));
