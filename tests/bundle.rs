@@ -349,6 +349,12 @@ fn a_bundle_is_whole_and_simulates_to_what_was_proved() {
     let tuned: Value = serde_json::from_slice(&output.stdout).unwrap();
     let bundle = home.path().join("bundle");
     check_bundle(&bundle);
+    let guide = read(bundle.join("operations/deployment.md"));
+    let handed_over = |one: &&Value| one["path"] == "spec.replicas" && one["to"].is_null();
+    for one in list(&tuned, "/changes").into_iter().filter(handed_over) {
+        let line = format!("apply edit-last-applied deployment/{}\n", text(one, "/name"));
+        assert!(guide.contains(&line), "{line} is not in {guide}");
+    }
     let proof: Value = serde_json::from_str(&read(bundle.join("plan/proof.json"))).unwrap();
     assert_eq!(proof["fingerprint"], tuned["certificate"]["fingerprint"]);
     let listed: Vec<&str> = list(&tuned, "/files").into_iter().filter_map(Value::as_str).collect();

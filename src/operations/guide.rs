@@ -1,6 +1,7 @@
 //! README of the bundle, and the deployment guide.
 
 use super::Plan;
+use super::figures::Seen;
 use super::objectives::{SERVER, Signal, bound};
 use super::workflow::patience;
 use crate::judge::{Judged, Outcome};
@@ -190,7 +191,7 @@ pub(super) fn deployment(plan: &Plan<'_>) -> String {
         )
     });
     let pools: String = pool.collect();
-    let most: u32 = plan.seen().iter().map(super::figures::Seen::most).sum();
+    let most: u32 = plan.seen().iter().map(Seen::most).sum();
     format!(
         "# Deploying {name}\n\n\
          ## What the cluster needs\n\n\
@@ -200,6 +201,7 @@ pub(super) fn deployment(plan: &Plan<'_>) -> String {
          Prometheus (the alerts)\n{ingress}\n\
          ## Secrets\n\n{secrets}\n\
          ## Deploy\n\n\
+         {handed_over}\
          ```console\n\
          $ kubectl diff -k {applied}\n\
          $ kubectl apply -k {applied}\n\
@@ -234,6 +236,7 @@ pub(super) fn deployment(plan: &Plan<'_>) -> String {
         },
         secrets = secrets(plan),
         applied = plan.applied,
+        handed_over = handed_over(plan),
         status = statuses(plan),
         first = in_order(plan),
         release = super::rules::tame(&plan.scenario.name),
@@ -250,6 +253,31 @@ fn statuses(plan: &Plan<'_>) -> String {
         Some(format!("$ kubectl -n {namespace} rollout status {object} --timeout={}s\n", patience(one)))
     });
     lines.collect()
+}
+
+/// How a count that was applied is handed over to the autoscaler: an apply that only
+/// leaves it out makes it 1.
+fn handed_over(plan: &Plan<'_>) -> String {
+    let states = |one: &Seen<'_>| {
+        plan.objects.iter().any(|(name, object)| {
+            (&name.namespace, &name.name) == (&one.workload.namespace, &one.workload.name)
+                && object.pointer("/spec/replicas").is_some()
+        })
+    };
+    let seen = plan.seen();
+    let lines = seen.iter().filter(|one| one.autoscaler.is_some() && !states(one)).filter_map(|one| {
+        let (namespace, object) = (&one.workload.namespace, one.rollout()?);
+        Some(format!("$ kubectl -n {namespace} apply edit-last-applied {object}\n"))
+    });
+    let lines: String = lines.collect();
+    if lines.is_empty() {
+        return lines;
+    }
+    format!(
+        "Autoscalers set the replicas of these. Where they run already, from manifests that state `replicas`, \
+         first take it out of what was applied: an apply that takes it out makes it 1.\n\n\
+         ```console\n{lines}```\n\n"
+    )
 }
 
 /// What others wait for comes first.

@@ -4,7 +4,7 @@ use super::harden::Hardened;
 use super::search::{Finalist, Found};
 use super::settings::{Reasons, cores, memory_in_words};
 use super::trial::Tested;
-use crate::units::figures::{bytes, count, percent};
+use crate::units::figures::{bytes, count, percent, plural};
 
 /// The reasons for a finalist's settings.
 pub fn reasons(found: &Found, best: &Finalist, tested: &[Tested], hardened: &[Hardened]) -> Reasons {
@@ -25,14 +25,14 @@ pub fn reasons(found: &Found, best: &Finalist, tested: &[Tested], hardened: &[Ha
         let now = cores(site.now.cpu);
         all.cpu.push(if site.now.target > 0 {
             format!(
-                "{peak:.2} cores at the peak over {} pods: {} of {} requested each; was {now} at a target of {} %",
-                count(pods),
+                "{peak:.2} cores at the peak over {}: {} of {} requested each; was {now} at a target of {} %",
+                plural(pods as u64, "pod", "pods"),
                 percent(each * 1e3 / (size.cpu.max(1) as f64)),
                 cores(size.cpu),
                 site.now.target,
             )
         } else {
-            format!("{peak:.2} cores at the peak over {} pods; was {now}", count(pods))
+            format!("{peak:.2} cores at the peak over {}; was {now}", plural(pods as u64, "pod", "pods"))
         });
         all.memory.push(format!(
             "the largest pod held {}; was {} of {}{}",

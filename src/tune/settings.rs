@@ -165,7 +165,9 @@ fn replicas(
     // Whoever applies the file anew would otherwise undo what the HPA did.
     let changed = size.min != now.min || size.max != now.max || size.target != now.target;
     if changed && at(&objects[site.object].value, "spec.replicas").is_some() {
-        let because = "its HPA sets the replicas; stated here, every apply would undo that";
+        let because = "its HPA sets the replicas; stated here, every apply would undo that. Where it was applied \
+                       before, first remove it with `kubectl apply edit-last-applied`: else the apply that leaves \
+                       it out makes it 1";
         set(&objects[site.object], "spec.replicas", None, because, &mut edits[site.object]);
     }
 }
