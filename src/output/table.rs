@@ -1,6 +1,6 @@
 //! The page a person reads in the terminal.
 
-use super::text::{Paint, Side, columns, cut, painted, wrapped};
+use super::text::{Paint, Side, columns, cut, painted, shortened, wrapped};
 use super::verdict;
 use crate::judge::{Estimate, Judged, Outcome, Verdict, cost_per_month};
 use crate::observe::{Observations, PoolSeen, Pooled, PooledWorkload, Span};
@@ -229,7 +229,7 @@ impl Page<'_> {
         let mut rows = vec![header];
         let all = self.scenario.workloads.iter().zip(names.iter().zip(&self.pooled.workloads));
         for (_, (name, seen)) in all.filter(|(one, _)| one.usage.is_some() == curves) {
-            rows.push(row(&cut(name, if wide { 22 } else { 17 }), seen, wide));
+            rows.push(row(&shortened(name, if wide { 22 } else { 17 }), seen, wide));
         }
         if rows.len() == 1 {
             return Vec::new();

@@ -1,6 +1,8 @@
 //! Plain text for a terminal: wrapping, columns, and colour that carries no
 //! meaning of its own.
 
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+
 /// A style that says nothing which the words don't.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paint {
@@ -24,10 +26,10 @@ pub(super) fn painted(paint: Paint, text: &str) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
-/// `text` in lines of at most `width` characters: the first after `first`, the
+/// `text` in lines of at most `width` columns: the first after `first`, the
 /// others after as much space.
 pub(super) fn wrapped(first: &str, text: &str, width: usize) -> Vec<String> {
-    let indent = " ".repeat(first.chars().count());
+    let indent = " ".repeat(length(first));
     let mut lines = vec![first.to_owned()];
     let mut fresh = true;
     for word in glued(text) {
@@ -83,17 +85,38 @@ pub(super) fn columns(sides: &[Side], rows: &[Vec<String>]) -> Vec<String> {
     rows.iter().map(line).collect()
 }
 
-/// `text` cut to `width` characters, with a sign that it was.
+/// `text` cut to `width` columns, with a sign that it was.
 pub(super) fn cut(text: &str, width: usize) -> String {
-    match text.char_indices().nth(width) {
-        Some(_) => text.chars().take(width.saturating_sub(1)).chain(['…']).collect(),
-        None => text.to_owned(),
+    if length(text) <= width {
+        return text.to_owned();
     }
+    front(text.chars(), width.saturating_sub(1)).chain(['…']).collect()
 }
 
-/// Characters on the screen; nothing we print is wider than one.
+/// `name` cut to `width` columns in its middle: names of one release begin alike, and
+/// their ends tell them apart.
+pub(super) fn shortened(name: &str, width: usize) -> String {
+    if length(name) <= width {
+        return name.to_owned();
+    }
+    let end = width / 2;
+    let mut last: Vec<char> = front(name.chars().rev(), end).collect();
+    last.reverse();
+    front(name.chars(), width.saturating_sub(end + 1)).chain(['…']).chain(last).collect()
+}
+
+/// As many of the characters as fit into `width` columns.
+fn front(characters: impl Iterator<Item = char>, width: usize) -> impl Iterator<Item = char> {
+    let ends = characters.scan(0, |end, c| {
+        *end += c.width().unwrap_or(0);
+        Some((*end, c))
+    });
+    ends.take_while(move |(end, _)| *end <= width).map(|(_, c)| c)
+}
+
+/// Columns on the screen: a Chinese character takes two.
 pub(super) fn length(text: &str) -> usize {
-    text.chars().count()
+    text.width()
 }
 
 #[cfg(test)]
@@ -107,12 +130,27 @@ mod tests {
         assert_eq!(wrapped("", "takes 12.5 %, not 1", 8), ["takes", "12.5 %,", "not 1"]);
         assert_eq!(wrapped("", "", 12), [""]);
         assert_eq!(wrapped("", "unbreakable", 4), ["unbreakable"]);
-        assert_eq!(cut("chat-service", 6), "chat-…");
+    }
+
+    #[test]
+    fn what_is_too_long_is_cut_to_its_columns() {
+        for (text, width, cut_to, short) in [
+            ("chat-service", 12, "chat-service", "chat-service"),
+            ("chat-service", 6, "chat-…", "ch…ice"),
+            ("kube-prometheus-stack-operator", 22, "kube-prometheus-stack…", "kube-prome…ck-operator"),
+            ("可用性政策", 10, "可用性政策", "可用性政策"),
+            ("可用性政策", 6, "可用…", "可…策"),
+        ] {
+            let (seen, seen_short) = (cut(text, width), shortened(text, width));
+            assert_eq!((seen.as_str(), seen_short.as_str()), (cut_to, short), "{text} in {width}");
+        }
     }
 
     #[test]
     fn columns_align_by_what_is_seen() {
         let rows = [vec!["a".to_owned(), "10 ✓".to_owned()], vec!["long".to_owned(), "9".to_owned()]];
         assert_eq!(columns(&[Side::Left, Side::Right], &rows), ["a     10 ✓", "long     9"]);
+        let rows = [vec!["可用性".to_owned(), "1".to_owned()], vec!["a".to_owned(), "2".to_owned()]];
+        assert_eq!(columns(&[Side::Left, Side::Right], &rows), ["可用性  1", "a       2"]);
     }
 }

@@ -27,6 +27,8 @@ struct Panel {
     title: &'static str,
     log: bool,
     whole: bool,
+    /// The most that there can be.
+    most: f64,
     label: fn(f64) -> String,
     value: fn(&Tried) -> Option<f64>,
 }
@@ -36,6 +38,7 @@ const PANELS: [Panel; 5] = [
         title: "Latency of all answers, p95 (log scale)",
         log: true,
         whole: false,
+        most: f64::MAX,
         label: short_seconds,
         value: |one| one.p95,
     },
@@ -43,6 +46,7 @@ const PANELS: [Panel; 5] = [
         title: "Requests not answered",
         log: false,
         whole: false,
+        most: 1.0,
         label: percent,
         value: |one| Some(1.0 - one.availability),
     },
@@ -50,6 +54,7 @@ const PANELS: [Panel; 5] = [
         title: "Most ready pods",
         log: false,
         whole: true,
+        most: f64::MAX,
         label: number_label,
         value: |one| Some(one.pods.1),
     },
@@ -57,6 +62,7 @@ const PANELS: [Panel; 5] = [
         title: "Most nodes",
         log: false,
         whole: true,
+        most: f64::MAX,
         label: number_label,
         value: |one| Some(one.nodes.1),
     },
@@ -64,6 +70,7 @@ const PANELS: [Panel; 5] = [
         title: "Cost a month",
         log: false,
         whole: false,
+        most: f64::MAX,
         label: number_label,
         value: |one| Some(one.cost_per_month),
     },
@@ -148,7 +155,7 @@ impl Panel {
         // Where next to nothing fails there is nothing to be seen of it.
         let most = values().fold(0.001, f64::max);
         if !self.log {
-            return linear_ticks(most * 1.02, 4, self.whole);
+            return linear_ticks((most * 1.02).min(self.most), 4, self.whole);
         }
         let least = values().filter(|value| *value > 0.0).fold(f64::MAX, f64::min);
         if least < most { log_ticks(least, most) } else { vec![0.001, 1.0] }

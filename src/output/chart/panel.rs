@@ -5,6 +5,7 @@ use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
+use super::super::text::shortened;
 use super::canvas::{Canvas, colour, font};
 use super::marks::Mark;
 use super::scale::{linear_ticks, log_ticks, number_label, thinned, time_label, time_ticks};
@@ -220,7 +221,6 @@ impl Panel {
     /// The title on the left, the legend on the right.
     fn draw_heading(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) {
         let width = area.dim_in_pixel().0 as i32;
-        area.draw(&Text::new(self.title.clone(), (16, 0), font(13, colour::INK))).expect(DRAWN);
         let mut right = width - 28;
         let lines = self.lines.iter().map(|line| (line.label, Some(line.colour)));
         let entries: Vec<_> = lines.chain(self.bounds.as_deref().map(|bounds| (bounds, None))).collect();
@@ -242,6 +242,10 @@ impl Panel {
             }
             right -= 36;
         }
+        // A name may be longer than what the legend leaves.
+        let room = f64::from(right - 16) / (13.0 * 0.6);
+        let title = shortened(&self.title, room.max(1.0) as usize);
+        area.draw(&Text::new(title, (16, 0), font(13, colour::INK))).expect(DRAWN);
     }
 
     /// The values that the axis names.
