@@ -41,18 +41,18 @@ fn shown(unit: Unit, value: f64, currency: &str) -> String {
 /// A difference with its sign; shares in points of a percent.
 fn change(unit: Unit, estimate: &Estimate, currency: &str) -> String {
     let one = |value: f64| {
-        let sign = if value > 0.0 { "+" } else { "" };
-        match unit {
-            Unit::Share => format!("{sign}{}", amount(value * 100.0)),
-            other => format!("{sign}{}", shown(other, value, currency)),
-        }
+        let text = match unit {
+            Unit::Share => amount(value * 100.0),
+            other => shown(other, value, currency),
+        };
+        let is_more = value > 0.0 && text.contains(|c: char| ('1'..='9').contains(&c));
+        if is_more { format!("+{text}") } else { text }
     };
     let points = if unit == Unit::Share { " points" } else { "" };
-    match estimate.interval {
-        Some((low, high)) if low.total_cmp(&high).is_ne() => {
-            format!("{}{points} [{}, {}]", one(estimate.value), one(low), one(high))
-        }
-        _ => format!("{}{points}", one(estimate.value)),
+    let value = one(estimate.value);
+    match estimate.interval.map(|(low, high)| (one(low), one(high))) {
+        Some((low, high)) if low != high => format!("{value}{points} [{low}, {high}]"),
+        _ => format!("{value}{points}"),
     }
 }
 

@@ -97,12 +97,9 @@ pub fn bytes(number: f64) -> String {
 
 /// Money with its currency.
 pub fn money(number: f64, currency: &str) -> String {
-    let whole = number.trunc();
-    let cents = ((number - whole).abs() * 100.0).round();
-    if cents >= 100.0 {
-        return format!("{}.00 {currency}", count(whole + 1.0));
-    }
-    format!("{}.{cents:02.0} {currency}", count(whole))
+    let cents = (number.abs() * 100.0).round();
+    let sign = if number < 0.0 && cents > 0.0 { "-" } else { "" };
+    format!("{sign}{}.{:02.0} {currency}", count((cents / 100.0).floor()), cents % 100.0)
 }
 
 /// One of something, or several: `1 pod`, `3 pods`.
@@ -119,7 +116,9 @@ fn significant(number: f64, digits: usize) -> String {
     let scientific = format!("{:.*e}", digits - 1, number);
     let magnitude: i64 = scientific.rsplit('e').next().and_then(|text| text.parse().ok()).unwrap_or(0);
     let decimals = (digits as i64 - 1 - magnitude).clamp(0, 6) as usize;
-    format!("{number:.decimals$}")
+    let text = format!("{number:.decimals$}");
+    // What rounds to nothing has no sign.
+    if text.contains(|c: char| ('1'..='9').contains(&c)) { text } else { "0".to_owned() }
 }
 
 #[cfg(test)]
@@ -167,9 +166,14 @@ mod tests {
             (amount(4.9), "4.9"),
             (amount(0.000_5), "0.0005"),
             (amount(1_250.0), "1250"),
+            (amount(-0.000_000_1), "0"),
+            (seconds(-1e-12), "0 ms"),
             (bytes(512.0 * 1024.0 * 1024.0), "512 MiB"),
             (money(1_412.5, "USD"), "1,412.50 USD"),
             (money(0.999, "USD"), "1.00 USD"),
+            (money(-0.5, "USD"), "-0.50 USD"),
+            (money(-12.999, "USD"), "-13.00 USD"),
+            (money(-0.001, "USD"), "0.00 USD"),
         ]);
     }
 }
