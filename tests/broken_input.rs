@@ -134,6 +134,8 @@ fn all_that_is_wrong_with_manifests_is_said_at_once() {
     let (_, said) =
         run(&[("app.yaml", WEB.replace("  replicas: 2", "  replicas: 2\n  replicas: 3").as_bytes())], QUICK);
     assert!(said.contains("key `replicas` is given twice in one mapping\n --> app.yaml:7:3"), "{said}");
+    let said = wrong(&WEB.replace("---\n", ""));
+    assert!(said.contains("two objects need a line `---` between them"), "{said}");
 }
 
 #[test]

@@ -271,7 +271,11 @@ fn repeated_keys(node: &Node) -> Vec<Fault> {
     let fault = |entry: &Entry| Fault {
         message: format!("key `{}` is given twice in one mapping", entry.key),
         place: entry.key_place(),
-        help: Some("only the last one counts; remove one of them".to_owned()),
+        // Files that were put together by cat.
+        help: Some(match entry.key.as_str() {
+            "apiVersion" => "only the last one counts; two objects need a line `---` between them".to_owned(),
+            _ => "only the last one counts; remove one of them".to_owned(),
+        }),
         harmless: true,
     };
     again.map(fault).collect()
