@@ -187,6 +187,14 @@ pub const PROBE_TIMEOUT: Rule = rule(
     "a container that has used up its CPU limit stands still for the rest of each 100 ms; a burst of requests is enough to make the probe late",
     "pkg/kubelet/prober/prober.go",
 );
+/// A probe asks a port that its container doesn't name.
+pub const PROBE_PORT: Rule = rule(
+    "probe-port",
+    Error,
+    "a probe asks a port that its container doesn't name",
+    "the kubelet throws such a probe's result away: the pod never becomes ready, or is never restarted when it hangs",
+    "pkg/kubelet/prober/worker.go",
+);
 /// No readiness probe behind a Service.
 pub const NO_READINESS: Rule = rule(
     "no-readiness-probe",
@@ -358,7 +366,7 @@ pub const CONNECTIONS: Rule = rule(
 );
 
 /// Every rule, in the order of the documentation.
-pub const ALL: [&Rule; 39] = [
+pub const ALL: [&Rule; 40] = [
     &UNREADABLE,
     &NOT_AS_WRITTEN,
     &HPA_TARGET_MISSING,
@@ -377,6 +385,7 @@ pub const ALL: [&Rule; 39] = [
     &LIVENESS_LIKE_READINESS,
     &START_UP_KILLED,
     &PROBE_TIMEOUT,
+    &PROBE_PORT,
     &NO_READINESS,
     &NO_PRE_STOP,
     &GRACE_TOO_SHORT,

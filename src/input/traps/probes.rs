@@ -5,7 +5,7 @@ use crate::input::problem::{Problem, Severity};
 use crate::input::rules;
 use crate::k8s::probe::{Handler, Probe};
 use crate::scenario::{Container, Kind};
-use crate::source::{Node, Value};
+use crate::source::{Node, Value, closest};
 use crate::units::figures::seconds;
 use crate::units::{MilliCpu, SimDuration};
 
@@ -14,6 +14,7 @@ pub(super) fn of(one: &One<'_>) -> Vec<Problem> {
     for (index, (path, container)) in one.containers().enumerate() {
         found.extend(alike(one, &path, container));
         found.extend(short_timeout(one, &path, container));
+        found.extend(unnamed_ports(one, &path, container));
         // The model is about the first container.
         if index == 0 {
             found.extend(killed(one, &path, container));
@@ -93,6 +94,40 @@ fn short_timeout(one: &One<'_>, path: &str, container: &Container) -> Option<Pro
     let problem = Problem::trap(&rules::PROBE_TIMEOUT, message).why(why).as_bad_as(severity);
     let place = one.pod_place(&format!("{path}.{field}"));
     Some(problem.at(place).help("say `timeoutSeconds: 5`, or leave the CPU limit out"))
+}
+
+/// Ports by names that the container itself doesn't give.
+fn unnamed_ports(one: &One<'_>, path: &str, container: &Container) -> Vec<Problem> {
+    let Some(node) = one.tree.and_then(|tree| tree.node.at(&format!("{}.{path}", one.pod_path()))) else {
+        return Vec::new();
+    };
+    let ports = node.get("ports").map(Node::items).unwrap_or_default();
+    let names: Vec<&str> = ports.iter().filter_map(|port| port.get("name")?.as_str()).collect();
+    let probes = ["startupProbe", "readinessProbe", "livenessProbe"];
+    let asked = probes.into_iter().flat_map(|probe| ["httpGet", "tcpSocket"].map(|handler| (probe, handler)));
+    let unnamed = asked.filter_map(|(probe, handler)| {
+        let field = format!("{probe}.{handler}.port");
+        let port = node.at(&field)?.as_str().filter(|port| port.parse::<u16>().is_err())?;
+        if names.contains(&port) {
+            return None;
+        }
+        let message = format!(
+            "{}: {probe} of `{}` asks port `{port}`, which the container doesn't name",
+            one.who(),
+            container.name
+        );
+        let help = match closest(port, names.iter().copied()) {
+            Some(name) => format!("did you mean `{name}`?"),
+            None => "name the container's port so, or give its number here".to_owned(),
+        };
+        let why = match probe {
+            "livenessProbe" => "the kubelet throws its result away, so that no hung process is restarted",
+            _ => "the kubelet throws its result away, and the pod never becomes ready",
+        };
+        let place = one.pod_place(&format!("{path}.{field}"));
+        Some(Problem::trap(&rules::PROBE_PORT, message).why(why).at(place).help(help))
+    });
+    unnamed.collect()
 }
 
 /// Whether start-up outlasts the first probe that can kill.
