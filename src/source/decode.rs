@@ -38,7 +38,7 @@ pub struct Unknown {
 }
 
 /// Decodes a tree. `lenient` reads as Go's JSON decoder does: nothing (`null`)
-/// is an empty string, list or mapping.
+/// is an empty string, list or mapping, and a quantity of 0.
 pub fn decode<T: DeserializeOwned>(node: &Node, lenient: bool) -> Decoded<T> {
     let mut errors: Vec<DecodeError> = Vec::new();
     let mut unknown: Vec<Unknown> = Vec::new();
@@ -293,6 +293,9 @@ impl de::Deserializer<'static> for Reader<'_> {
             }
             Value::Float(number) if name == "Quantity" => {
                 visitor.visit_newtype_struct(text_reader(&number.to_string()))
+            }
+            Value::Null if name == "Quantity" && self.context.lenient => {
+                visitor.visit_newtype_struct(text_reader("0"))
             }
             Value::Bool(_) | Value::Map(_) | Value::List(_) if name == "Quantity" => {
                 self.expected("a quantity")

@@ -342,6 +342,87 @@ spec: {{}}
     assert_eq!(set.workloads.len(), 1);
 }
 
+/// Names of the workloads with their replicas, and what is said, of an object beside
+/// the sound set.
+fn beside(object: &str) -> (Vec<(String, u32)>, String) {
+    let (set, _, shown) = read(&format!("{SOUND}---\n{object}"));
+    (set.workloads.iter().map(|one| (one.name.clone(), one.replicas)).collect(), shown)
+}
+
+/// Metadata of an object `name` in a dump, made by `owner`.
+fn owned(kind: &str, name: &str, owner: &str, labels: &str) -> String {
+    let (owner_kind, owner_name) = owner.split_once('/').unwrap();
+    format!(
+        "kind: {kind}\nmetadata:\n  name: {name}\n  labels: {{{labels}}}\n  ownerReferences: \
+         [{{apiVersion: v1, kind: {owner_kind}, name: {owner_name}, uid: b, controller: true}}]\n"
+    )
+}
+
+#[test]
+fn what_counts_of_a_dump_is_what_nobody_simulated_makes() {
+    let pod = |name: &str, owner: &str, labels: &str| {
+        let spec = "spec: {containers: [{name: web, image: \"a:1\"}]}";
+        format!("apiVersion: v1\n{}{spec}\n", owned("Pod", name, owner, labels))
+    };
+    let set = |owner: &str, replicas: u32| {
+        format!(
+            "apiVersion: apps/v1\n{}spec: {{replicas: {replicas}, selector: {{matchLabels: {{app: a}}}}, \
+             template: {{metadata: {{labels: {{app: a}}}}, spec: {{containers: [{{name: a, image: \
+             \"a:1\"}}]}}}}}}\n",
+            owned("ReplicaSet", "a", owner, "")
+        )
+    };
+    let rollout = "---\napiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web}\n";
+    let rows = [
+        // The Deployment's own pods, without the ReplicaSet between them.
+        (pod("web-5d-x", "ReplicaSet/web-5d", "pod-template-hash: 5d"), None),
+        (pod("web-ui-x", "ReplicaSet/web-ui", ""), Some(("web-ui-x", 1))),
+        (pod("cache-0", "StatefulSet/cache", ""), Some(("cache-0", 1))),
+        (set("Deployment/web", 3), None),
+        // Operators' work counts whether or not their resource is in the dump.
+        (set("Rollout/web", 3) + rollout, Some(("a", 3))),
+        (set("Rollout/web", 3), Some(("a", 3))),
+    ];
+    for (object, expected) in rows {
+        let mut workloads = vec![("web".to_owned(), 3)];
+        workloads.extend(expected.map(|(name, replicas)| (name.to_owned(), replicas)));
+        assert_eq!(beside(&object), (workloads, String::new()), "{object}");
+    }
+}
+
+#[test]
+fn a_job_that_has_ended_holds_nothing() {
+    let job = |status: &str| {
+        format!(
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {{name: job}}\nspec: {{template: {{spec: \
+             {{restartPolicy: Never, containers: [{{name: a, image: \"a:1\"}}]}}}}}}\nstatus: {status}\n"
+        )
+    };
+    let rows = [
+        ("{}", 1),
+        ("{conditions: [{type: Complete, status: \"True\"}]}", 0),
+        ("{conditions: [{type: Complete, status: \"False\"}]}", 1),
+        ("{conditions: [{type: FailureTarget, status: \"True\"}, {type: Failed, status: \"True\"}]}", 0),
+        ("{conditions: [{type: Suspended, status: \"True\"}]}", 1),
+    ];
+    for (status, replicas) in rows {
+        assert_eq!(beside(&job(status)).0[1], ("job".to_owned(), replicas), "{status}");
+    }
+}
+
+#[test]
+fn a_limit_of_nothing_is_none() {
+    for limits in ["{cpu: 0, memory: 0}", "{cpu: null, memory: null}"] {
+        let text = SOUND.replacen("requests: {cpu: 250m, memory: 128Mi}", "requests: {}", 1);
+        let (set, _, shown) =
+            read(&text.replacen("limits: {memory: 256Mi}", &format!("limits: {limits}"), 1));
+        assert_eq!(shown, "");
+        let container = &set.workloads[0].template.containers[0];
+        assert_eq!((container.limits.cpu, container.limits.memory), (None, None), "{limits}");
+        assert_eq!((container.requests.cpu.unwrap().0, container.requests.memory.unwrap().0), (0, 0));
+    }
+}
+
 /// A fresh directory with these files.
 fn directory(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();

@@ -34,18 +34,20 @@ pub(super) struct Surroundings {
     one_node_claims: BTreeSet<(String, String)>,
     /// `data` of the ConfigMaps, by namespace and name.
     settings: BTreeMap<(String, String), BTreeMap<String, String>>,
-    /// Every object: kind, namespace, name.
+    /// Every object whose controller is simulated: kind, namespace, name.
     present: BTreeSet<(String, String, String)>,
 }
 
 impl Surroundings {
     /// Whether the input holds the object that controls this one: a dump lists
-    /// a Deployment's pods as well, and they must not count twice.
+    /// a Deployment's pods as well, and they must not count twice. What a custom
+    /// resource's operator made counts itself, as nothing is made of the resource.
     pub(super) fn owns(&self, object: &Object<'_>) -> bool {
-        let owners = object.node.at("metadata.ownerReferences").map(Node::items).unwrap_or_default();
-        owners.iter().any(|owner| {
-            let text = |key: &str| owner.get(key).and_then(Node::as_str).unwrap_or_default().to_owned();
-            self.present.contains(&(text("kind"), object.namespace.clone(), text("name")))
+        let here = |kind: &str, name: &str| {
+            self.present.contains(&(kind.to_owned(), object.namespace.clone(), name.to_owned()))
+        };
+        object.owners().any(|(kind, name)| {
+            here(kind, name) || maker(object, kind, name).is_some_and(|(kind, name)| here(kind, name))
         })
     }
 
@@ -101,12 +103,28 @@ impl Surroundings {
     }
 }
 
+/// Who made an owner that isn't in the input itself, by the names that controllers
+/// give: a ReplicaSet is called after its Deployment and the hash that its pods are
+/// labelled with, a CronJob's Job after the minute for which it was made.
+fn maker<'n>(object: &Object<'_>, kind: &str, name: &'n str) -> Option<(&'static str, &'n str)> {
+    let (maker, suffix) = name.rsplit_once('-')?;
+    match kind {
+        "ReplicaSet" => {
+            let hash = object.node.at("metadata.labels.pod-template-hash").and_then(Node::as_str);
+            (hash == Some(suffix)).then_some(("Deployment", maker))
+        }
+        "Job" => suffix.bytes().all(|byte| byte.is_ascii_digit()).then_some(("CronJob", maker)),
+        _ => None,
+    }
+}
+
 /// Reads what the pods of all other objects depend on.
 pub(super) fn surroundings(reading: &mut Reading<'_>, objects: &[&Object<'_>]) -> Surroundings {
     let mut around = Surroundings::default();
     for object in objects {
-        let key = (object.kind.clone(), object.namespace.clone(), object.name.clone());
-        around.present.insert(key);
+        if object.class != Class::Other {
+            around.present.insert((object.kind.clone(), object.namespace.clone(), object.name.clone()));
+        }
         match object.class {
             Class::PriorityClass => priority_class(reading, object, &mut around),
             Class::LimitRange => limit_range(reading, object, &mut around),
@@ -162,6 +180,10 @@ fn limit_range(reading: &mut Reading<'_>, object: &Object<'_>, around: &mut Surr
         for (field, amounts) in fields {
             let amounts = amounts.clone().unwrap_or_default();
             resources::amounts(reading, object, &format!("{path}.{field}"), &amounts);
+        }
+        // Types of custom resources have a domain, as `openshift.io/Image`.
+        if item.type_.contains('/') {
+            continue;
         }
         let choices = [("Container", true), ("Pod", false), ("PersistentVolumeClaim", false)];
         if reading.choice(object, &format!("{path}.type"), &item.type_, &choices) == Some(true) {

@@ -104,6 +104,12 @@ impl Object<'_> {
         format!("{}/{}", self.kind, self.name)
     }
 
+    /// Kind and name of each object that controls it.
+    pub fn owners(&self) -> impl Iterator<Item = (&str, &str)> {
+        let owners = self.node.at("metadata.ownerReferences").map(Node::items).unwrap_or_default();
+        owners.iter().filter_map(|owner| Some((owner.get("kind")?.as_str()?, owner.get("name")?.as_str()?)))
+    }
+
     /// The place of a field, or of what would hold it.
     pub fn place(&self, path: &str) -> Place {
         self.node.nearest(path)

@@ -47,6 +47,8 @@ pub(super) fn of_container(
         reading.field(object, &format!("{path}.requests{}", step(name)), problem);
     }
     without_room(reading, object, &path, &mut requests);
+    // The kubelet sets no limit where 0 is written.
+    limits.retain(|_, limit| limit.nanos() > 0);
     (split(&requests), split(&limits))
 }
 
@@ -100,7 +102,10 @@ pub(super) fn amounts(
     let mut amounts = Amounts::new();
     for (name, text) in written {
         let path = format!("{path}{}", step(name));
-        if !name.contains('/') && !name.starts_with("hugepages-") && !STANDARD.contains(&name.as_str()) {
+        if !name.contains('/')
+            && !STANDARD.contains(&name.as_str())
+            && !STANDARD_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+        {
             unknown_resource(reading, object, &path, name);
         }
         let Some(amount) = amount(reading, object, &path, &text.0) else { continue };
@@ -120,6 +125,9 @@ pub(super) fn amounts(
 
 /// Resources that containers and nodes may name without a domain.
 const STANDARD: [&str; 5] = ["cpu", "memory", "ephemeral-storage", "storage", "pods"];
+
+/// Those of which there are several; the second is told of old nodes only.
+const STANDARD_PREFIXES: [&str; 2] = ["hugepages-", "attachable-volumes-"];
 
 fn unknown_resource(reading: &mut Reading<'_>, object: &Object<'_>, path: &str, name: &str) {
     let meant = match name {

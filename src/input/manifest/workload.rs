@@ -14,6 +14,7 @@ use crate::input::problem::Problem;
 use crate::k8s::labels::Labels;
 use crate::k8s::rollout::{IntOrPercent, Strategy};
 use crate::scenario::Kind;
+use crate::source::Node;
 use crate::units::SimDuration;
 
 use super::set::ManifestWorkload;
@@ -222,7 +223,7 @@ fn add_job(
 ) {
     let parallel = spec.parallelism.unwrap_or(1);
     let at_once = spec.completions.map_or(parallel, |completions| parallel.min(completions));
-    let at_once = if spec.suspend.unwrap_or(false) { 0 } else { at_once };
+    let at_once = if spec.suspend.unwrap_or(false) || has_ended(object) { 0 } else { at_once };
     let parts = Parts {
         kind: Kind::Job,
         replicas: Some(at_once),
@@ -232,6 +233,15 @@ fn add_job(
         path,
     };
     add(reading, object, &parts, around);
+}
+
+/// Whether a Job of a dump has run to its end: its pods hold nothing any more.
+fn has_ended(job: &Object<'_>) -> bool {
+    let conditions = job.node.at("status.conditions").map(Node::items).unwrap_or_default();
+    conditions.iter().any(|one| {
+        let says = |key: &str| one.get(key).and_then(Node::as_str);
+        matches!(says("type"), Some("Complete" | "Failed")) && says("status") == Some("True")
+    })
 }
 
 /// The `spec` of an object; what is missing or doesn't fit is reported.
