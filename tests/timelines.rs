@@ -144,7 +144,8 @@ fn a_dead_node_keeps_its_volumes_for_six_minutes() {
         let soonest = if mounts { 480.0 - gone } else { 0.0 };
         assert!((soonest..=soonest + 15.0).contains(&whole), "mounts {mounts}: {whole} s");
         // A StatefulSet's replacement comes once the object is gone with its node.
-        scenario.workloads[0].kind = Kind::StatefulSet { parallel: false, partition: 0, on_delete: false };
+        scenario.workloads[0].kind =
+            Kind::StatefulSet { parallel: false, partition: 0, max_unavailable: None, on_delete: false };
         let lost = Failure::NodeLoss { nodes: 1, gone: true };
         let (_, whole) = back(&with(scenario, 60, None, lost), MomentKind::NodeRemoved);
         let whole = whole.expect("a replacement is ready in the end");

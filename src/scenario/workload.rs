@@ -6,7 +6,7 @@ use crate::k8s::labels::{Labels, Selector};
 use crate::k8s::placement::Wishes;
 use crate::k8s::probe::Probe;
 use crate::k8s::resources::Resources;
-use crate::k8s::rollout::Strategy;
+use crate::k8s::rollout::{IntOrPercent, Strategy};
 use crate::scenario::upstream::{Balancing, Upstream};
 use crate::scenario::usage::Usage;
 use crate::sim::random::Distribution;
@@ -55,6 +55,8 @@ pub enum Kind {
         parallel: bool,
         /// `updateStrategy.rollingUpdate.partition`.
         partition: u32,
+        /// `updateStrategy.rollingUpdate.maxUnavailable`, where it is stated.
+        max_unavailable: Option<IntOrPercent>,
         /// `updateStrategy: OnDelete`.
         on_delete: bool,
     },

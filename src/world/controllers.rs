@@ -90,9 +90,9 @@ fn candidate(state: &State, cx: &Context, id: PodId) -> Option<Candidate<u64>> {
 /// A StatefulSet takes its next steps.
 fn sync_stateful_set(state: &mut State, cx: &mut Context, workload: u32) {
     let spec = state.spec(workload);
-    let Kind::StatefulSet { parallel, partition, on_delete } = spec.kind else { return };
-    let update =
-        if on_delete { Update::OnDelete } else { Update::Rolling { partition, max_unavailable: None } };
+    let Kind::StatefulSet { parallel, partition, max_unavailable, on_delete } = spec.kind else { return };
+    let max_unavailable = max_unavailable.filter(|_| state.rules.stateful_set_max_unavailable);
+    let update = if on_delete { Update::OnDelete } else { Update::Rolling { partition, max_unavailable } };
     let replicas = state.workloads[workload as usize].desired;
     let view = StatefulSetView { start: 0, replicas, ordered: !parallel, update };
     let now = cx.now();

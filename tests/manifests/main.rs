@@ -9,6 +9,8 @@ use insta::assert_snapshot;
 use kubeplan::input::manifest::set::ManifestSet;
 use kubeplan::input::manifest::{self, Failure};
 use kubeplan::input::problem::{self, Problem, Severity};
+use kubeplan::k8s::rollout::IntOrPercent;
+use kubeplan::scenario::Kind;
 use kubeplan::source::Sources;
 use proptest::prelude::*;
 
@@ -408,6 +410,30 @@ fn a_job_that_has_ended_holds_nothing() {
     for (status, replicas) in rows {
         assert_eq!(beside(&job(status)).0[1], ("job".to_owned(), replicas), "{status}");
     }
+}
+
+#[test]
+fn a_stateful_set_says_how_many_pods_an_update_takes() {
+    let set = |most: &str| {
+        read(&format!(
+            "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {{name: db}}\nspec: {{selector: \
+             {{matchLabels: {{app: db}}}}, updateStrategy: {{rollingUpdate: {{maxUnavailable: {most}}}}}, \
+             template: {{metadata: {{labels: {{app: db}}}}, spec: {{containers: [{{name: db, image: \
+             \"a:1\"}}]}}}}}}\n"
+        ))
+    };
+    for (written, expected) in
+        [("null", None), ("2", Some(IntOrPercent::Int(2))), ("30%", Some(IntOrPercent::Percent(30)))]
+    {
+        let (set, _, shown) = set(written);
+        assert_eq!(shown, "");
+        let kind = set.workloads[0].kind;
+        assert!(
+            matches!(kind, Kind::StatefulSet { max_unavailable, .. } if max_unavailable == expected),
+            "{kind:?}"
+        );
+    }
+    assert!(set("0%").2.contains("must be above 0"));
 }
 
 #[test]

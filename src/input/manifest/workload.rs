@@ -115,10 +115,18 @@ pub(super) fn stateful_set(reading: &mut Reading<'_>, object: &Object<'_>, aroun
     let on_delete = reading.choice(object, "spec.updateStrategy.type", kind, &choices);
     let rolling = update.and_then(|update| update.rolling_update.as_ref());
     let partition = rolling.and_then(|rolling| rolling.partition).unwrap_or(0);
+    let path = "spec.updateStrategy.rollingUpdate.maxUnavailable";
+    let max_unavailable = rolling
+        .and_then(|rolling| rolling.max_unavailable.as_ref())
+        .and_then(|value| int_or_percent(reading, object, path, value));
+    if matches!(max_unavailable, Some(IntOrPercent::Int(0) | IntOrPercent::Percent(0))) {
+        reading.field(object, path, Problem::error("must be above 0, or nothing can be replaced"));
+    }
     let parts = Parts {
         kind: Kind::StatefulSet {
             parallel: parallel.unwrap_or(false),
             partition: u32::try_from(partition).unwrap_or(0),
+            max_unavailable,
             on_delete: on_delete.unwrap_or(false),
         },
         replicas: spec.replicas,
