@@ -140,6 +140,14 @@ fn each_slip_is_named() {
         ("  replicas: 3", "  strategy:\n    rollingUpdate: {maxSurge: 0, maxUnavailable: 0%}", "are both 0"),
         ("  replicas: 3", "  strategy: {type: Rolling}", "`Rolling` is not among the choices"),
         ("name: web\nspec:\n  replicas", "labels: {}\nspec:\n  replicas", "this Deployment has no name"),
+        ("  replicas: 3", "  paused: true", "spec.paused: is not simulated"),
+        (
+            "      containers:",
+            "      topologySpreadConstraints: [{maxSkew: 1, topologyKey: zone, whenUnsatisfiable: DoNotSchedule, \
+             matchLabelKeys: [pod-template-hash]}]\n      containers:",
+            "matchLabelKeys: is not simulated",
+        ),
+        ("minReplicas: 2", "behavior: {scaleUp: {tolerance: -0.1}}", "must not be negative"),
     ];
     for (piece, by, expected) in rows {
         let shown = problems(&SOUND.replacen(piece, by, 1));
@@ -410,6 +418,57 @@ fn a_job_that_has_ended_holds_nothing() {
     for (status, replicas) in rows {
         assert_eq!(beside(&job(status)).0[1], ("job".to_owned(), replicas), "{status}");
     }
+}
+
+#[test]
+fn what_changes_an_answer_and_is_not_simulated_is_said() {
+    let custom = |kind: &str, spec: &str| {
+        format!("apiVersion: example.org/v1\nkind: {kind}\nmetadata: {{name: it}}\nspec: {spec}\n")
+    };
+    let hpa = |target: &str, metric: &str| {
+        format!(
+            "apiVersion: autoscaling/v2\nkind: HorizontalPodAutoscaler\nmetadata: {{name: it}}\nspec: \
+             {{scaleTargetRef: {{apiVersion: v1, {target}}}, maxReplicas: 3, metrics: [{metric}]}}\n"
+        )
+    };
+    let service = |field: &str| {
+        format!(
+            "apiVersion: v1\nkind: Service\nmetadata: {{name: it}}\nspec: {{selector: {{app: web}}, {field}}}\n"
+        )
+    };
+    let template = "{template: {spec: {containers: [{name: a}]}}}";
+    let cpu = "{type: Resource, resource: {name: cpu, target: {type: Utilization, averageUtilization: 60}}}";
+    let queue = "{type: External, external: {metric: {name: queue}, target: {type: Value, value: 5}}}";
+    let rollout = custom("Rollout", template);
+    let said = "Rollout/it: the pods that it makes are not simulated";
+    let made = format!("apiVersion: apps/v1\n{}", owned("Pod", "x", "Rollout/it", ""));
+    let rows = [
+        (rollout.clone(), said),
+        (custom("Rollout", "{workloadRef: {kind: Deployment, name: web}}"), said),
+        (
+            custom("ScaledJob", "{jobTargetRef: {template: {spec: {containers: []}}}}"),
+            "ScaledJob/it: the pods",
+        ),
+        (custom("ScaledObject", "{scaleTargetRef: {name: web}}"), "`keda-hpa-` and its name"),
+        (custom("VerticalPodAutoscaler", "{targetRef: {name: web}}"), "write those that it recommends"),
+        (custom("VerticalPodAutoscaler", "{updatePolicy: {updateMode: \"Off\"}}"), ""),
+        (custom("Certificate", "{secretName: it}"), ""),
+        (
+            format!("{rollout}---\n{}", hpa("kind: Rollout, name: it", cpu)),
+            "scales nothing: Rollout/it is not simulated",
+        ),
+        (hpa("kind: StatefulSet, name: it", queue), "StatefulSet/it is not in what was given"),
+        (service("sessionAffinity: ClientIP"), "spec.sessionAffinity: is not simulated"),
+        (service("trafficDistribution: PreferClose"), "spec.trafficDistribution: is not simulated"),
+        (service("sessionAffinity: None, internalTrafficPolicy: Cluster"), ""),
+    ];
+    for (object, expected) in rows {
+        let shown = beside(&object).1;
+        assert!(shown.contains(expected) && shown.is_empty() == expected.is_empty(), "{object}\n{shown}");
+    }
+    assert!(!beside(&format!("{rollout}---\n{made}")).1.contains(said));
+    let resource = "type: Resource\n    resource:\n      name: cpu\n      target: {type: Utilization, averageUtilization: 60}";
+    assert!(spoiled(resource, queue).contains("metric `queue` is not simulated"));
 }
 
 #[test]

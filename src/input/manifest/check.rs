@@ -51,11 +51,15 @@ fn target(
     }
     let found = workloads.iter().find(|one| same(&one.api_kind, &one.name, &one.namespace));
     let Some(workload) = found else {
-        // One that is there but doesn't read has its own error.
-        if objects.iter().any(|object| same(&object.kind, &object.name, &object.namespace)) {
-            return Vec::new();
-        }
-        return vec![at_target(no_target(hpa, &who, workloads)).rule(&rules::HPA_TARGET_MISSING)];
+        let there = objects.iter().find(|object| same(&object.kind, &object.name, &object.namespace));
+        let problem = match there {
+            // One that is there but doesn't read has its own error.
+            Some(object) if object.class != Class::Other => return Vec::new(),
+            Some(_) => Problem::warning(format!("HPA `{}` scales nothing: {who} is not simulated", hpa.name))
+                .help("let it scale a Deployment or StatefulSet"),
+            None => no_target(hpa, &who, workloads),
+        };
+        return vec![at_target(problem).rule(&rules::HPA_TARGET_MISSING)];
     };
     if !SCALABLE.contains(&workload.api_kind.as_str()) {
         let message = format!("a {} cannot be scaled", workload.api_kind);
@@ -99,7 +103,13 @@ fn no_target(hpa: &ManifestHpa, who: &str, workloads: &[ManifestWorkload]) -> Pr
 /// Whether the HPA controller can compute a metric for a workload at all: it
 /// divides usage by the sum of the requests, and gives up if one is missing.
 fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Problem> {
-    let MetricSpec::Resource { resource, container, target } = metric else { return None };
+    let (resource, container, target) = match metric {
+        MetricSpec::Resource { resource, container, target } => (resource, container, target),
+        MetricSpec::Pods { name, .. }
+        | MetricSpec::Object { name, .. }
+        | MetricSpec::External { name, .. } => return Some(without_value(name)),
+        MetricSpec::Unsupported { .. } => return None,
+    };
     let template = &workload.template;
     let sidecars = template.init_containers.iter().filter(|container| container.sidecar);
     let all: Vec<&Container> = template.containers.iter().chain(sidecars).collect();
@@ -130,4 +140,10 @@ fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Pr
         format!("this HPA can't compute {name} utilization: {who} has no {name} request for {containers}");
     let help = "give every container a request; without it the HPA does nothing";
     Some(Problem::warning(message).help(help).rule(&rules::HPA_NO_REQUEST))
+}
+
+/// A metric of an adapter, of which a simulation has no value.
+fn without_value(name: &str) -> Problem {
+    Problem::warning(format!("metric `{name}` is not simulated, and is taken as one that can't be read"))
+        .help("the HPA then scales up by its other metrics only, and never down; take CPU to plan with")
 }

@@ -323,6 +323,9 @@ fn rules(
     if let Some(tolerance) = &written.tolerance {
         let path = format!("{path}.tolerance");
         let amount = resources::amount(reading, object, &path, &tolerance.0);
+        if amount.is_some_and(|amount| amount.nanos() < 0) {
+            reading.field(object, &path, Problem::error("must not be negative"));
+        }
         rules.tolerance_milli = amount.map(|amount| amount.milli_value().max(0));
     }
     if let Some(policies) = written.policies.as_ref().filter(|policies| !policies.is_empty()) {

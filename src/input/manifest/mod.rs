@@ -6,6 +6,7 @@
 
 mod check;
 mod cluster;
+mod custom;
 mod files;
 mod hpa;
 pub mod live;
@@ -74,6 +75,7 @@ pub fn read_texts(texts: Vec<(String, String)>, sources: &mut Sources) -> (Manif
         reading.object(object, &surroundings);
     }
     check::all(&mut reading, &unique);
+    custom::all(&mut reading, &unique);
     (reading.set, reading.problems)
 }
 

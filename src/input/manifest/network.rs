@@ -19,6 +19,7 @@ pub(super) fn service(reading: &mut Reading<'_>, object: &Object<'_>) {
     let kind = spec.type_.as_deref().filter(|kind| !kind.is_empty()).unwrap_or("ClusterIP");
     let choices = [("ClusterIP", false), ("NodePort", true), ("LoadBalancer", true), ("ExternalName", false)];
     let outside = reading.choice(object, "spec.type", kind, &choices);
+    not_balanced_so(reading, object, &spec);
     let ports = spec.ports.iter().flatten();
     reading.set.services.push(ManifestService {
         name: object.name.clone(),
@@ -29,6 +30,22 @@ pub(super) fn service(reading: &mut Reading<'_>, object: &Object<'_>) {
         reachable_from_outside: outside.unwrap_or(false),
         place: object.place("metadata.name"),
     });
+}
+
+/// What a Service says of whom its calls go to beyond "any ready pod".
+fn not_balanced_so(reading: &mut Reading<'_>, object: &Object<'_>, spec: &ServiceSpec) {
+    let said = |value: &Option<String>, usual: &str| value.as_deref().is_some_and(|value| value != usual);
+    let fields = [
+        ("sessionAffinity", said(&spec.session_affinity, "None")),
+        ("internalTrafficPolicy", said(&spec.internal_traffic_policy, "Cluster")),
+        ("externalTrafficPolicy", said(&spec.external_traffic_policy, "Cluster")),
+        ("trafficDistribution", spec.traffic_distribution.is_some()),
+    ];
+    for (field, _) in fields.into_iter().filter(|(_, said)| *said) {
+        let note = Problem::note("is not simulated: calls go to all ready pods alike");
+        let help = "load may be less even among pods than the answer says";
+        reading.field(object, &format!("spec.{field}"), note.help(help));
+    }
 }
 
 pub(super) fn ingress(reading: &mut Reading<'_>, object: &Object<'_>) {

@@ -89,10 +89,13 @@ pub(super) fn wishes(
     wishes
 }
 
-/// Ports on the node itself; with the node's network that is every port.
+/// Ports on the node itself, of all that run as long as the pod; with the node's
+/// network that is every port.
 fn host_ports(spec: &PodSpec) -> Vec<u16> {
     let host_network = spec.host_network.unwrap_or(false);
-    let ports = spec.containers.iter().flat_map(|container| container.ports.iter().flatten());
+    let init = spec.init_containers.iter().flatten();
+    let sidecars = init.filter(|container| container.restart_policy.as_deref() == Some("Always"));
+    let ports = spec.containers.iter().chain(sidecars).flat_map(|container| container.ports.iter().flatten());
     let taken = ports.filter_map(|port| match port.host_port {
         Some(port) if port > 0 => Some(port),
         _ => host_network.then_some(port.container_port),
@@ -222,6 +225,10 @@ fn spread(
     let mut all = Vec::new();
     for (index, one) in written.iter().enumerate() {
         let path = format!("{path}.topologySpreadConstraints[{index}]");
+        if one.match_label_keys.as_ref().is_some_and(|keys| !keys.is_empty()) {
+            let note = Problem::note("is not simulated: pods of all revisions count");
+            reading.field(object, &format!("{path}.matchLabelKeys"), note);
+        }
         if one.max_skew <= 0 {
             reading.field(object, &format!("{path}.maxSkew"), Problem::error("must be above 0"));
         }

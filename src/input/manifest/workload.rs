@@ -33,6 +33,10 @@ struct Parts<'s> {
 pub(super) fn deployment(reading: &mut Reading<'_>, object: &Object<'_>, around: &Surroundings) {
     let Some(spec) = spec::<DeploymentSpec>(reading, object) else { return };
     let strategy = strategy(reading, object, &spec);
+    if spec.paused == Some(true) {
+        let note = Problem::note("is not simulated: a rollout in a drill goes on all the same");
+        reading.field(object, "spec.paused", note);
+    }
     let deadline = spec.progress_deadline_seconds.unwrap_or(600);
     let parts = Parts {
         kind: Kind::Deployment { strategy, progress_deadline: seconds(deadline) },
