@@ -20,6 +20,7 @@ use crate::input::model::ModelFile;
 use crate::input::openslo;
 use crate::input::problem::{self, Problem};
 use crate::input::traffic::{Asked, TrafficFile};
+use crate::input::traps::{self, Subject};
 use crate::input::usage::read_usage;
 use crate::input::world::{Unknown, World};
 use crate::k8s::version::Version;
@@ -161,6 +162,9 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
     if let (Some((scenario, _)), Some(id)) = (assembled.as_mut(), drills) {
         drills::read(&sources, id, scenario, &mut problems);
     }
+    if let Some((scenario, _)) = &assembled {
+        problems.extend(refused(&set, &sources, scenario));
+    }
     match assembled.filter(|_| !problems.iter().any(Problem::is_error)) {
         Some((scenario, unknowns)) => {
             let manifests = set;
@@ -168,6 +172,24 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
         }
         None => Err(Failure::Wrong { problems, sources }),
     }
+}
+
+/// Pods that the namespaces' LimitRanges and ResourceQuotas refuse.
+fn refused(set: &ManifestSet, sources: &Sources, scenario: &Scenario) -> Vec<Problem> {
+    let limits = |kind: &str| matches!(kind, "LimitRange" | "ResourceQuota");
+    if !set.counts.iter().any(|(kind, _)| limits(kind)) {
+        return Vec::new();
+    }
+    traps::refused(&Subject {
+        set,
+        trees: &Trees::of(sources),
+        behaviours: &[],
+        model: None,
+        cluster: Some(&scenario.cluster),
+        goals: None,
+        policy: None,
+        version: scenario.version,
+    })
 }
 
 /// What a scenario is called: the manifests' file or folder.
@@ -686,6 +708,17 @@ spec:
         assert_eq!(loaded.scenario.autoscalers, []);
         let warned = |one: &&Problem| one.message == "another HPA scales Deployment/web already";
         assert_eq!(loaded.warnings.iter().filter(warned).count(), 1);
+    }
+
+    #[test]
+    fn pods_that_a_quota_refuses_are_simulated_and_told_of() {
+        let quota =
+            "---\napiVersion: v1\nkind: ResourceQuota\nmetadata: {name: few}\nspec: {hard: {pods: 3}}\n";
+        let manifests = format!("{SHOP}{quota}");
+        let loaded = with_files(&[("manifests.yaml", &manifests)], Request::default()).unwrap();
+        let about: Vec<&str> = loaded.warnings.iter().map(|one| one.message.as_str()).collect();
+        let expected = "Deployment/web gets 3 of 4 pods: ResourceQuota `few` is full; simulated without that";
+        assert!(about.contains(&expected), "{about:?}");
     }
 
     #[test]

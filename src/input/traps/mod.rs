@@ -21,7 +21,7 @@ use crate::input::manifest::trees::{Tree, Trees};
 use crate::input::model::ModelFile;
 use crate::input::policy::PolicyFile;
 use crate::input::priors;
-use crate::input::problem::Problem;
+use crate::input::problem::{Problem, Severity};
 use crate::k8s::version::Version;
 use crate::scenario::{Behaviour, Cluster, Container, Goals, Kind};
 use crate::source::Place;
@@ -62,6 +62,15 @@ pub fn all(subject: &Subject<'_>) -> Vec<Problem> {
     found.extend(promises::all(subject));
     found.extend(connections::all(subject));
     found
+}
+
+/// Pods that admission refuses. A simulation makes them all the same, and says so.
+pub fn refused(subject: &Subject<'_>) -> Vec<Problem> {
+    let simulated = |mut problem: Problem| {
+        problem.message += "; simulated without that";
+        problem.as_bad_as(Severity::Warning)
+    };
+    admission::all(subject).into_iter().map(simulated).collect()
 }
 
 /// One workload with what the others make of it.
