@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 use super::flow::{flow, text};
 use super::{Known, role};
 use crate::change::value_of;
-use crate::input::embedded;
+use crate::input::{embedded, priors};
 use crate::scenario::Kind;
 use crate::source::{self, Sources};
 
@@ -165,9 +165,11 @@ fn operations(known: &Known<'_>, index: usize, prior: &Value) -> Vec<String> {
         }
         for to in &called {
             let Some(target) = known.first_operation(*to) else { continue };
+            let part = priors::part_of_calls(known.set, (index, *to));
+            let part = if part < 1.0 { format!(", probability: {part}") } else { String::new() };
             lines.push(format!(
                 "      # Guessed from an address in its environment, or from its name.\n      \
-                 - call: {{to: {}, timeout: 10s}}",
+                 - call: {{to: {}{part}, timeout: 10s}}",
                 text(&target)
             ));
         }

@@ -2,6 +2,7 @@
 
 use super::flow::text;
 use super::{Ask, Known};
+use crate::input::priors;
 
 /// The traffic: an hour around a day's peak, every entry alike.
 pub(super) fn traffic(known: &Known<'_>, ask: Ask<'_>) -> String {
@@ -35,9 +36,10 @@ pub(super) fn traffic(known: &Known<'_>, ask: Ask<'_>) -> String {
         out += "# Nothing in the manifests says that users ask these: is there an application at all?\n";
     }
     out += "# What a user does. Measure: the paths of your access log by session, and the pauses between them.\njourneys:\n";
-    for call in calls(known) {
+    for (call, part) in calls(known) {
+        let weight = if part < 1.0 { format!("    weight: {part}\n") } else { String::new() };
         out += &format!(
-            "  {name}:\n    visits:\n    - {{call: {call}, think: {{exponential: {{mean: 34s}}}}, timeout: 10s}}\n",
+            "  {name}:\n{weight}    visits:\n    - {{call: {call}, think: {{exponential: {{mean: 34s}}}}, timeout: 10s}}\n",
             name = text(&call),
             call = text(&call),
         );
@@ -45,14 +47,17 @@ pub(super) fn traffic(known: &Known<'_>, ask: Ask<'_>) -> String {
     out
 }
 
-/// The operations that users ask.
-fn calls(known: &Known<'_>) -> Vec<String> {
-    known.entries.iter().filter_map(|index| known.first_operation(*index)).collect()
+/// The operations that users ask, each with its part of their Service's users.
+fn calls(known: &Known<'_>) -> Vec<(String, f64)> {
+    let entries = known.entries.iter();
+    let call =
+        |index: &usize| Some((known.first_operation(*index)?, priors::part_of_users(known.set, *index)));
+    entries.filter_map(call).collect()
 }
 
 /// The policy: what nobody can guess is there as an example.
 pub(super) fn policy(known: &Known<'_>, ask: Ask<'_>) -> String {
-    let journey = calls(known).into_iter().next().unwrap_or_default();
+    let journey = calls(known).into_iter().next().map(|(call, _)| call).unwrap_or_default();
     format!(
         "# What must hold. These are decisions, not measurements: take them from your SLOs, or make them here.\n\
          # All indicators: models/README.md.\n\

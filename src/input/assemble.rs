@@ -154,7 +154,7 @@ impl Known {
         };
         let edges: Vec<(usize, usize)> =
             edges.into_iter().filter(|(from, to)| unmodelled(from) && unmodelled(to)).collect();
-        priors::add_calls(&mut guesses, &edges, &full_names);
+        priors::add_calls(set, &mut guesses, &edges, &full_names);
         for ((_, file), guess) in modelled.iter_mut().zip(&guesses) {
             *file = std::mem::take(file).or(guess.workload.clone());
             let names = file.operations.0.iter().map(|(name, _)| name.clone());
@@ -325,11 +325,12 @@ fn guessed_traffic(
         );
         return None;
     }
-    let calls: Vec<String> = entries
+    let calls: Vec<(String, f64)> = entries
         .iter()
         .filter_map(|index| {
             let operation = known.directory.operations[*index].first()?;
-            Some(format!("{}/{operation}", known.directory.full_name(*index)))
+            let call = format!("{}/{operation}", known.directory.full_name(*index));
+            Some((call, priors::part_of_users(set, *index)))
         })
         .collect();
     let users = asked.users.unwrap_or(sizing::USUAL_USERS);
@@ -339,7 +340,8 @@ fn guessed_traffic(
     let basis = crate::scenario::Basis::Assumed;
     let source = "no traffic file: one hour around a day's peak, one request in 34 s and user, every entry \
                   point alike";
-    assumed.assume("traffic", format!("{users} users of {}", calls.join(", ")), None, basis, source);
+    let asked_of = calls.iter().map(|(call, _)| call.as_str()).collect::<Vec<_>>().join(", ");
+    assumed.assume("traffic", format!("{users} users of {asked_of}"), None, basis, source);
     let file = TrafficFile::guessed(&calls);
     let mut found = assumed.beside();
     let mut traffic = file.resolve(&known.directory, &Asked { users: Some(users), ..asked }, &mut found);

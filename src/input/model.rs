@@ -500,10 +500,11 @@ impl ExternalFile {
 }
 
 impl CallSpec {
-    /// A call that is always made, with a timeout: what a guessed dependency is.
-    pub fn guessed(to: &str, timeout: &str) -> Self {
-        let timeout = Some(Uncertain::Plain(Scalar::from(timeout)));
-        Self { to: Scalar::from(to), probability: None, timeout, retry: None, required: None }
+    /// A call with a timeout, made so often: what a guessed dependency is.
+    pub fn guessed(to: &str, probability: f64, timeout: &str) -> Self {
+        let plain = |text: &str| Some(Uncertain::Plain(Scalar::from(text)));
+        let probability = if probability < 1.0 { plain(&probability.to_string()) } else { None };
+        Self { to: Scalar::from(to), probability, timeout: plain(timeout), retry: None, required: None }
     }
 }
 

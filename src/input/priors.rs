@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde::Deserialize;
 
 use crate::input::embedded;
-use crate::input::manifest::set::{ManifestService, ManifestSet, ManifestWorkload};
+use crate::input::manifest::set::{ManifestHpa, ManifestService, ManifestSet, ManifestWorkload};
 use crate::input::model::{CallFile, CallSpec, StepFile, WorkloadFile};
 use crate::input::uncertain::Named;
 use crate::scenario::Kind;
@@ -175,17 +175,52 @@ fn addresses(
     workload: &ManifestWorkload,
     other: &ManifestWorkload,
 ) -> bool {
-    let named = |service: &ManifestService| {
-        let here = service.namespace == workload.namespace;
-        called.iter().any(|host| {
-            let rest = host.strip_prefix(service.name.as_str());
-            rest.is_some_and(|rest| match rest.strip_prefix('.') {
-                None => rest.is_empty() && here,
-                Some(domain) => domain.split('.').next() == Some(service.namespace.as_str()),
-            })
-        })
-    };
+    let named = |service: &ManifestService| names(called, workload, service);
     !called.is_empty() && set.services.iter().any(|service| named(service) && selects(service, other))
+}
+
+/// Whether one of the hosts that a workload calls names a Service.
+fn names(called: &[&str], workload: &ManifestWorkload, service: &ManifestService) -> bool {
+    let here = service.namespace == workload.namespace;
+    called.iter().any(|host| {
+        let rest = host.strip_prefix(service.name.as_str());
+        rest.is_some_and(|rest| match rest.strip_prefix('.') {
+            None => rest.is_empty() && here,
+            Some(domain) => domain.split('.').next() == Some(service.namespace.as_str()),
+        })
+    })
+}
+
+/// The part of `from`'s calls that `to` answers: below 1 where the Service that `from`
+/// names has other workloads behind it, too.
+pub fn part_of_calls(set: &ManifestSet, (from, to): (usize, usize)) -> f64 {
+    let workload = &set.workloads[from];
+    let called: Vec<&str> = workload.env.iter().flat_map(|(key, value)| hosts(key, value)).collect();
+    part_of(set, to, |service| names(&called, workload, service)).unwrap_or(1.0)
+}
+
+/// The part of what is asked of the Services that `wanted` means which a workload
+/// answers: its part of the pods behind them, as a proxy chooses among pods and not
+/// among workloads. The largest where there are several; `None` where there is none.
+fn part_of(set: &ManifestSet, index: usize, wanted: impl Fn(&ManifestService) -> bool) -> Option<f64> {
+    let pods = |workload: &ManifestWorkload| {
+        let scales = |hpa: &&ManifestHpa| {
+            (&hpa.namespace, &hpa.target_kind, &hpa.target_name)
+                == (&workload.namespace, &workload.api_kind, &workload.name)
+        };
+        let least = set.autoscalers.iter().find(scales).map_or(0, |hpa| hpa.spec.min_replicas);
+        if workload.kind == Kind::Job { 0 } else { workload.replicas.max(least) }
+    };
+    let workload = &set.workloads[index];
+    let asked = set.services.iter().filter(|service| wanted(service) && selects(service, workload));
+    let parts = asked.map(|service| {
+        let behind = set.workloads.iter().filter(|one| selects(service, one));
+        match behind.map(pods).sum::<u32>() {
+            0 => 1.0,
+            all => f64::from(pods(workload)) / f64::from(all),
+        }
+    });
+    parts.reduce(f64::max)
 }
 
 /// Parts of a variable's name that say that its value is an address.
@@ -243,11 +278,11 @@ pub fn unreached(
 }
 
 /// Adds the guessed calls to every operation of the callers.
-pub fn add_calls(guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[String]) {
+pub fn add_calls(set: &ManifestSet, guesses: &mut [Guess], edges: &[(usize, usize)], full_names: &[String]) {
     for (from, to) in edges {
         let Some((operation, _)) = guesses[*to].workload.operations.0.first() else { continue };
         let target = format!("{}/{operation}", full_names[*to]);
-        let call = CallFile::from(CallSpec::guessed(&target, "10s"));
+        let call = CallFile::from(CallSpec::guessed(&target, part_of_calls(set, (*from, *to)), "10s"));
         for (_, steps) in &mut guesses[*from].workload.operations.0 {
             steps.push(StepFile::Call(Box::new(call.clone())));
         }
@@ -269,9 +304,7 @@ pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize
             })
             .collect()
     };
-    let routed = |service: &ManifestService| {
-        set.routes.iter().any(|route| route.service == service.name && route.namespace == service.namespace)
-    };
+    let routed = |service: &ManifestService| is_routed(set, service);
     let called = |index: &usize| edges.iter().any(|(_, to)| to == index);
     let keeps = |index: &usize| {
         let workload = &set.workloads[*index];
@@ -287,6 +320,20 @@ pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize
         stores,
     ];
     candidates.into_iter().find(|found| !found.is_empty()).unwrap_or_default()
+}
+
+/// Whether an Ingress or the like leads to a Service.
+fn is_routed(set: &ManifestSet, service: &ManifestService) -> bool {
+    set.routes.iter().any(|route| route.service == service.name && route.namespace == service.namespace)
+}
+
+/// How many of the users of the Service by which they come to an entry point meet this
+/// workload there.
+pub fn part_of_users(set: &ManifestSet, entry: usize) -> f64 {
+    part_of(set, entry, |service| is_routed(set, service))
+        .or_else(|| part_of(set, entry, |service| service.reachable_from_outside))
+        .or_else(|| part_of(set, entry, |_| true))
+        .unwrap_or(1.0)
 }
 
 #[cfg(test)]
@@ -346,6 +393,43 @@ mod tests {
         for (key, value, expected) in rows {
             assert_eq!(hosts(key, value), expected, "{key}={value}");
         }
+    }
+
+    #[test]
+    fn workloads_behind_one_service_share_its_calls_by_pods() {
+        let deployment = |name: &str, labels: &str, replicas: u32, calls: &str| {
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: {name}}}\nspec: {{replicas: {replicas}, \
+                 selector: {{matchLabels: {{{labels}}}}}, template: {{metadata: {{labels: {{{labels}}}}}, spec: \
+                 {{containers: [{{name: a, image: \"a:1\", env: [{{name: URL, value: \"{calls}\"}}]}}]}}}}}}\n---\n"
+            )
+        };
+        let service = |name: &str, labels: &str, kind: &str| {
+            format!(
+                "apiVersion: v1\nkind: Service\nmetadata: {{name: {name}}}\nspec: {{type: {kind}, selector: \
+                 {{{labels}}}, ports: [{{port: 80}}]}}\n---\n"
+            )
+        };
+        let text = deployment("web", "app: web, track: stable", 3, "http://api/")
+            + &deployment("web-canary", "app: web, track: canary", 1, "http://api-new/")
+            + &deployment("api", "app: api, track: old", 2, "")
+            + &deployment("api-new", "app: api, track: new", 0, "")
+            + &service("web", "app: web", "LoadBalancer")
+            + &service("web-canary", "track: canary", "ClusterIP")
+            + &service("api", "app: api", "ClusterIP")
+            + &service("api-new", "track: new", "ClusterIP");
+        let texts = vec![("app.yaml".to_owned(), text)];
+        let (set, problems) = crate::input::manifest::read_texts(texts, &mut crate::source::Sources::new());
+        assert_eq!(problems, []);
+        let library = library();
+        let guesses: Vec<Guess> =
+            set.workloads.iter().map(|workload| library.recognise(workload, &set.services)).collect();
+        let edges = guess_calls(&set, &guesses);
+        let calls: Vec<_> = edges.iter().map(|edge| (*edge, part_of_calls(&set, *edge))).collect();
+        assert_eq!(calls, [((0, 2), 1.0), ((0, 3), 0.0), ((1, 3), 1.0)]);
+        let entries = entry_points(&set, &guesses, &edges);
+        let users: Vec<_> = entries.iter().map(|entry| (*entry, part_of_users(&set, *entry))).collect();
+        assert_eq!(users, [(0, 0.75), (1, 0.25)]);
     }
 
     #[test]

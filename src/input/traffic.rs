@@ -140,13 +140,13 @@ impl Traffic {
 
 impl TrafficFile {
     /// The default application's busy hour with one journey for each of these
-    /// operations, all alike: one request in 34 s and user.
+    /// operations, by their weights: one request in 34 s and user.
     ///
     /// # Panics
     /// When the embedded file does not read, which a test rules out.
-    pub fn guessed(calls: &[String]) -> Self {
+    pub fn guessed(calls: &[(String, f64)]) -> Self {
         let file: Self = embedded::read("traffic/busy-hour.yaml");
-        let journeys = calls.iter().map(|call| {
+        let journeys = calls.iter().map(|(call, weight)| {
             let visit = VisitFile {
                 call: Scalar::from(call.as_str()),
                 think: Some(Chance::exponential("34s")),
@@ -154,7 +154,8 @@ impl TrafficFile {
                 timeout: Some(Scalar::from("10s")),
                 retry: None,
             };
-            (call.clone(), JourneyFile { weight: None, visits: vec![visit] })
+            let weight = Some(Scalar::from(weight.to_string().as_str()));
+            (call.clone(), JourneyFile { weight, visits: vec![visit] })
         });
         Self { name: Some("guessed".to_owned()), journeys: Named(journeys.collect()), ..file }
     }

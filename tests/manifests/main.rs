@@ -496,6 +496,20 @@ fn a_stateful_set_says_how_many_pods_an_update_takes() {
 }
 
 #[test]
+fn nobody_comes_by_a_route_of_weight_0() {
+    let route = |kind: &str, spec: &str| {
+        let object =
+            format!("apiVersion: example.org/v1\nkind: {kind}\nmetadata: {{name: it}}\nspec: {spec}\n");
+        let (set, ..) = read(&object);
+        set.routes.iter().map(|route| route.service.clone()).collect::<Vec<_>>()
+    };
+    let refs = "{rules: [{backendRefs: [{name: old, weight: 0}, {name: new, weight: 9}, {name: other}]}]}";
+    assert_eq!(route("HTTPRoute", refs), ["new", "other"]);
+    let http = "{gateways: [gw], http: [{route: [{destination: {host: old}, weight: 0}, {destination: {host: new}, weight: 100}]}]}";
+    assert_eq!(route("VirtualService", http), ["new"]);
+}
+
+#[test]
 fn a_limit_of_nothing_is_none() {
     for limits in ["{cpu: 0, memory: 0}", "{cpu: null, memory: null}"] {
         let text = SOUND.replacen("requests: {cpu: 250m, memory: 128Mi}", "requests: {}", 1);

@@ -11,7 +11,7 @@ use super::set::{IngressRoute, ManifestService};
 use crate::input::problem::Problem;
 use crate::k8s::labels::Selector;
 use crate::scenario::Balancing;
-use crate::source::Node;
+use crate::source::{Node, Value};
 
 pub(super) fn service(reading: &mut Reading<'_>, object: &Object<'_>) {
     let Some(manifest) = object.decode::<Manifest<ServiceSpec>>(&mut reading.problems) else { return };
@@ -74,17 +74,19 @@ pub(super) fn ingress(reading: &mut Reading<'_>, object: &Object<'_>) {
 pub(super) fn gateway_route(reading: &mut Reading<'_>, object: &Object<'_>) {
     let items = |node: &Node, key: &str| node.get(key).map(Node::items).unwrap_or_default().to_vec();
     let Some(spec) = object.node.get("spec") else { return };
+    let asked =
+        |backend: &Node| !matches!(backend.get("weight").map(|node| &node.value), Some(Value::Int(0)));
     let mut backends = Vec::new();
     if object.kind == "VirtualService" {
         // Those of the mesh are for calls within it.
         if items(spec, "gateways").iter().all(|one| one.as_str().is_none_or(|name| name == "mesh")) {
             return;
         }
-        for destination in items(spec, "http").iter().flat_map(|rule| items(rule, "route")) {
+        for destination in items(spec, "http").iter().flat_map(|rule| items(rule, "route")).filter(asked) {
             backends.extend(destination.at("destination.host").and_then(Node::as_str).map(str::to_owned));
         }
     } else {
-        for backend in items(spec, "rules").iter().flat_map(|rule| items(rule, "backendRefs")) {
+        for backend in items(spec, "rules").iter().flat_map(|rule| items(rule, "backendRefs")).filter(asked) {
             backends.extend(backend.get("name").and_then(Node::as_str).map(str::to_owned));
         }
     }
