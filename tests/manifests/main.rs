@@ -109,6 +109,7 @@ fn each_slip_is_named() {
     let rows = [
         ("cpu: 250m", "cpu: 250mb", "\"250mb\" is not a quantity"),
         ("memory: 128Mi", "memory: 128MB", "did you mean `128Mi`?"),
+        ("memory: 128Mi", "memory: \" 1Gi \"", "request of 1Gi is above the limit of 256Mi"),
         ("memory: 128Mi", "memory: 128m", "`128m` is in thousandths of a byte"),
         ("memory: 128Mi", "memory: 1Gi", "request of 1Gi is above the limit of 256Mi"),
         ("memory: 128Mi", "mem: 128Mi", "did you mean `memory`?"),
@@ -392,6 +393,7 @@ fn what_counts_of_a_dump_is_what_nobody_simulated_makes() {
         // Operators' work counts whether or not their resource is in the dump.
         (set("Rollout/web", 3) + rollout, Some(("a", 3))),
         (set("Rollout/web", 3), Some(("a", 3))),
+        (set("Rollout/web", 0), None),
     ];
     for (object, expected) in rows {
         let mut workloads = vec![("web".to_owned(), 3)];
@@ -507,6 +509,34 @@ fn nobody_comes_by_a_route_of_weight_0() {
     assert_eq!(route("HTTPRoute", refs), ["new", "other"]);
     let http = "{gateways: [gw], http: [{route: [{destination: {host: old}, weight: 0}, {destination: {host: new}, weight: 100}]}]}";
     assert_eq!(route("VirtualService", http), ["new"]);
+}
+
+#[test]
+fn the_container_that_answers_is_not_the_first() {
+    let proxy =
+        "      containers:\n      - {name: proxy, image: \"a:1\", resources: {requests: {cpu: 1m}}PORTS}";
+    let before = |ports: &str| {
+        let text = SOUND.replacen("      containers:", &proxy.replace("PORTS", ports), 1);
+        problems(&text.replacen(
+            "image: nginx:1.27",
+            "image: nginx:1.27\n        ports: [{containerPort: 80}]",
+            1,
+        ))
+    };
+    let said = "Deployment/web: `web` answers its Service, and `proxy` is simulated as if it did";
+    for (ports, expected) in
+        [("", true), (", ports: [{containerPort: 9}]", true), (", ports: [{containerPort: 80}]", false)]
+    {
+        assert_eq!(before(ports).contains(said), expected, "{ports}");
+    }
+    let resource = "type: Resource\n    resource:\n      name: cpu\n";
+    let of_web = "type: ContainerResource\n    containerResource:\n      name: cpu\n      container: web\n";
+    let second = SOUND.replacen("      containers:", &proxy.replace("PORTS", ""), 1);
+    assert!(
+        problems(&second.replacen(resource, of_web, 1))
+            .contains("what `web` of Deployment/web uses is not simulated")
+    );
+    assert_eq!(problems(&SOUND.replacen(resource, of_web, 1)), "");
 }
 
 #[test]

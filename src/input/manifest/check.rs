@@ -2,11 +2,13 @@
 
 use super::Reading;
 use super::object::{Class, Object};
-use super::set::{ManifestHpa, ManifestWorkload};
+use super::set::{ManifestHpa, ManifestService, ManifestWorkload};
 use crate::input::problem::Problem;
 use crate::input::rules;
 use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
+use crate::k8s::labels::Selector;
 use crate::scenario::Container;
+use crate::source::Node;
 
 /// Kinds with a `scale` subresource that we know.
 const SCALABLE: [&str; 4] = ["Deployment", "StatefulSet", "ReplicaSet", "ReplicationController"];
@@ -29,7 +31,62 @@ pub(super) fn all(reading: &mut Reading<'_>, objects: &[&Object<'_>]) {
             problems.push(problem.at(route.place.clone()).labelled("leads nowhere").help(help));
         }
     }
+    for object in objects {
+        let path =
+            if object.class == Class::Pod { "spec.containers" } else { "spec.template.spec.containers" };
+        let containers = object.node.at(path).map(Node::items).unwrap_or_default();
+        let named = |one: &&ManifestWorkload| {
+            (&one.api_kind, &one.name, &one.namespace) == (&object.kind, &object.name, &object.namespace)
+        };
+        if containers.len() > 1
+            && let Some(workload) = reading.set.workloads.iter().find(named)
+        {
+            let services = reading.set.services.iter().filter(|service| leads_to(service, workload));
+            let nodes = services.filter_map(|service| {
+                let same = |one: &&&Object<'_>| {
+                    one.class == Class::Service
+                        && (&one.name, &one.namespace) == (&service.name, &service.namespace)
+                };
+                objects.iter().find(same)
+            });
+            let later = nodes.filter_map(|service| answering(service, containers).filter(|index| *index > 0));
+            problems.extend(later.min().map(|index| {
+                let place = object.place(&format!("{path}[{index}].name"));
+                not_the_first(&object.who(), containers, index).at(place)
+            }));
+        }
+    }
     reading.problems.extend(problems);
+}
+
+fn leads_to(service: &ManifestService, workload: &ManifestWorkload) -> bool {
+    let selects = |selector: &Selector| selector.matches(&workload.template.labels);
+    service.namespace == workload.namespace && service.selector.as_ref().is_some_and(selects)
+}
+
+/// The first of the containers that declares a port which the Service sends to.
+fn answering(service: &Object<'_>, containers: &[Node]) -> Option<usize> {
+    let listens = |container: &Node, target: &Node| {
+        let declared = container.get("ports").map(Node::items).unwrap_or_default().iter();
+        let mut said = declared.flat_map(|port| [port.get("name"), port.get("containerPort")]).flatten();
+        said.any(|one| one.value == target.value)
+    };
+    let ports = service.node.at("spec.ports").map(Node::items).unwrap_or_default();
+    let answers = |port: &Node| {
+        let target = port.get("targetPort").or(port.get("port"))?;
+        containers.iter().position(|container| listens(container, target))
+    };
+    ports.iter().filter_map(answers).min()
+}
+
+/// The first container is simulated as the one that answers, and here it isn't.
+fn not_the_first(who: &str, containers: &[Node], index: usize) -> Problem {
+    let name = |index: usize| containers[index].get("name").and_then(Node::as_str).unwrap_or_default();
+    let (first, answers) = (name(0), name(index));
+    Problem::warning(format!(
+        "{who}: `{answers}` answers its Service, and `{first}` is simulated as if it did"
+    ))
+    .help("put the container first that does the work: its limits and probes are those simulated")
 }
 
 /// What is wrong between an HPA and the workload it scales.
@@ -119,6 +176,13 @@ fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Pr
     {
         let problem = Problem::warning(format!("{who} has no container `{wanted}`"));
         return Some(problem.rule(&rules::HPA_NO_CONTAINER));
+    }
+    if let (Some(wanted), Some(first)) = (container, template.containers.first())
+        && first.name != *wanted
+    {
+        let message = format!("what `{wanted}` of {who} uses is not simulated, and is taken as nothing");
+        let help = format!("the first container, `{}`, is the one whose use is simulated", first.name);
+        return Some(Problem::warning(message).help(help));
     }
     if !matches!(target, ResourceTarget::Utilization(_)) {
         return None;

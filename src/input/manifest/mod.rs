@@ -92,7 +92,7 @@ struct Reading<'a> {
 impl Reading<'_> {
     /// Adds one object to the set.
     fn object(&mut self, object: &Object<'_>, surroundings: &Surroundings) {
-        if surroundings.owns(object) {
+        if surroundings.owns(object) || object.is_old_revision() {
             return;
         }
         match object.class {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use crate::input::problem::{Problem, UnknownFields, decode};
 use crate::k8s::labels::Labels;
-use crate::source::{Node, Place};
+use crate::source::{Node, Place, Value};
 
 /// Lists within lists.
 const LIST_DEPTH: usize = 8;
@@ -108,6 +108,13 @@ impl Object<'_> {
     pub fn owners(&self) -> impl Iterator<Item = (&str, &str)> {
         let owners = self.node.at("metadata.ownerReferences").map(Node::items).unwrap_or_default();
         owners.iter().filter_map(|owner| Some((owner.get("kind")?.as_str()?, owner.get("name")?.as_str()?)))
+    }
+
+    /// Whether it is what a controller keeps to go back to, and has no pods.
+    pub fn is_old_revision(&self) -> bool {
+        matches!(self.class, Class::ReplicaSet | Class::ReplicationController)
+            && self.node.at("spec.replicas").is_some_and(|node| node.value == Value::Int(0))
+            && self.owners().next().is_some()
     }
 
     /// The place of a field, or of what would hold it.

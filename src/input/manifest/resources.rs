@@ -150,7 +150,8 @@ pub(super) fn amount(
     path: &str,
     text: &str,
 ) -> Option<Quantity> {
-    match text.parse() {
+    // The API server cuts off what stands around it.
+    match text.trim().parse() {
         Ok(quantity) => Some(quantity),
         Err(error) => {
             let problem = Problem::error(format!("\"{text}\" is not a quantity"));
