@@ -498,17 +498,18 @@ fn a_stateful_set_says_how_many_pods_an_update_takes() {
 }
 
 #[test]
-fn nobody_comes_by_a_route_of_weight_0() {
+fn routes_of_gateways_lead_to_services_of_any_namespace_but_not_with_weight_0() {
     let route = |kind: &str, spec: &str| {
         let object =
             format!("apiVersion: example.org/v1\nkind: {kind}\nmetadata: {{name: it}}\nspec: {spec}\n");
         let (set, ..) = read(&object);
-        set.routes.iter().map(|route| route.service.clone()).collect::<Vec<_>>()
+        let named = set.routes.iter().map(|route| format!("{}/{}", route.namespace, route.service));
+        named.collect::<Vec<_>>()
     };
-    let refs = "{rules: [{backendRefs: [{name: old, weight: 0}, {name: new, weight: 9}, {name: other}]}]}";
-    assert_eq!(route("HTTPRoute", refs), ["new", "other"]);
-    let http = "{gateways: [gw], http: [{route: [{destination: {host: old}, weight: 0}, {destination: {host: new}, weight: 100}]}]}";
-    assert_eq!(route("VirtualService", http), ["new"]);
+    let refs = "{rules: [{backendRefs: [{name: old, weight: 0}, {name: new, weight: 9, namespace: shop}, {name: other}]}]}";
+    assert_eq!(route("HTTPRoute", refs), ["shop/new", "default/other"]);
+    let http = "{gateways: [gw], http: [{route: [{destination: {host: old}, weight: 0}, {destination: {host: new}, weight: 90}, {destination: {host: new.shop.svc.cluster.local}, weight: 10}]}]}";
+    assert_eq!(route("VirtualService", http), ["default/new", "shop/new"]);
 }
 
 #[test]

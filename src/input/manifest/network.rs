@@ -83,16 +83,23 @@ pub(super) fn gateway_route(reading: &mut Reading<'_>, object: &Object<'_>) {
             return;
         }
         for destination in items(spec, "http").iter().flat_map(|rule| items(rule, "route")).filter(asked) {
-            backends.extend(destination.at("destination.host").and_then(Node::as_str).map(str::to_owned));
+            // `web`, `web.shop`, `web.shop.svc.cluster.local`.
+            let Some(host) = destination.at("destination.host").and_then(Node::as_str) else { continue };
+            let mut parts = host.split('.').map(str::to_owned);
+            backends.push((parts.next().unwrap_or_default(), parts.next()));
         }
     } else {
         for backend in items(spec, "rules").iter().flat_map(|rule| items(rule, "backendRefs")).filter(asked) {
-            backends.extend(backend.get("name").and_then(Node::as_str).map(str::to_owned));
+            let text = |key: &str| backend.get(key).and_then(Node::as_str).map(str::to_owned);
+            backends.extend(text("name").map(|name| (name, text("namespace"))));
         }
     }
-    for host in backends {
-        let service = host.split('.').next().unwrap_or_default().to_owned();
+    for (service, namespace) in backends {
         route(reading, object, "", "", service, "spec");
+        // The Service may stand in another namespace than what leads to it.
+        if let (Some(route), Some(namespace)) = (reading.set.routes.last_mut(), namespace) {
+            route.namespace = namespace;
+        }
     }
 }
 

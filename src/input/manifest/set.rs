@@ -103,7 +103,7 @@ pub struct ManifestService {
 pub struct IngressRoute {
     /// The Ingress' name.
     pub ingress: String,
-    /// Its namespace.
+    /// The Service's namespace, which is the Ingress' own but for routes of gateways.
     pub namespace: String,
     /// The host, empty for all.
     pub host: String,
