@@ -160,13 +160,8 @@ fn no_target(hpa: &ManifestHpa, who: &str, workloads: &[ManifestWorkload]) -> Pr
 /// Whether the HPA controller can compute a metric for a workload at all: it
 /// divides usage by the sum of the requests, and gives up if one is missing.
 fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Problem> {
-    let (resource, container, target) = match metric {
-        MetricSpec::Resource { resource, container, target } => (resource, container, target),
-        MetricSpec::Pods { name, .. }
-        | MetricSpec::Object { name, .. }
-        | MetricSpec::External { name, .. } => return Some(without_value(name)),
-        MetricSpec::Unsupported { .. } => return None,
-    };
+    // What the others are made of, the model says (`input::custom_metrics`).
+    let MetricSpec::Resource { resource, container, target } = metric else { return None };
     let template = &workload.template;
     let sidecars = template.init_containers.iter().filter(|container| container.sidecar);
     let all: Vec<&Container> = template.containers.iter().chain(sidecars).collect();
@@ -204,10 +199,4 @@ fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Pr
         format!("this HPA can't compute {name} utilization: {who} has no {name} request for {containers}");
     let help = "give every container a request; without it the HPA does nothing";
     Some(Problem::warning(message).help(help).rule(&rules::HPA_NO_REQUEST))
-}
-
-/// A metric of an adapter, of which a simulation has no value.
-fn without_value(name: &str) -> Problem {
-    Problem::warning(format!("metric `{name}` is not simulated, and is taken as one that can't be read"))
-        .help("the HPA then scales up by its other metrics only, and never down; take CPU to plan with")
 }
