@@ -285,12 +285,20 @@ const SHOP_FILES: [(&str, &str); 4] = [
 
 /// The shop's objects, and how to read them with changes.
 fn shop(home: &Path) -> (Scenario, Vec<Object>, impl Fn(&ChangeSet) -> Option<Scenario> + Sync) {
+    shop_of(home, SHOP)
+}
+
+/// The same of other manifests.
+fn shop_of(
+    home: &Path,
+    manifests: &str,
+) -> (Scenario, Vec<Object>, impl Fn(&ChangeSet) -> Option<Scenario> + Sync + use<>) {
     for (name, text) in SHOP_FILES {
         fs::write(home.join(name), text).unwrap();
     }
     let file = |name: &str| Some(home.join(name));
     let request = Request {
-        texts: Some(vec![("shop.yaml".to_owned(), SHOP.to_owned())]),
+        texts: Some(vec![("shop.yaml".to_owned(), manifests.to_owned())]),
         manifests: vec![PathBuf::from("shop.yaml")],
         model: file("model.yaml"),
         traffic: file("traffic.yaml"),
@@ -314,6 +322,57 @@ fn shop(home: &Path) -> (Scenario, Vec<Object>, impl Fn(&ChangeSet) -> Option<Sc
         input::load(&request).ok().map(|loaded| loaded.scenario)
     };
     (loaded.scenario, objects, assemble)
+}
+
+#[test]
+fn replicas_stay_with_whoever_sets_them() {
+    let home = tempfile::tempdir().unwrap();
+    let cpu = "resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}";
+    assert!(SHOP.contains(cpu));
+    for (by, has_target) in [
+        (cpu, true),
+        ("resource: {name: memory, target: {type: Utilization, averageUtilization: 50}}", false),
+        ("resource: {name: cpu, target: {type: AverageValue, averageValue: 300m}}", false),
+    ] {
+        let (scenario, objects, assemble) = shop_of(home.path(), &SHOP.replace(cpu, by));
+        let sites = kubeplan::tune::site::sites(&scenario, &objects);
+        assert_eq!((sites[0].cpu_target().is_some(), sites[0].scales), (has_target, true), "{by}");
+        let mut more = Settings::now(&sites);
+        more.sizes[0].min += 1;
+        let changes = more.changes(&sites, &objects, &kubeplan::tune::Reasons::default());
+        let edits = changes.edited.iter().flat_map(|one| &one.edits);
+        let edits: Vec<_> = edits.map(|edit| (edit.path.as_str(), edit.to.clone())).collect();
+        assert!(edits.contains(&("spec.minReplicas", Some(json!(5)))), "{by}: {edits:?}");
+        assert!(edits.iter().all(|(path, to)| *path != "spec.replicas" || to.is_none()), "{by}: {edits:?}");
+        assert!(assemble(&changes).is_some(), "{by}");
+    }
+    // More pods of a database do not do more work by themselves, whatever its volumes are.
+    let alone = SHOP.split("---\napiVersion: autoscaling").next().unwrap();
+    for (kind, scales) in [("Deployment", true), ("StatefulSet", false)] {
+        let alone = alone.replace("kind: Deployment", &format!("kind: {kind}"));
+        let (scenario, objects, _) = shop_of(home.path(), &alone);
+        assert_eq!(kubeplan::tune::site::sites(&scenario, &objects)[0].scales, scales, "{kind}");
+    }
+}
+
+#[test]
+fn the_container_that_serves_is_tuned_whatever_others_ask_for() {
+    let home = tempfile::tempdir().unwrap();
+    let serving = "resources: {requests: {cpu: 900m, memory: 128Mi}}";
+    let proxy = "\n      - {name: proxy, image: proxy, resources: {requests: {cpu: 2}}}\n---";
+    let (before, after) = SHOP.split_once("\n---").unwrap();
+    assert!(before.contains(serving));
+    let (scenario, objects, _) = shop_of(home.path(), &format!("{before}{proxy}{after}"));
+    let sites = kubeplan::tune::site::sites(&scenario, &objects);
+    let mut other = Settings { guards: vec![Guard::Drain], ..Settings::now(&sites) };
+    assert_eq!(other.sizes[0].cpu, 900);
+    other.sizes[0].cpu = 500;
+    let changes = other.changes(&sites, &objects, &kubeplan::tune::Reasons::default());
+    let paths: Vec<&str> = changes.edited[0].edits.iter().map(|edit| edit.path.as_str()).collect();
+    let container = "spec.template.spec.containers";
+    let grace = "spec.template.spec.terminationGracePeriodSeconds".to_owned();
+    let wanted = ["resources.requests.cpu", "lifecycle.preStop"].map(|one| format!("{container}[0].{one}"));
+    assert_eq!(paths, [&wanted[..], &[grace]].concat());
 }
 
 /// Searches the shop with as many tries as `plan tune` makes by itself, and tries every

@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::settings::{at, set};
-use super::site::{Object, Site, Sizing};
+use super::site::{Object, SERVING, Site, Sizing};
 use crate::change::{Added, Edit};
 use crate::units::SimDuration;
 
@@ -177,10 +177,9 @@ pub(super) fn edits(
     because: &str,
     into: &mut Vec<Edit>,
 ) {
-    let container = format!("spec.template.spec.containers[{}]", site.container);
     match guard {
-        Guard::Drain => drain(&container, object, because, into),
-        Guard::Linger => linger(&container, site, object, because, into),
+        Guard::Drain => drain(object, because, into),
+        Guard::Linger => linger(site, object, because, into),
         Guard::Surge => surge(object, because, into),
         Guard::Budget => {}
         Guard::Spread => {
@@ -192,14 +191,14 @@ pub(super) fn edits(
         Guard::Tolerate => tolerate(object, because, into),
         Guard::Readiness => {
             let wanted = [("periodSeconds", 2), ("initialDelaySeconds", 2), ("timeoutSeconds", 2)];
-            probe(&format!("{container}.readinessProbe"), &wanted, object, because, into);
+            probe(&format!("{SERVING}.readinessProbe"), &wanted, object, because, into);
         }
         Guard::Liveness => {
             let wanted = [("periodSeconds", 5)];
-            probe(&format!("{container}.livenessProbe"), &wanted, object, because, into);
+            probe(&format!("{SERVING}.livenessProbe"), &wanted, object, because, into);
         }
-        Guard::StartUp => start_up(&container, object, because, into),
-        Guard::Patience => patience(&container, object, because, into),
+        Guard::StartUp => start_up(object, because, into),
+        Guard::Patience => patience(object, because, into),
         Guard::ScaleUp | Guard::Tolerance | Guard::Steady | Guard::Shrink => {
             behavior(guard, object, because, into);
         }
@@ -225,13 +224,19 @@ fn pods(guard: Guard, object: &Object, because: &str, into: &mut Vec<Edit>) {
         Guard::MaxSurge if rolls => {
             replace(object, "spec.strategy.rollingUpdate.maxSurge", json!("100%"), because, into);
         }
-        Guard::MinReady => least("spec.minReadySeconds", 0, MIN_READY, into),
+        // The API wants the deadline to be the longer one.
+        Guard::MinReady if deadline(object) > MIN_READY => least("spec.minReadySeconds", 0, MIN_READY, into),
         Guard::Deadline if rolls => least("spec.progressDeadlineSeconds", 600, DEADLINE, into),
         Guard::Priority if at(&object.value, "spec.template.spec.priorityClassName").is_none() => {
             set(object, "spec.template.spec.priorityClassName", Some(json!(PRIORITY.0)), because, into);
         }
         _ => {}
     }
+}
+
+/// How long a Deployment's rollout may make no progress; no StatefulSet has such a limit.
+fn deadline(object: &Object) -> u64 {
+    at(&object.value, "spec.progressDeadlineSeconds").and_then(Value::as_u64).unwrap_or(600)
 }
 
 /// An edit in place of one of the same path: two guards may want the same field.
@@ -247,9 +252,9 @@ fn is_rolled(object: &Object) -> bool {
 }
 
 /// A start-up probe that asks what liveness asks, for as long as a start may take.
-fn start_up(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) {
-    let path = format!("{container}.startupProbe");
-    let Some(liveness) = at(&object.value, &format!("{container}.livenessProbe")) else { return };
+fn start_up(object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let path = format!("{SERVING}.startupProbe");
+    let Some(liveness) = at(&object.value, &format!("{SERVING}.livenessProbe")) else { return };
     if at(&object.value, &path).is_some() {
         return;
     }
@@ -262,8 +267,8 @@ fn start_up(container: &str, object: &Object, because: &str, into: &mut Vec<Edit
 }
 
 /// Raises what liveness bears before it kills.
-fn patience(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) {
-    let path = format!("{container}.livenessProbe");
+fn patience(object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let path = format!("{SERVING}.livenessProbe");
     let Some(probe) = at(&object.value, &path) else { return };
     for (field, default, least) in [("timeoutSeconds", 1, 5), ("failureThreshold", 3, 6)] {
         if probe.get(field).map_or(Some(default), Value::as_u64).is_some_and(|now| now < least) {
@@ -307,8 +312,8 @@ fn behavior(guard: Guard, object: &Object, because: &str, into: &mut Vec<Edit>) 
     }
 }
 
-fn drain(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) {
-    let path = format!("{container}.lifecycle.preStop");
+fn drain(object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let path = format!("{SERVING}.lifecycle.preStop");
     if at(&object.value, &path).is_some() {
         return;
     }
@@ -317,8 +322,8 @@ fn drain(container: &str, object: &Object, because: &str, into: &mut Vec<Edit>) 
 }
 
 /// Sleeps from when proxies have heard until nobody waits for an answer any more.
-fn linger(container: &str, site: &Site, object: &Object, because: &str, into: &mut Vec<Edit>) {
-    let path = format!("{container}.lifecycle.preStop");
+fn linger(site: &Site, object: &Object, because: &str, into: &mut Vec<Edit>) {
+    let path = format!("{SERVING}.lifecycle.preStop");
     let Some(longest) = site.longest_wait else { return };
     let sleep = SLEEP + longest.min(LONGEST).as_secs_f64().ceil() as u64;
     let seconds = |hook: &Value| hook["sleep"]["seconds"].as_u64();
@@ -347,7 +352,8 @@ fn surge(object: &Object, because: &str, into: &mut Vec<Edit>) {
         return;
     }
     set(object, "spec.strategy.rollingUpdate.maxUnavailable", Some(json!(0)), because, into);
-    if at(&object.value, "spec.strategy.rollingUpdate.maxSurge").is_some_and(|surge| surge == &json!(0)) {
+    let none = [json!(0), json!("0%")];
+    if at(&object.value, "spec.strategy.rollingUpdate.maxSurge").is_some_and(|surge| none.contains(surge)) {
         let because = "with both at 0 nothing could move";
         set(object, "spec.strategy.rollingUpdate.maxSurge", Some(json!("25%")), because, into);
     }
@@ -412,20 +418,19 @@ pub(super) fn added(
         let named = at(&object.value, "spec.template.spec.priorityClassName").is_none();
         return named.then(|| Added { object: class(), because });
     }
-    if guard != Guard::Budget || size.max < 2 {
+    if guard != Guard::Budget || size.max < 2 || site.guarded {
         return None;
     }
     let selector = at(&object.value, "spec.selector")?;
-    let guarded = objects.iter().any(|one| {
-        one.name.kind == "PodDisruptionBudget"
-            && one.name.namespace == object.name.namespace
-            && one.value["spec"]["selector"] == *selector
+    // Another's budget may have the name, or that of a Deployment called the same will.
+    let taken = objects.iter().any(|one| {
+        let same = one.name.namespace == object.name.namespace && one.name.name == object.name.name;
+        let before = one.name.kind == "Deployment" && object.name.kind == "StatefulSet";
+        same && (one.name.kind == "PodDisruptionBudget" || before)
     });
-    if guarded {
-        return None;
-    }
+    let suffix = if taken { format!("-{}", object.name.kind.to_lowercase()) } else { String::new() };
     let mut metadata = Map::new();
-    metadata.insert("name".to_owned(), json!(object.name.name));
+    metadata.insert("name".to_owned(), json!(format!("{}{suffix}", object.name.name)));
     if object.value["metadata"]["namespace"].is_string() {
         metadata.insert("namespace".to_owned(), json!(object.name.namespace));
     }
@@ -609,7 +614,31 @@ mod tests {
         let budget = added_to(&[web()]).expect("nothing guards them");
         assert_eq!(budget.object["spec"]["maxUnavailable"], 1);
         assert_eq!(budget.object["spec"]["selector"], json!({"matchLabels": {"app": "web"}}));
-        let there = object(budget.object);
-        assert_eq!(added_to(&[web(), there]), None);
+        // One that matches fewer labels is over the pods as well.
+        let guarded = Site { guarded: true, ..site() };
+        assert_eq!(added(Guard::Budget, &guarded, &SIZE, &[web()], String::new()), None);
+        // One of the same name that is over others' keeps it.
+        let second = added_to(&[web(), object(budget.object)]).expect("nothing guards them");
+        assert_eq!(second.object["metadata"]["name"], "web-deployment");
+    }
+
+    #[test]
+    fn a_new_pod_is_watched_for_less_than_its_rollout_may_take() {
+        for (deadline, is_set) in [(json!(null), true), (json!(11), true), (json!(10), false)] {
+            let mut web = web();
+            web.value["spec"]["progressDeadlineSeconds"] = deadline.clone();
+            assert_eq!(!guarded(Guard::MinReady, &web).1.is_empty(), is_set, "deadline {deadline}");
+        }
+    }
+
+    #[test]
+    fn a_rollout_can_move_whatever_max_surge_was() {
+        for (was, becomes) in [(json!(0), "25%"), (json!("0%"), "25%"), (json!("10%"), "10%")] {
+            let mut web = web();
+            web.value["spec"]["strategy"] = json!({"rollingUpdate": {"maxSurge": was, "maxUnavailable": 1}});
+            let (value, _) = guarded(Guard::Surge, &web);
+            let rolling = json!({"maxSurge": becomes, "maxUnavailable": 0});
+            assert_eq!(value["spec"]["strategy"]["rollingUpdate"], rolling, "was {was}");
+        }
     }
 }

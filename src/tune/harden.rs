@@ -365,7 +365,7 @@ mod tests {
     };
 
     fn site(hpa: bool, scales: bool, asked: bool) -> Site {
-        let target = "spec.metrics[0].resource.target.averageUtilization".to_owned();
+        let target = Some("spec.metrics[0].resource.target.averageUtilization".to_owned());
         let hpa = hpa.then_some(HpaSite { object: 1, autoscaler: 0, target, memory: false });
         Site { hpa, scales, asked, ..Site::plain(SIZE) }
     }

@@ -32,7 +32,8 @@ const CALM: f64 = 0.5;
 /// What every site needs at the scenario's peak; nothing for those that no
 /// request reaches. `runs` counts on.
 pub fn needs(scenario: &Scenario, sites: &[Site], base: u64, runs: &mut usize) -> Vec<Need> {
-    let mut replicas: Vec<u32> = sites.iter().map(|site| if site.scales { FIRST } else { 1 }).collect();
+    let mut replicas: Vec<u32> =
+        sites.iter().map(|site| if site.scales { FIRST } else { site.now.min.max(1) }).collect();
     let mut needs = Vec::new();
     for _ in 0..MOST {
         let plenty = with_plenty(scenario, sites, &replicas);

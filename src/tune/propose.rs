@@ -330,7 +330,7 @@ fn scaled(site: &Site, need: Need, choice: Choice, room: Room) -> Sizing {
     } else {
         (pods, pods)
     };
-    let target = if site.hpa.is_some() { (choice.target * 100.0).round() as u32 } else { 0 };
+    let target = if site.cpu_target().is_some() { (choice.target * 100.0).round() as u32 } else { 0 };
     let (memory, memory_limit) = memory(site, need);
     Sizing {
         cpu,
@@ -343,10 +343,10 @@ fn scaled(site: &Site, need: Need, choice: Choice, room: Room) -> Sizing {
     }
 }
 
-/// A workload that has to do with its one pod.
+/// A workload that has to do with the pods that it has.
 fn single(site: &Site, need: Need, room: Room) -> Sizing {
-    let wanted = need.cores / SINGLE_LOAD;
     let now = site.now;
+    let wanted = need.cores / f64::from(now.min.max(1)) / SINGLE_LOAD;
     let fits = (1.0..2.5).contains(&(now.cpu as f64 / 1e3 / wanted.max(1e-3)));
     let cpu = if fits { now.cpu } else { request(wanted, room) };
     let usable = site.threads.map_or(room.cores, |threads| f64::from(threads).min(room.cores));
@@ -397,7 +397,7 @@ mod tests {
     };
 
     fn site(scales: bool, threads: Option<u32>) -> Site {
-        let target = "spec.metrics[0].resource.target.averageUtilization".to_owned();
+        let target = Some("spec.metrics[0].resource.target.averageUtilization".to_owned());
         let hpa = scales.then_some(HpaSite { object: 1, autoscaler: 0, target, memory: false });
         Site { hpa, scales, threads, ..Site::plain(NOW) }
     }
@@ -423,11 +423,14 @@ mod tests {
 
     #[test]
     fn a_single_pod_gets_a_request_and_keeps_what_fits() {
-        let one = site(false, None);
-        assert_eq!(single(&one, Need { cores: 0.1, memory: 60 }, ROOM), NOW);
-        let busy = single(&one, Need { cores: 0.7, memory: 300 }, ROOM);
-        assert_eq!((busy.cpu, busy.cpu_limit), (1000, None));
-        assert_eq!((busy.memory, busy.memory_limit), (480, Some(960)));
+        let of = |pods: u32| Site { now: Sizing { min: pods, max: pods, ..NOW }, ..site(false, None) };
+        assert_eq!(single(&of(1), Need { cores: 0.1, memory: 60 }, ROOM), of(1).now);
+        // Several pods share the work.
+        for (pods, cores) in [(1, 0.7), (3, 2.08)] {
+            let busy = single(&of(pods), Need { cores, memory: 300 }, ROOM);
+            assert_eq!((busy.cpu, busy.cpu_limit), (1000, None), "{cores} cores on {pods} pods");
+            assert_eq!((busy.memory, busy.memory_limit), (480, Some(960)));
+        }
     }
 
     #[test]

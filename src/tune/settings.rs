@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::guard::{self, Guard};
-use super::site::{Object, Site, Sizing};
+use super::site::{Object, SERVING, Site, Sizing};
 use crate::change::{Added, ChangeSet, Edit, Edited};
 use crate::units::figures::bytes;
 
@@ -112,7 +112,7 @@ pub(super) fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
 
 fn resources(index: usize, site: &Site, size: &Sizing, object: &Object, why: &Reasons, into: &mut Vec<Edit>) {
     let now = &site.now;
-    let path = |of: &str| format!("spec.template.spec.containers[{}].resources.{of}", site.container);
+    let path = |of: &str| format!("{SERVING}.resources.{of}");
     if size.cpu != now.cpu {
         set(object, &path("requests.cpu"), Some(json!(cores(size.cpu))), Reasons::of(&why.cpu, index), into);
     }
@@ -158,9 +158,9 @@ fn replicas(
     if size.max != now.max {
         set(object, "spec.maxReplicas", Some(json!(size.max)), because, &mut edits[hpa.object]);
     }
-    if size.target != now.target {
+    if let Some(path) = site.cpu_target().filter(|_| size.target != now.target) {
         let because = Reasons::of(&why.cpu, index);
-        set(object, &hpa.target, Some(json!(size.target)), because, &mut edits[hpa.object]);
+        set(object, path, Some(json!(size.target)), because, &mut edits[hpa.object]);
     }
     // Whoever applies the file anew would otherwise undo what the HPA did.
     let changed = size.min != now.min || size.max != now.max || size.target != now.target;

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::change::ObjectName;
 use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
-use crate::scenario::{Kind, Scenario, Step, Target};
+use crate::scenario::{DisruptionBudget, Kind, Scenario, Step, Target};
 use crate::units::SimDuration;
 
 /// An object as it is written.
@@ -16,6 +16,10 @@ pub struct Object {
     pub value: Value,
 }
 
+/// The container that answers the requests, as everywhere in a simulation. Others keep
+/// what they have.
+pub(super) const SERVING: &str = "spec.template.spec.containers[0]";
+
 /// One workload that can be set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Site {
@@ -23,12 +27,10 @@ pub struct Site {
     pub workload: usize,
     /// Index into the objects.
     pub object: usize,
-    /// Index of the container that does the work.
-    pub container: usize,
-    /// Its HPA, where there is one with a CPU target.
+    /// Its HPA, whatever that goes by: where there is one, the number of replicas is its.
     pub hpa: Option<HpaSite>,
-    /// Whether more pods do more work: it has an HPA or several replicas, and
-    /// no volume that only one node can mount.
+    /// Whether more pods do more work: it has an HPA, or is a Deployment of several
+    /// replicas, and has no volume that only one node can mount.
     pub scales: bool,
     /// Whether requests reach it, so that something is known of its needs.
     pub asked: bool,
@@ -36,23 +38,30 @@ pub struct Site {
     pub threads: Option<u32>,
     /// The longest that anybody waits for an answer of it.
     pub longest_wait: Option<SimDuration>,
+    /// Whether a disruption budget is over its pods: the eviction API refuses pods with two.
+    pub guarded: bool,
     /// The settings as they are.
     pub now: Sizing,
 }
 
-#[cfg(test)]
 impl Site {
+    /// The path of its HPA's CPU target, where that can be set.
+    pub fn cpu_target(&self) -> Option<&str> {
+        self.hpa.as_ref()?.target.as_deref()
+    }
+
     /// One that scales and is asked, and has nothing else.
+    #[cfg(test)]
     pub(super) fn plain(now: Sizing) -> Self {
         Self {
             workload: 0,
             object: 0,
-            container: 0,
             hpa: None,
             scales: true,
             asked: true,
             threads: None,
             longest_wait: None,
+            guarded: false,
             now,
         }
     }
@@ -65,8 +74,9 @@ pub struct HpaSite {
     pub object: usize,
     /// Index into the scenario's autoscalers.
     pub autoscaler: usize,
-    /// The path of the CPU target.
-    pub target: String,
+    /// The path of the CPU target; `None` where it goes by something else, or where its
+    /// target can't be set as it is written.
+    pub target: Option<String>,
     /// Whether it also looks at memory.
     pub memory: bool,
 }
@@ -86,7 +96,7 @@ pub struct Sizing {
     pub min: u32,
     /// `maxReplicas`; the same as `min` where nothing scales it.
     pub max: u32,
-    /// The HPA's CPU target in percent of the request; 0 where nothing scales it.
+    /// The HPA's CPU target in percent of the request; 0 where none can be set.
     pub target: u32,
 }
 
@@ -105,11 +115,9 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
     let object = objects.iter().position(|one| {
         one.name.kind == kind && one.name.name == it.name && one.name.namespace == it.namespace
     })?;
-    let containers = &it.template.containers;
-    let asks = |index: &usize| (containers[*index].requests.cpu, usize::MAX - index);
-    let container = (0..containers.len()).max_by_key(asks)?;
+    let serving = it.template.containers.first()?;
     let hpa = hpa(scenario, objects, workload);
-    let (requests, limits) = (&containers[container].requests, &containers[container].limits);
+    let (requests, limits) = (&serving.requests, &serving.limits);
     let mib = |bytes: u64| bytes.div_ceil(1 << 20);
     let spec = hpa.as_ref().map(|hpa| &scenario.autoscalers[hpa.autoscaler].spec);
     let now = Sizing {
@@ -119,40 +127,49 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
         memory_limit: limits.memory.map(|memory| mib(memory.0)),
         min: spec.map_or(it.replicas, |spec| spec.min_replicas),
         max: spec.map_or(it.replicas, |spec| spec.max_replicas),
-        target: spec.and_then(|spec| cpu_target(&spec.metrics)).map_or(0, |(_, target)| target),
+        target: spec
+            .filter(|_| hpa.as_ref().is_some_and(|hpa| hpa.target.is_some()))
+            .and_then(|spec| cpu_target(&spec.metrics))
+            .map_or(0, |(_, target)| target),
     };
-    let scales = !it.template.single_node_volume && (hpa.is_some() || it.replicas > 1);
+    let is_over = |budget: &DisruptionBudget| {
+        budget.namespace == it.namespace && budget.selector.matches(&it.template.labels)
+    };
+    let several = kind == "Deployment" && it.replicas > 1;
+    let scales = !it.template.single_node_volume && (hpa.is_some() || several);
     Some(Site {
         workload,
         object,
-        container,
         hpa,
         scales,
         asked: is_asked(scenario, workload),
         threads: it.behaviour.threads,
         longest_wait: scenario.longest_wait(workload),
+        guarded: scenario.budgets.iter().any(is_over),
         now,
     })
 }
 
-/// The HPA of a workload, if its CPU target can be found as it is written.
+/// The HPA of a workload.
 fn hpa(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<HpaSite> {
     let autoscaler = scenario.autoscalers.iter().position(|one| one.workload == workload)?;
     let it = &scenario.autoscalers[autoscaler];
-    let (metric, _) = cpu_target(&it.spec.metrics)?;
     let namespace = &scenario.workloads[workload].namespace;
     let object = objects.iter().position(|one| {
         one.name.kind == "HorizontalPodAutoscaler"
             && one.name.name == it.name
             && one.name.namespace == *namespace
     })?;
-    let target = match objects[object].name.api_version.as_str() {
-        "autoscaling/v1" => "spec.targetCPUUtilizationPercentage".to_owned(),
-        "autoscaling/v2" | "autoscaling/v2beta2" if objects[object].value["spec"]["metrics"].is_array() => {
-            format!("spec.metrics[{metric}].resource.target.averageUtilization")
+    let listed = objects[object].value["spec"]["metrics"].is_array();
+    let target = cpu_target(&it.spec.metrics).and_then(|(metric, _)| {
+        match objects[object].name.api_version.as_str() {
+            "autoscaling/v1" => Some("spec.targetCPUUtilizationPercentage".to_owned()),
+            "autoscaling/v2" | "autoscaling/v2beta2" if listed => {
+                Some(format!("spec.metrics[{metric}].resource.target.averageUtilization"))
+            }
+            _ => None,
         }
-        _ => return None,
-    };
+    });
     let memory =
         it.spec.metrics.iter().any(
             |one| matches!(one, MetricSpec::Resource { resource, .. } if *resource == ResourceName::Memory),

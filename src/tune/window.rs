@@ -91,7 +91,8 @@ fn in_stride(scenario: &mut Scenario, sites: &[Site], needs: &[Need], share: f64
         let workload = &mut scenario.workloads[site.workload];
         let asked: u64 =
             workload.template.containers.iter().filter_map(|one| one.requests.cpu).map(|one| one.0).sum();
-        let each = target.unwrap_or(1.0) * asked as f64 / 1e3;
+        // One that does not go by CPU need not have brought a single pod more.
+        let each = target.unwrap_or(0.0) * asked as f64 / 1e3;
         let wanted = if each > 0.0 { (need.cores * share / each).ceil() as u32 } else { min };
         workload.replicas = wanted.clamp(min, max);
     }
