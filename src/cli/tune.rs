@@ -24,7 +24,9 @@ use crate::scenario::Scenario;
 use crate::tune::bounds::OutOfReach;
 use crate::tune::certify::promised;
 use crate::tune::harden::{Hardened, Headroom};
-use crate::tune::{self, Certificate, Extent, Finalist, Found, Object, Task, Trial, reasons, trial};
+use crate::tune::{
+    self, Certificate, Extent, Finalist, Found, Guard, Object, Reasons, Settings, Task, Trial, reasons, trial,
+};
 use crate::units::figures::plural;
 
 /// `plan tune`
@@ -51,7 +53,7 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     let found = tune::search(&task, say);
     let Some(best) = found.finalists.first() else {
         steps.finish();
-        return nothing(stop(), screen);
+        return nothing(stop(), (&request, &objects, &found), screen);
     };
     let nodes = match chosen_nodes(&task, &found, &request, &loaded, say) {
         Ok(nodes) => nodes,
@@ -136,13 +138,20 @@ fn outside(text: &str, steps: &Steps, screen: Screen) -> Exit {
     Exit::Outside
 }
 
-/// Why there is no candidate.
-fn nothing(interrupted: bool, screen: Screen) -> Exit {
+/// Why there is no candidate, by the first: what the user has with all guards.
+fn nothing(
+    interrupted: bool,
+    (request, objects, found): (&Request, &[Object], &Found),
+    screen: Screen,
+) -> Exit {
     if interrupted {
         screen.tell("interrupted before a candidate was tried");
         return Exit::Interrupted;
     }
-    screen.error("Kubernetes' own rules (quotas, limit ranges) refuse every candidate");
+    let first = Settings { guards: Guard::USUAL.to_vec(), ..Settings::now(&found.sites) };
+    let changes = first.changes(&found.sites, objects, &Reasons::default());
+    let why = assembled(request, objects, &changes).err().unwrap_or_default();
+    screen.error(format!("Kubernetes would refuse every candidate\n{why}").trim_end());
     Exit::Missed
 }
 
@@ -308,11 +317,16 @@ fn changed(objects: &[Object], changes: &ChangeSet) -> Vec<(ObjectName, Value)> 
 
 /// The list of all objects with their changes; `None` where they are refused.
 fn assemble(request: &Request, objects: &[Object], changes: &ChangeSet) -> Option<Scenario> {
+    assembled(request, objects, changes).ok()
+}
+
+/// The same, with what is wrong where they are refused.
+fn assembled(request: &Request, objects: &[Object], changes: &ChangeSet) -> Result<Scenario, String> {
     let edited = changed(objects, changes).into_iter().map(|(_, value)| value);
     let added = changes.added.iter().map(|one| one.object.clone());
     let all: Vec<Value> = edited.chain(added).collect();
     let list = json!({"apiVersion": "v1", "kind": "List", "items": all});
-    from_texts(request, vec![("candidate".to_owned(), list.to_string())]).ok()
+    from_texts(request, vec![("candidate".to_owned(), list.to_string())])
 }
 
 /// The same where what is not known is otherwise.
