@@ -154,6 +154,20 @@ fn web(home: &Path, compute: &str) -> (String, String) {
 }
 
 #[test]
+fn the_limit_that_binds_is_that_of_the_container_that_serves() {
+    let home = tempfile::tempdir().unwrap();
+    let (manifests, options) = web(home.path(), "20ms");
+    let alone = std::fs::read_to_string(&manifests).unwrap();
+    for (proxy, resources) in [("limited", "{limits: {cpu: 300m}}"), ("unlimited", "{}")] {
+        let beside = format!("{alone}      - {{name: proxy, image: proxy, resources: {resources}}}\n");
+        std::fs::write(&manifests, beside).unwrap();
+        let result = json(&format!("simulate -m {manifests} {options} --replications 2 --no-out -o json"), 1);
+        let text = result.to_string();
+        assert!(text.contains("resources.limits.cpu: 500m of web"), "beside a proxy that is {proxy}: {text}");
+    }
+}
+
+#[test]
 fn capacity_encloses_the_border() {
     // One pod of half a core that works 10 ms a request carries fifty requests a second at most.
     let home = tempfile::tempdir().unwrap();

@@ -403,9 +403,9 @@ impl View<'_> {
         format!("resources.requests of {name}, and the node pools: {}", pools.collect::<Vec<_>>().join("; "))
     }
 
-    /// A limit of the pod: the sum over its containers; `None` where any has none.
+    /// A limit of the container that serves: each is held to its own.
     fn limit(&self, of: impl Fn(&crate::k8s::resources::Resources) -> Option<u64>) -> Option<u64> {
-        self.workload.template.containers.iter().map(|container| of(&container.limits)).sum()
+        self.workload.template.containers.first().and_then(|container| of(&container.limits))
     }
 
     fn limit_cores(&self) -> Option<f64> {

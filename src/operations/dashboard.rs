@@ -8,7 +8,7 @@ use super::alerts::RATIO;
 use super::figures::Seen;
 use super::objectives::{SERVER, bound, share};
 use super::rules::tame;
-use super::saturation::containers;
+use super::saturation::{containers, serving};
 use crate::units::figures::{amount, count, seconds};
 
 /// Width of the whole in Grafana's units.
@@ -263,7 +263,7 @@ fn workload(of: &Seen<'_>, panels: &mut Panels) {
 /// How near the pods are to their limits.
 fn limits(of: &Seen<'_>, panels: &mut Panels) {
     let name = &of.workload.name;
-    let pods = containers(of);
+    let pods = serving(of);
     panels.add(
         Panel {
             title: format!("{name}: held back by the CPU limit"),

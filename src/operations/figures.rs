@@ -30,18 +30,14 @@ impl Seen<'_> {
         self.pooled.throttled_share()
     }
 
-    /// The CPU limit of one pod in cores, where every container has one.
+    /// The CPU limit of the container that serves, in cores.
     pub(super) fn cpu_limit(&self) -> Option<f64> {
-        let limits = || self.workload.template.containers.iter().map(|one| one.limits.cpu);
-        let all: Vec<f64> = limits().flatten().map(crate::units::MilliCpu::as_cores).collect();
-        (all.len() == limits().count() && !all.is_empty()).then(|| all.iter().sum())
+        Some(self.workload.template.containers.first()?.limits.cpu?.as_cores())
     }
 
-    /// The memory limit of one pod in bytes, where every container has one.
+    /// The memory limit of the container that serves, in bytes: the kernel kills each by its own.
     pub(super) fn memory_limit(&self) -> Option<f64> {
-        let limits = || self.workload.template.containers.iter().map(|one| one.limits.memory);
-        let all: Vec<f64> = limits().flatten().map(|bytes| bytes.0 as f64).collect();
-        (all.len() == limits().count() && !all.is_empty()).then(|| all.iter().sum())
+        Some(self.workload.template.containers.first()?.limits.memory?.0 as f64)
     }
 
     /// `deployment/web`, as kubectl takes it; `None` for what has no rollout.
@@ -102,10 +98,12 @@ impl<'a> Plan<'a> {
         }
     }
 
-    /// The largest load at which everything was kept, relative to the plan's.
+    /// The largest load at which everything was kept, relative to the plan's. Where that is
+    /// none, the plan's own is the most that was looked at.
     pub(super) fn proved_load(&self) -> f64 {
-        let kept = self.loads.iter().filter(|(_, outcome)| *outcome == Outcome::Met);
-        kept.map(|(load, _)| *load).fold(1.0, f64::max)
+        let own = (1.0, self.verdict.outcome);
+        let kept = self.loads.iter().copied().chain([own]).filter(|(_, outcome)| *outcome == Outcome::Met);
+        kept.map(|(load, _)| load).reduce(f64::max).unwrap_or(1.0)
     }
 
     /// Users' requests per second at the peak of the proof.

@@ -110,12 +110,17 @@ pub(super) fn replicas(of: &Seen<'_>) -> Option<Alert> {
 /// Selects the containers of a workload's pods.
 pub(super) fn containers(of: &Seen<'_>) -> String {
     let names: Vec<&str> = of.workload.template.containers.iter().map(|one| one.name.as_str()).collect();
-    format!(
-        "namespace=\"{}\",pod=~\"{}-.+\",container=~\"{}\"",
-        of.workload.namespace,
-        of.workload.name,
-        names.join("|")
-    )
+    named(of, &names.join("|"))
+}
+
+/// Selects the one that serves: limits are each container's own.
+pub(super) fn serving(of: &Seen<'_>) -> String {
+    named(of, of.workload.template.containers.first().map_or("", |one| one.name.as_str()))
+}
+
+fn named(of: &Seen<'_>, names: &str) -> String {
+    let (namespace, name) = (&of.workload.namespace, &of.workload.name);
+    format!("namespace=\"{namespace}\",pod=~\"{name}-.+\",container=~\"{names}\"")
 }
 
 /// The labels of one such container.
@@ -133,7 +138,7 @@ pub(super) fn throttled(of: &Seen<'_>) -> Option<Alert> {
     let most = (seen * 2.0).clamp(0.25, 0.95);
     let most = (most * 100.0).round() / 100.0;
     let rate =
-        |what: &str| format!("sum(rate(container_cpu_cfs_{what}periods_total{{{}}}[5m]))", containers(of));
+        |what: &str| format!("sum(rate(container_cpu_cfs_{what}periods_total{{{}}}[5m]))", serving(of));
     let series = |throttled: f64| {
         let of = container(of);
         vec![
@@ -171,7 +176,7 @@ pub(super) fn memory(of: &Seen<'_>) -> Option<Alert> {
     let share_seen = seen / limit;
     let most = share_seen.clamp(0.9, 0.97);
     let border = (limit * most).round();
-    let metric = format!("container_memory_working_set_bytes{{{}}}", containers(of));
+    let metric = format!("container_memory_working_set_bytes{{{}}}", serving(of));
     let series = |bytes: f64| {
         vec![flat(format!("container_memory_working_set_bytes{{{}}}", container(of)), bytes.round())]
     };
