@@ -206,7 +206,7 @@ pub(super) fn deployment(plan: &Plan<'_>) -> String {
          $ kubectl diff -k {applied}\n\
          $ kubectl apply -k {applied}\n\
          {status}```\n\n\
-         {first}{scaled}\
+         {first}\
          With Helm instead: `helm upgrade --install {release} helm/{release} -n default`; the objects name their \
          namespaces themselves. Use one of the two, not both.\n\n\
          ## Metrics that the application has to give\n\n{metrics}\n\
@@ -239,7 +239,6 @@ pub(super) fn deployment(plan: &Plan<'_>) -> String {
         handed_over = handed_over(plan),
         status = statuses(plan),
         first = in_order(plan),
-        scaled = scaled(plan),
         release = super::rules::tame(&plan.scenario.name),
         metrics = metrics(plan),
         patience = seconds(plan.seen().iter().map(patience).max().unwrap_or(600) as f64),
@@ -296,33 +295,6 @@ fn in_order(plan: &Plan<'_>) -> String {
         "On the first deployment {} may start after those that call it; they restart until it is there. \
          `kubectl wait --for=condition=ready pod -l app=…` in between avoids that.\n\n",
         stores.join(" and ")
-    )
-}
-
-/// What has an HPA and says no replicas any more: an apply makes those 1 that it said before.
-fn scaled(plan: &Plan<'_>) -> String {
-    let seen = plan.seen();
-    let silent = |one: &&Seen<'_>| {
-        let (kind, workload) = (one.rollout().unwrap_or_default(), one.workload);
-        one.autoscaler.is_some()
-            && plan.objects.iter().any(|(name, object)| {
-                let path = format!("{}/{}", name.kind.to_lowercase(), name.name);
-                path == kind && name.namespace == workload.namespace && object["spec"]["replicas"].is_null()
-            })
-    };
-    let lines = seen.iter().filter(silent).filter_map(|one| {
-        let (namespace, object) = (&one.workload.namespace, one.rollout()?);
-        Some(format!("$ kubectl -n {namespace} apply edit-last-applied {object}\n"))
-    });
-    let lines: String = lines.collect();
-    if lines.is_empty() {
-        return String::new();
-    }
-    format!(
-        "Autoscalers set the replicas of these, so their manifests say none. **Where they were applied with `replicas` \
-         before, take that line out of what was applied last, before the first apply.** Otherwise it makes each of \
-         them 1 pod, and its autoscaler brings the rest back only after 15 s and the pods' start-up:\n\n\
-         ```console\n{lines}```\n\n"
     )
 }
 
