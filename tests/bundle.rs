@@ -252,9 +252,6 @@ fn check_words(bundle: &Path) {
         assert!(guide.contains(part), "{part}");
     }
     assert!(guide.contains("`GF_SECURITY_ADMIN_PASSWORD` of grafana"));
-    // Its HPA sets the replicas from now on; postgres has none.
-    assert!(guide.contains("apply edit-last-applied deployment/chat-service"));
-    assert!(!guide.contains("edit-last-applied statefulset/postgres"));
     let runbook = read(bundle.join("operations/runbook.md"));
     for part in ["| node-failure: ", "| rollout: ", "rollout undo deployment/", "chat-service-hpa"] {
         assert!(runbook.contains(part), "{part}");
