@@ -69,7 +69,7 @@ impl Scenario {
         // Connections grow old by the clock that is stopped with the requests.
         let jumps = jumps || self.pools().next().is_some();
         // Counters of requests stand still with them.
-        let jumps = jumps || self.has_custom_metrics();
+        let jumps = jumps || self.custom_metrics().next().is_some();
         match self.fidelity {
             Fidelity::Full => false,
             Fidelity::Sliced => !jumps,

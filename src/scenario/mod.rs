@@ -171,9 +171,9 @@ impl Scenario {
         })
     }
 
-    /// Whether an HPA goes by what requests do.
-    pub fn has_custom_metrics(&self) -> bool {
-        self.autoscalers.iter().any(|hpa| !hpa.custom.is_empty())
+    /// What the HPAs go by beside resources, as far as it is known what that counts.
+    pub fn custom_metrics(&self) -> impl Iterator<Item = &CustomMetric> {
+        self.autoscalers.iter().flat_map(|hpa| &hpa.custom)
     }
 
     /// Whether a workload follows a recorded usage curve.

@@ -91,8 +91,10 @@ fn in_stride(scenario: &mut Scenario, sites: &[Site], needs: &[Need], share: f64
         let workload = &mut scenario.workloads[site.workload];
         let asked: u64 =
             workload.template.containers.iter().filter_map(|one| one.requests.cpu).map(|one| one.0).sum();
-        // One that does not go by CPU need not have brought a single pod more.
-        let each = target.unwrap_or(0.0) * asked as f64 / 1e3;
+        // One that goes by requests has brought about what these take, roughly; one that does
+        // not go by either need not have brought a single pod more.
+        let by_requests = !scenario.autoscalers[hpa.autoscaler].custom.is_empty();
+        let each = target.unwrap_or(f64::from(u8::from(by_requests))) * asked as f64 / 1e3;
         let wanted = if each > 0.0 { (need.cores * share / each).ceil() as u32 } else { min };
         workload.replicas = wanted.clamp(min, max);
     }

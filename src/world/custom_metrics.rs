@@ -16,8 +16,7 @@ use crate::world::state::{Pod, State};
 
 /// The first scrapes are put in, each metric's at a moment of its own within its interval.
 pub fn begin(state: &mut State, cx: &mut Context) {
-    let metrics = state.scenario.autoscalers.iter().flat_map(|hpa| &hpa.custom);
-    for (number, metric) in metrics.enumerate() {
+    for (number, metric) in state.scenario.custom_metrics().enumerate() {
         state.custom_metrics.push(Scraped::default());
         let first = SimDuration::from_nanos(cx.streams.delays.below(metric.every.as_nanos()));
         cx.agenda.after(first, Event::CustomMetricScraped(number as u32));
@@ -32,8 +31,7 @@ fn place(state: &State, hpa: usize) -> usize {
 /// Prometheus scrapes what a custom metric counts.
 pub fn scraped(state: &mut State, cx: &mut Context, number: u32) {
     let now = cx.now();
-    let metrics = state.scenario.autoscalers.iter().flat_map(|hpa| &hpa.custom);
-    let Some(metric) = metrics.into_iter().nth(number as usize) else { return };
+    let Some(metric) = state.scenario.custom_metrics().nth(number as usize) else { return };
     let mut scraped = std::mem::take(&mut state.custom_metrics[number as usize]);
     let workload = &state.workloads[metric.of];
     for &id in &workload.pods {

@@ -11,7 +11,7 @@ pub struct FrameId {
 }
 
 /// A pod.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PodId {
     /// Place in the arena.
     pub index: u32,

@@ -1,6 +1,6 @@
 //! What Prometheus has scraped of a custom metric.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use crate::k8s::prometheus::{self, LOOKBACK};
 use crate::scenario::{Counted, CustomMetric};
@@ -14,11 +14,11 @@ type Samples = VecDeque<(SimTime, u64)>;
 #[derive(Clone, Debug, Default)]
 pub struct Scraped {
     /// The pods', those that are gone among them as long as their samples count.
-    series: Vec<(Source, Samples)>,
+    series: BTreeMap<Source, Samples>,
 }
 
 /// Whose series it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
     /// A pod's.
     Pod(PodId),
@@ -29,31 +29,27 @@ pub enum Source {
 impl Scraped {
     /// Adds what a scrape found.
     pub fn add(&mut self, source: Source, now: SimTime, value: u64) {
-        match self.series.iter_mut().find(|(known, _)| *known == source) {
-            Some((_, samples)) => samples.push_back((now, value)),
-            None => self.series.push((source, Samples::from([(now, value)]))),
-        }
+        self.series.entry(source).or_default().push_back((now, value));
     }
 
     /// Drops samples older than so long.
     pub fn forget(&mut self, now: SimTime, after: SimDuration) {
-        for (_, samples) in &mut self.series {
+        self.series.retain(|_, samples| {
             while samples.front().is_some_and(|(time, _)| *time + after < now) {
                 samples.pop_front();
             }
-        }
-        self.series.retain(|(_, samples)| !samples.is_empty());
+            !samples.is_empty()
+        });
     }
 
     /// A pod's value in thousandths, if it has one.
     pub fn of_pod(&self, pod: PodId, metric: &CustomMetric, now: SimTime) -> Option<i64> {
-        let (_, samples) = self.series.iter().find(|(source, _)| *source == Source::Pod(pod))?;
-        value(metric, samples, now)
+        value(metric, self.series.get(&Source::Pod(pod))?, now)
     }
 
     /// The sum over all series that have a value, in thousandths.
     pub fn total(&self, metric: &CustomMetric, now: SimTime) -> Option<i64> {
-        let values = self.series.iter().filter_map(|(_, samples)| value(metric, samples, now));
+        let values = self.series.values().filter_map(|samples| value(metric, samples, now));
         values.reduce(i64::saturating_add)
     }
 }

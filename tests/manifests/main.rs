@@ -469,8 +469,6 @@ fn what_changes_an_answer_and_is_not_simulated_is_said() {
         assert!(shown.contains(expected) && shown.is_empty() == expected.is_empty(), "{object}\n{shown}");
     }
     assert!(!beside(&format!("{rollout}---\n{made}")).1.contains(said));
-    let resource = "type: Resource\n    resource:\n      name: cpu\n      target: {type: Utilization, averageUtilization: 60}";
-    assert!(spoiled(resource, queue).contains("metric `queue` is not simulated"));
 }
 
 #[test]
