@@ -191,6 +191,7 @@ fn custom_metrics_are_checked_where_they_are_described() {
         ("  rps: {counts: inFlight, range: 1m}\n", "only a rate has one"),
         ("  rps: {counts: waiting, scrapeInterval: 10ms}\n", "at least 1.0"),
         ("  rpz: {counts: requests}\n", "did you mean `rps`?"),
+        ("  rpz: {counts: cows}\n", "did you mean `rps`?"),
         ("  rps: {of: web}\n", "field `counts` is missing"),
     ] {
         let (code, said) = with(&model(metrics));

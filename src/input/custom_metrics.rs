@@ -31,8 +31,6 @@ struct Said<'a> {
     of: Option<usize>,
     range: SimDuration,
     every: SimDuration,
-    /// Whether an HPA goes by it.
-    wanted: bool,
 }
 
 /// Gives the HPAs what the model says of their metrics, and notes what doesn't fit.
@@ -44,12 +42,11 @@ pub fn resolve(
     into: &mut Findings,
 ) {
     let at = At::root().key("metrics");
-    let mut said: Vec<Said> =
+    let said: Vec<Said> =
         files.0.iter().filter_map(|(name, file)| file.read(name, &at.key(name), directory, into)).collect();
     for hpa in autoscalers.iter_mut() {
         for (number, metric) in hpa.spec.metrics.iter().enumerate() {
-            let Some(one) = said.iter_mut().find(|one| Some(one.name) == name_of(metric)) else { continue };
-            one.wanted = true;
+            let Some(one) = said.iter().find(|one| Some(one.name) == name_of(metric)) else { continue };
             let (of, at) = (one.of.unwrap_or(hpa.workload), at.key(one.name));
             if matches!(metric, MetricSpec::Pods { .. }) && of != hpa.workload {
                 let message = format!("HPA `{}` scales by this metric of its own pods", hpa.name);
@@ -64,17 +61,12 @@ pub fn resolve(
             }
         }
     }
-    for one in said.iter().filter(|one| !one.wanted) {
-        let wanted = autoscalers_names(autoscalers);
-        let help = suggest(one.name, wanted.iter().map(String::as_str));
-        into.wrong(&at.key(one.name), format!("no HPA scales by `{}`", one.name), help);
+    let wanted: Vec<&str> =
+        autoscalers.iter().flat_map(|hpa| &hpa.spec.metrics).filter_map(name_of).collect();
+    for (name, _) in files.0.iter().filter(|(name, _)| !wanted.contains(&name.as_str())) {
+        let help = suggest(name, wanted.iter().copied());
+        into.wrong(&at.key(name), format!("no HPA scales by `{name}`"), help);
     }
-}
-
-/// The custom metrics that HPAs go by.
-fn autoscalers_names(autoscalers: &[Autoscaler]) -> Vec<String> {
-    let metrics = autoscalers.iter().flat_map(|hpa| &hpa.spec.metrics);
-    metrics.filter_map(name_of).map(str::to_owned).collect()
 }
 
 /// Warns of metrics that have no value here, as the model doesn't name them. An HPA never
@@ -168,7 +160,7 @@ impl CustomMetricFile {
             into.wrong(&at.key("range"), message, help);
             return None;
         }
-        Some(Said { name, counts, of, range, every, wanted: false })
+        Some(Said { name, counts, of, range, every })
     }
 }
 
