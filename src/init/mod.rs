@@ -100,8 +100,7 @@ impl Known<'_> {
 fn anybody(set: &ManifestSet) -> Vec<usize> {
     let stays = |index: &usize| set.workloads[*index].kind != Kind::Job;
     let all: Vec<usize> = (0..set.workloads.len()).filter(stays).collect();
-    let behind =
-        |index: &usize| set.services.iter().any(|service| priors::selects(service, &set.workloads[*index]));
+    let behind = |index: &usize| set.services.iter().any(|service| service.leads_to(&set.workloads[*index]));
     let served: Vec<usize> = all.iter().copied().filter(behind).collect();
     if served.is_empty() { all.into_iter().take(1).collect() } else { served }
 }

@@ -539,7 +539,7 @@ fn workloads(
             let of = |service: &ManifestService| {
                 (&service.name, &service.namespace) == (&route.service, &route.namespace)
             };
-            set.services.iter().any(|service| of(service) && priors::selects(service, from))
+            set.services.iter().any(|service| of(service) && service.leads_to(from))
         };
         let behind_ingress = set.routes.iter().any(|route| leads_here(&route));
         let mut stated = set.routes.iter().filter(leads_here).filter_map(|route| route.balancing);
@@ -576,7 +576,7 @@ fn mesh(set: &ManifestSet, behaviour: &mut Behaviour) {
             let of = |service: &ManifestService| {
                 (&service.name, &service.namespace) == (&rule.service, &rule.namespace)
             };
-            set.services.iter().any(|service| of(service) && priors::selects(service, &set.workloads[to]))
+            set.services.iter().any(|service| of(service) && service.leads_to(&set.workloads[to]))
         };
         let Some(rule) = set.mesh.iter().find(leads_there) else { continue };
         let known = behaviour.upstreams.iter().position(|one| one.workload == to);

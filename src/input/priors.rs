@@ -88,7 +88,7 @@ impl Library {
         };
         let by_port = || {
             let mut ports =
-                services.iter().filter(|service| selects(service, workload)).flat_map(|it| &it.ports);
+                services.iter().filter(|service| service.leads_to(workload)).flat_map(|it| &it.ports);
             ports.find_map(|port| {
                 let found = self.kinds.0.iter().find(|(_, software)| software.ports.contains(port));
                 found.map(|(kind, software)| (kind, software, format!("port {port}")))
@@ -124,17 +124,6 @@ fn path_of(image: &str) -> String {
     let end = path.rfind('/').map_or(0, |slash| slash + 1);
     let tag = path[end..].find(':').map_or(path.len(), |colon| end + colon);
     path[..tag].to_owned()
-}
-
-/// Whether a Service leads to a workload's pods.
-pub fn selects(service: &ManifestService, workload: &ManifestWorkload) -> bool {
-    let selector = service.selector.as_ref();
-    service.namespace == workload.namespace
-        && selector.is_some_and(|selector| {
-            // An empty selector has endpoints for no pod of ours that it was meant for.
-            let empty = selector.match_labels.is_empty() && selector.expressions.is_empty();
-            !empty && selector.matches(&workload.template.labels)
-        })
 }
 
 /// Who probably calls whom: pairs of indices into the set's workloads, without
@@ -176,7 +165,7 @@ fn addresses(
     other: &ManifestWorkload,
 ) -> bool {
     let named = |service: &ManifestService| names(called, workload, service);
-    !called.is_empty() && set.services.iter().any(|service| named(service) && selects(service, other))
+    !called.is_empty() && set.services.iter().any(|service| named(service) && service.leads_to(other))
 }
 
 /// Whether one of the hosts that a workload calls names a Service.
@@ -212,9 +201,9 @@ fn part_of(set: &ManifestSet, index: usize, wanted: impl Fn(&ManifestService) ->
         if workload.kind == Kind::Job { 0 } else { workload.replicas.max(least) }
     };
     let workload = &set.workloads[index];
-    let asked = set.services.iter().filter(|service| wanted(service) && selects(service, workload));
+    let asked = set.services.iter().filter(|service| wanted(service) && service.leads_to(workload));
     let parts = asked.map(|service| {
-        let behind = set.workloads.iter().filter(|one| selects(service, one));
+        let behind = set.workloads.iter().filter(|one| service.leads_to(one));
         match behind.map(pods).sum::<u32>() {
             0 => 1.0,
             all => f64::from(pods(workload)) / f64::from(all),
@@ -272,7 +261,7 @@ pub fn unreached(
     let serves = |index: usize| {
         let workload = &set.workloads[index];
         let has_work = guesses[index].role != Role::Tool && workload.kind != Kind::Job;
-        has_work && set.services.iter().any(|service| selects(service, workload))
+        has_work && set.services.iter().any(|service| service.leads_to(workload))
     };
     (0..set.workloads.len()).filter(|index| serves(*index) && !reached(*index)).collect()
 }
@@ -300,7 +289,7 @@ pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize
     let behind = |wanted: &dyn Fn(&ManifestService) -> bool| -> Vec<usize> {
         all()
             .filter(|index| {
-                set.services.iter().any(|service| wanted(service) && selects(service, &set.workloads[*index]))
+                set.services.iter().any(|service| wanted(service) && service.leads_to(&set.workloads[*index]))
             })
             .collect()
     };
@@ -309,7 +298,7 @@ pub fn entry_points(set: &ManifestSet, guesses: &[Guess], edges: &[(usize, usize
     let keeps = |index: &usize| {
         let workload = &set.workloads[*index];
         let is_store = matches!(guesses[*index].role, Role::Database | Role::Cache | Role::Queue);
-        is_store && workload.kind != Kind::Job && set.services.iter().any(|one| selects(one, workload))
+        is_store && workload.kind != Kind::Job && set.services.iter().any(|one| one.leads_to(workload))
     };
     let stores = (0..set.workloads.len()).filter(keeps).collect();
     let candidates = [

@@ -58,9 +58,8 @@ impl<'a> Plan<'a> {
         let pooled = Pooled::of(self.runs).workloads;
         let of = |(index, (workload, pooled)): (usize, (&'a Workload, PooledWorkload))| {
             let autoscaler = self.scenario.autoscalers.iter().find(|one| one.workload == index);
-            let budget = self.scenario.budgets.iter().find(|one| {
-                one.namespace == workload.namespace && one.selector.matches(&workload.template.labels)
-            });
+            let mut budgets = self.scenario.budgets.iter();
+            let budget = budgets.find(|one| one.guards(&workload.namespace, &workload.template.labels));
             Seen { workload, autoscaler, budget, pooled }
         };
         self.scenario.workloads.iter().zip(pooled).enumerate().map(of).collect()

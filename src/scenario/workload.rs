@@ -176,6 +176,13 @@ pub struct DisruptionBudget {
     pub unhealthy: UnhealthyPodEviction,
 }
 
+impl DisruptionBudget {
+    /// Whether it is over pods with these labels in this namespace.
+    pub fn guards(&self, namespace: &str, labels: &Labels) -> bool {
+        self.namespace == namespace && self.selector.matches(labels)
+    }
+}
+
 /// How a workload's pods turn requests into work.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Behaviour {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::change::ObjectName;
 use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
-use crate::scenario::{DisruptionBudget, Kind, Scenario, Step, Target};
+use crate::scenario::{Kind, Scenario, Step, Target};
 use crate::units::SimDuration;
 
 /// An object as it is written.
@@ -132,9 +132,6 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
             .and_then(|spec| cpu_target(&spec.metrics))
             .map_or(0, |(_, target)| target),
     };
-    let is_over = |budget: &DisruptionBudget| {
-        budget.namespace == it.namespace && budget.selector.matches(&it.template.labels)
-    };
     let several = kind == "Deployment" && it.replicas > 1;
     let scales = !it.template.single_node_volume && (hpa.is_some() || several);
     Some(Site {
@@ -145,7 +142,7 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
         asked: is_asked(scenario, workload),
         threads: it.behaviour.threads,
         longest_wait: scenario.longest_wait(workload),
-        guarded: scenario.budgets.iter().any(is_over),
+        guarded: scenario.budgets.iter().any(|budget| budget.guards(&it.namespace, &it.template.labels)),
         now,
     })
 }

@@ -32,7 +32,7 @@ pub fn evict(state: &State, id: PodId, now: SimTime) -> Eviction {
 
 /// Whether a budget is over a workload's pods.
 fn guards(budget: &DisruptionBudget, workload: &Workload) -> bool {
-    workload.namespace == budget.namespace && budget.selector.matches(&workload.template.labels)
+    budget.guards(&workload.namespace, &workload.template.labels)
 }
 
 /// One budget with the evictions it allows now; one that can't be computed

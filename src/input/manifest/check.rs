@@ -2,11 +2,10 @@
 
 use super::Reading;
 use super::object::{Class, Object};
-use super::set::{ManifestHpa, ManifestService, ManifestWorkload};
+use super::set::{ManifestHpa, ManifestWorkload};
 use crate::input::problem::Problem;
 use crate::input::rules;
 use crate::k8s::hpa::{MetricSpec, ResourceName, ResourceTarget};
-use crate::k8s::labels::Selector;
 use crate::scenario::Container;
 use crate::source::Node;
 
@@ -31,37 +30,27 @@ pub(super) fn all(reading: &mut Reading<'_>, objects: &[&Object<'_>]) {
             problems.push(problem.at(route.place.clone()).labelled("leads nowhere").help(help));
         }
     }
-    for object in objects {
-        let path =
-            if object.class == Class::Pod { "spec.containers" } else { "spec.template.spec.containers" };
-        let containers = object.node.at(path).map(Node::items).unwrap_or_default();
-        let named = |one: &&ManifestWorkload| {
-            (&one.api_kind, &one.name, &one.namespace) == (&object.kind, &object.name, &object.namespace)
-        };
-        if containers.len() > 1
-            && let Some(workload) = reading.set.workloads.iter().find(named)
-        {
-            let services = reading.set.services.iter().filter(|service| leads_to(service, workload));
-            let nodes = services.filter_map(|service| {
-                let same = |one: &&&Object<'_>| {
-                    one.class == Class::Service
-                        && (&one.name, &one.namespace) == (&service.name, &service.namespace)
-                };
-                objects.iter().find(same)
-            });
-            let later = nodes.filter_map(|service| answering(service, containers).filter(|index| *index > 0));
-            problems.extend(later.min().map(|index| {
-                let place = object.place(&format!("{path}[{index}].name"));
-                not_the_first(&object.who(), containers, index).at(place)
-            }));
-        }
-    }
+    problems.extend(objects.iter().filter_map(|object| served_by_another(reading, object, objects)));
     reading.problems.extend(problems);
 }
 
-fn leads_to(service: &ManifestService, workload: &ManifestWorkload) -> bool {
-    let selects = |selector: &Selector| selector.matches(&workload.template.labels);
-    service.namespace == workload.namespace && service.selector.as_ref().is_some_and(selects)
+/// Whether a Service sends to a container that isn't its pod's first.
+fn served_by_another(reading: &Reading<'_>, object: &Object<'_>, objects: &[&Object<'_>]) -> Option<Problem> {
+    let path = if object.class == Class::Pod { "spec.containers" } else { "spec.template.spec.containers" };
+    let containers = object.node.at(path).map(Node::items).filter(|containers| containers.len() > 1)?;
+    let workload = reading.set.workloads.iter().find(|one| {
+        (&one.api_kind, &one.name, &one.namespace) == (&object.kind, &object.name, &object.namespace)
+    })?;
+    let services = reading.set.services.iter().filter(|service| service.leads_to(workload));
+    let written = services.filter_map(|service| {
+        objects.iter().find(|one| {
+            one.class == Class::Service && (&one.name, &one.namespace) == (&service.name, &service.namespace)
+        })
+    });
+    let index =
+        written.filter_map(|service| answering(service, containers)).filter(|index| *index > 0).min()?;
+    let place = object.place(&format!("{path}[{index}].name"));
+    Some(not_the_first(&object.who(), containers, index).at(place))
 }
 
 /// The first of the containers that declares a port which the Service sends to.

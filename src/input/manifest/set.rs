@@ -98,6 +98,18 @@ pub struct ManifestService {
     pub place: Place,
 }
 
+impl ManifestService {
+    /// Whether it leads to a workload's pods.
+    pub fn leads_to(&self, workload: &ManifestWorkload) -> bool {
+        self.namespace == workload.namespace
+            && self.selector.as_ref().is_some_and(|selector| {
+                // An empty selector has endpoints for no pod of ours that it was meant for.
+                let empty = selector.match_labels.is_empty() && selector.expressions.is_empty();
+                !empty && selector.matches(&workload.template.labels)
+            })
+    }
+}
+
 /// One path of an Ingress.
 #[derive(Clone, Debug)]
 pub struct IngressRoute {

@@ -26,7 +26,7 @@ pub(super) fn all(subject: &Subject<'_>) -> Vec<Problem> {
 }
 
 fn guards(budget: &DisruptionBudget, one: &One<'_>) -> bool {
-    budget.namespace == one.workload.namespace && budget.selector.matches(&one.workload.template.labels)
+    budget.guards(&one.workload.namespace, &one.workload.template.labels)
 }
 
 fn place(subject: &Subject<'_>, budget: &DisruptionBudget, path: &str) -> Place {

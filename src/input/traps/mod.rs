@@ -20,7 +20,6 @@ use crate::input::manifest::set::{ManifestHpa, ManifestService, ManifestSet, Man
 use crate::input::manifest::trees::{Tree, Trees};
 use crate::input::model::ModelFile;
 use crate::input::policy::PolicyFile;
-use crate::input::priors;
 use crate::input::problem::{Problem, Severity};
 use crate::k8s::version::Version;
 use crate::scenario::{Behaviour, Cluster, Container, Goals, Kind};
@@ -106,7 +105,7 @@ impl<'a> Subject<'a> {
                 == (&workload.namespace, &workload.api_kind, &workload.name)
         });
         let services: Vec<&ManifestService> =
-            set.services.iter().filter(|service| priors::selects(service, workload)).collect();
+            set.services.iter().filter(|service| service.leads_to(workload)).collect();
         let routed = |service: &&ManifestService| {
             let leads = set.routes.iter();
             service.reachable_from_outside
