@@ -206,6 +206,45 @@ fn custom_metrics_are_checked_where_they_are_described() {
 }
 
 #[test]
+fn sidecars_are_checked_where_they_are_described() {
+    let second =
+        "\n      - {name: logs, image: \"acme/shipper:1\", resources: {requests: {cpu: 10m, memory: 16Mi}}}";
+    let app = format!("{}{HPA}", WEB.replace("}}}\n", &format!("}}}}}}{second}\n")));
+    let model = |sidecars: &str| {
+        format!("apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  web:\n    sidecars:\n{sidecars}")
+    };
+    let with = |app: &str, text: &str| {
+        let files: [(&str, &[u8]); 2] = [("app.yaml", app.as_bytes()), ("model.yaml", text.as_bytes())];
+        run(&files, "-m app.yaml --model model.yaml --users 20 --duration 1m --replications 1")
+    };
+    for (sidecars, words) in [
+        ("      web: {idleCpu: 5m}\n", "`web` is the first container of web, which serves"),
+        ("      logz: {idleCpu: 5m}\n", "did you mean `logs`?"),
+        ("      istio-proxy: {idleCpu: 5m}\n", "one that is injected needs `requests:"),
+        ("      logs: {requests: {cpu: 5m}}\n", "the manifest of web says what `logs` requests"),
+        ("      logs: {cpuPerCall: 11s}\n", "at most 10s"),
+        ("      logs: {cpuPerCal: 1ms}\n", "cpuPerCall"),
+        ("      istio-proxy: {requests: {cpu: 5}, limits: {cpu: cow}}\n", "cow"),
+    ] {
+        let (code, said) = with(&app, &model(sidecars));
+        assert_eq!(code, Some(2), "{sidecars}{said}");
+        assert!(said.contains(words) && said.contains("model.yaml:6:"), "{sidecars}{said}");
+    }
+    let (code, said) = with(&app, &model("      logs: {idleCpu: 5m, memory: 20Mi}\n"));
+    assert!(code != Some(2) && !said.contains("logs"), "{said}");
+    let (code, said) = run(&[("app.yaml", app.as_bytes())], QUICK);
+    assert!(code != Some(2) && said.contains("what `logs` of Deployment/web uses isn't known"), "{said}");
+    // A mesh adds what no manifest shows.
+    let meshed = app.replace("labels: {app: web}", "labels: {app: web, sidecar.istio.io/inject: \"true\"}");
+    let proxy = "      istio-proxy: {requests: {cpu: 100m, memory: 128Mi}, cpuPerCall: 0.35ms}\n";
+    for (sidecars, warned) in [("      logs: {idleCpu: 5m}\n", true), (proxy, false)] {
+        let (code, said) = with(&meshed, &model(sidecars));
+        let told = said.contains("get a container `istio-proxy` that no manifest shows");
+        assert!(code != Some(2) && told == warned, "{sidecars}{said}");
+    }
+}
+
+#[test]
 fn our_own_files_are_checked_as_well() {
     let model =
         b"apiVersion: plan/v1alpha1\nkind: Model\nworkloads:\n  wep: {operations: {a: [compute: 1ms]}}\n";

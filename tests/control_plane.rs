@@ -6,8 +6,8 @@ use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget, Valu
 use kubeplan::k8s::probe::Probe;
 use kubeplan::observe::{MomentKind, Observations};
 use kubeplan::scenario::{
-    Autoscaler, Counted, CustomMetric, Drill, Failure, Interpolation, Population, ProvisionedBy, Scenario,
-    Shape, Share, Step,
+    Autoscaler, Call, Counted, CustomMetric, Drill, Failure, Interpolation, Population, ProvisionedBy, Retry,
+    Scenario, Shape, Share, Sidecar, Step, Target,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -150,6 +150,64 @@ fn a_pod_that_runs_out_of_memory_restarts_with_back_off() {
     let killed = seen.workloads[0].oom_kills;
     assert!((5..=9).contains(&killed), "{killed} kills in ten minutes");
     assert!(seen.journeys[0].failed() > 0, "whoever asks meanwhile is refused");
+}
+
+/// The same load on pods with a proxy beside the serving container, which requests 100m
+/// and takes `cpu_per_call` for each call; what the pods' HPA wants at last.
+fn beside_a_proxy(metric: MetricSpec, cpu_per_call: Option<SimDuration>, calls: bool) -> u32 {
+    let mut scenario = load_step();
+    let mut proxy = scenario.workloads[0].template.containers[0].clone();
+    (proxy.name, proxy.readiness) = ("proxy".to_owned(), None);
+    proxy.requests.cpu = Some(MilliCpu(100));
+    if calls {
+        let mut db = workload("db", 4, vec![Step::Compute(always(0.001))]);
+        db.behaviour.threads = None;
+        scenario.workloads.push(db);
+        let target = Target::Operation { workload: 1, operation: 0 };
+        let call = Call { target, probability: 1.0, timeout: None, retry: Retry::NONE, required: true };
+        scenario.workloads[0].behaviour.operations[0].steps.push(Step::Call(call));
+    }
+    let web = &mut scenario.workloads[0];
+    web.template.containers.push(proxy);
+    web.behaviour.sidecars = cpu_per_call.map_or(Vec::new(), |cpu_per_call| {
+        let (name, memory) = ("proxy".to_owned(), Bytes::from_mib(96));
+        vec![Sidecar { name, idle_cpu: MilliCpu(10), cpu_per_call, memory }]
+    });
+    scenario.autoscalers[0].spec.metrics = vec![metric];
+    *run(&scenario).series.workloads[0].desired.last().expect("rows")
+}
+
+#[test]
+fn hpas_count_what_stands_beside_the_serving_container() {
+    let of = |resource, container: Option<&str>, target| MetricSpec::Resource {
+        resource,
+        container: container.map(str::to_owned),
+        target,
+    };
+    let half = |container| of(ResourceName::Cpu, container, ResourceTarget::Utilization(50));
+    let mib = |mib: i64| {
+        of(
+            ResourceName::Memory,
+            None,
+            ResourceTarget::AverageValue(Bytes::from_mib(mib as u64).0 as i64 * 1_000),
+        )
+    };
+    let ms = |millis| Some(SimDuration::from_millis(millis));
+    // 320 requests a second of 10 ms each, in pods that request 1 and 0.1 cores: so many
+    // are wanted at 50 %, give or take the HPA's tolerance of 10 %.
+    for (words, metric, cpu_per_call, calls, wanted) in [
+        ("nobody knows of it: 3.2 of 1.1 cores each", half(None), None, false, 6..=7),
+        ("5 ms a call: 4.8 cores", half(None), ms(5), false, 8..=10),
+        ("and as many calls out: 6.4 cores", half(None), ms(5), true, 11..=13),
+        ("the serving container alone", half(Some("web")), ms(5), true, 6..=7),
+        ("the proxy alone: 0.64 cores and 0.01 each, of 0.1", half(Some("proxy")), ms(2), false, 15..=18),
+        ("32 and 96 MiB, of 256 each", mib(256), ms(0), false, 2..=2),
+        ("32 and 96 MiB, of 100 each", mib(100), ms(0), false, 20..=20),
+        ("32 MiB of 100 each", mib(100), None, false, 2..=2),
+    ] {
+        let desired = beside_a_proxy(metric, cpu_per_call, calls);
+        assert!(wanted.contains(&desired), "{words}: {desired}");
+    }
 }
 
 /// The same load under an HPA that goes by what requests do.

@@ -5,8 +5,8 @@ use kubeplan::k8s::probe::{Handler, Probe};
 use kubeplan::observe::{Cause, PoolSeen};
 use kubeplan::scenario::{
     Autoscaler, Balancing, Breaker, Call, Counted, CustomMetric, External, FailureRatio, Interpolation,
-    Outlier, Pool, Population, Quota, Retry, RetryBudget, Scenario, Shape, Step, Target, Upstream, Visit,
-    WarmUp,
+    Outlier, Pool, Population, Quota, Retry, RetryBudget, Scenario, Shape, Sidecar, Step, Target, Upstream,
+    Visit, WarmUp, Workload,
 };
 use kubeplan::sim::agenda::Engine;
 use kubeplan::sim::random::{Distribution, Seed, Stream};
@@ -134,6 +134,17 @@ fn probe(period: u64) -> Probe {
     }
 }
 
+/// Something beside the serving container that works on every call.
+fn add_proxy(one: &mut Workload) {
+    let mut proxy = one.template.containers[0].clone();
+    (proxy.name, proxy.readiness, proxy.liveness) = ("proxy".to_owned(), None, None);
+    proxy.requests.cpu = Some(MilliCpu(20));
+    one.template.containers.push(proxy);
+    let (idle_cpu, cpu_per_call) = (MilliCpu(5), SimDuration::from_micros(400));
+    one.behaviour.sidecars =
+        vec![Sidecar { name: "proxy".to_owned(), idle_cpu, cpu_per_call, memory: Bytes::from_mib(20) }];
+}
+
 /// A system made up from a number.
 fn system(number: u32) -> Scenario {
     let mut dice = Dice(Seed { base: 77, replication: number }.stream("systems"));
@@ -158,6 +169,9 @@ fn system(number: u32) -> Scenario {
             one.behaviour.memory.per_request = Bytes::from_mib(1);
             one.behaviour.warm_up = dice.maybe(WarmUp { factor: 3.0, lasts: SimDuration::from_secs(20) });
             one.behind_ingress = at == 0 && dice.below(2) == 0;
+            if number % 5 == 4 {
+                add_proxy(&mut one);
+            }
             one
         })
         .collect();

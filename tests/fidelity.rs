@@ -8,10 +8,10 @@ use kubeplan::input::{Request, load};
 use kubeplan::observe::{Observations, Pooled, Traffic};
 use kubeplan::run::replicate;
 use kubeplan::scenario::{
-    Drill, ErrorBound, Failure, Fidelity, Interpolation, Population, Scenario, Shape, WarmUp,
+    Drill, ErrorBound, Failure, Fidelity, Interpolation, Population, Scenario, Shape, Sidecar, WarmUp,
 };
 use kubeplan::sim::random::Distribution;
-use kubeplan::units::{SimDuration, SimTime};
+use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
 
 /// The embedded application on a working day's traffic.
 fn embedded(users: f64, hours: f64, shape: &[(f64, f64)]) -> Scenario {
@@ -113,6 +113,20 @@ fn processes_that_start_slowly_and_cold_are_the_same_in_slices() {
         one.behaviour.warm_up = Some(WarmUp { factor: 5.0, lasts: SimDuration::from_secs(120) });
     }
     compare("slow starts", &scenario, 0.6);
+}
+
+#[test]
+fn proxies_use_as_much_in_slices() {
+    let mut scenario = embedded(20_000.0, 1.5, &[(0.0, 0.3), (0.2, 0.3), (1.0, 1.0), (1.5, 1.0)]);
+    for one in scenario.workloads.iter_mut().filter(|one| one.name.ends_with("-service")) {
+        let mut proxy = one.template.containers[0].clone();
+        (proxy.name, proxy.readiness, proxy.liveness) = ("proxy".to_owned(), None, None);
+        one.template.containers.push(proxy);
+        let (idle_cpu, cpu_per_call) = (MilliCpu(5), SimDuration::from_millis(1));
+        let name = "proxy".to_owned();
+        one.behaviour.sidecars = vec![Sidecar { name, idle_cpu, cpu_per_call, memory: Bytes::ZERO }];
+    }
+    compare("proxies", &scenario, 0.6);
 }
 
 #[test]

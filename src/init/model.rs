@@ -6,22 +6,23 @@ use serde_json::{Map, Value, json};
 use super::flow::{flow, text};
 use super::{Known, role};
 use crate::change::value_of;
-use crate::input::{embedded, priors};
-use crate::scenario::Kind;
+use crate::input::manifest::set::ManifestWorkload;
+use crate::input::{embedded, priors, sidecars};
+use crate::scenario::{Container, Kind};
 use crate::source::{self, Sources};
 
-/// The library's own text as data: kinds of software by name.
-fn kinds() -> Value {
+/// The library's own text as data.
+fn library() -> Value {
     let mut sources = Sources::new();
     let path = "models/priors.yaml";
     let id = sources.add(path, embedded::text(path).unwrap_or_default());
     let (documents, _) = source::parse(&sources, id);
-    documents.first().map_or(Value::Null, |node| value_of(node)["kinds"].clone())
+    documents.first().map_or(Value::Null, |node| value_of(node))
 }
 
 /// The file.
 pub(super) fn model(known: &Known<'_>, name: &str) -> String {
-    let kinds = kinds();
+    let library = library();
     let mut lines: Vec<String> = HEAD.lines().map(str::to_owned).collect();
     lines.push(format!("name: {}", text(name)));
     lines.push(String::new());
@@ -43,7 +44,7 @@ pub(super) fn model(known: &Known<'_>, name: &str) -> String {
             ));
         } else {
             described += 1;
-            lines.extend(one(known, index, &kinds[known.guesses[index].kind.as_str()]["workload"]));
+            lines.extend(one(known, index, &library));
         }
     }
     if described == 0 {
@@ -75,6 +76,8 @@ const HEAD: &str = "\
 # memory       base: min_over_time(container_memory_working_set_bytes{PODS}[1d]); perRequest: how much
 #              more it is for each request in progress; leak: what does not come back, divided by
 #              requests since the start; perUser: the same by connected users.
+# sidecars     What the containers beside the first use, each by its own name in the same queries:
+#              cpuPerCall: CPU less idleCpu, over requests that come and calls that go out, per second.
 # idleCpu      rate(container_cpu_usage_seconds_total{PODS}[10m]) while nobody asks.
 # shutDown     From SIGTERM to the end of an idle process: `time docker stop`.
 # drains       Whether requests in progress are finished after SIGTERM: delete a pod under load and
@@ -94,9 +97,10 @@ const EXTERNALS: &str = "
 #   payments: {latency: {mean: 300ms, cv: 0.5}, errorRate: 0.1%, quota: 100/s}";
 
 /// One workload.
-fn one(known: &Known<'_>, index: usize, prior: &Value) -> Vec<String> {
+fn one(known: &Known<'_>, index: usize, library: &Value) -> Vec<String> {
     let workload = known.workload(index);
     let guess = &known.guesses[index];
+    let prior = &library["kinds"][guess.kind.as_str()]["workload"];
     let images: Vec<&str> = workload.template.containers.iter().map(|one| one.image.as_str()).collect();
     let mut lines = vec![
         format!("  # {} {}, {}", workload.api_kind, known.full_name(index), images.join(", ")),
@@ -109,7 +113,7 @@ fn one(known: &Known<'_>, index: usize, prior: &Value) -> Vec<String> {
     ];
     if images.len() > 1 {
         lines.push(
-            "  # The first container serves the requests; the others count with their requests and limits."
+            "  # The first container serves the requests; what the others use stands under `sidecars`."
                 .to_owned(),
         );
     }
@@ -119,6 +123,7 @@ fn one(known: &Known<'_>, index: usize, prior: &Value) -> Vec<String> {
     for (key, value) in keys.iter().filter(|(key, _)| key.as_str() != "operations") {
         lines.extend(entry(key, value, &guess.kind));
     }
+    lines.extend(beside(workload, library));
     lines.extend(operations(known, index, &prior["operations"]));
     lines.push(String::new());
     lines
@@ -147,6 +152,25 @@ fn marked(value: &Value, kind: &str) -> Value {
         return value.clone();
     }
     json!({"mid": value, "basis": "assumed", "source": format!("usual for {kind}")})
+}
+
+/// What the containers beside the serving one use.
+fn beside(workload: &ManifestWorkload, library: &Value) -> Vec<String> {
+    let known = priors::library();
+    let one = |container: &Container| {
+        let prior = match known.companion(container) {
+            Some((kind, _)) => library["companions"][kind.as_str()]["sidecar"].clone(),
+            None => {
+                let guess = |mid: &str| json!({"mid": mid, "basis": "assumed", "source": "a container of unknown kind"});
+                json!({"cpuPerCall": guess("0ms"), "idleCpu": guess("2m"), "memory": guess("30M")})
+            }
+        };
+        let entries = prior.as_object().into_iter().flatten();
+        let entries = entries.map(|(key, value)| format!("        {key}: {}", flow(value)));
+        std::iter::once(format!("      {}:", text(&container.name))).chain(entries).collect::<Vec<_>>()
+    };
+    let lines: Vec<String> = sidecars::beside(&workload.template).flat_map(one).collect();
+    if lines.is_empty() { lines } else { [vec!["    sidecars:".to_owned()], lines].concat() }
 }
 
 fn operations(known: &Known<'_>, index: usize, prior: &Value) -> Vec<String> {

@@ -7,6 +7,7 @@ use crate::input::directory::{self, Directory};
 use crate::input::document::Document;
 use crate::input::documents::Documents;
 use crate::input::findings::{At, Findings};
+use crate::input::injected;
 use crate::input::manifest::set::{IngressRoute, ManifestHpa, ManifestService, ManifestSet, MeshRule};
 use crate::input::model::{ModelFile, WorkloadFile};
 use crate::input::policy;
@@ -155,6 +156,9 @@ impl Known {
         let edges: Vec<(usize, usize)> =
             edges.into_iter().filter(|(from, to)| unmodelled(from) && unmodelled(to)).collect();
         priors::add_calls(set, &mut guesses, &edges, &full_names);
+        for (guess, workload) in guesses.iter_mut().zip(&set.workloads) {
+            guess.workload.sidecars = library.companions(workload);
+        }
         for ((_, file), guess) in modelled.iter_mut().zip(&guesses) {
             *file = std::mem::take(file).or(guess.workload.clone());
             let names = file.operations.0.iter().map(|(name, _)| name.clone());
@@ -228,6 +232,7 @@ impl Known {
         let none = Named::default();
         let files = model.map_or(&none, |document| &document.file.metrics);
         problems.extend(custom_metrics::unknown(files, &all, &set.autoscalers));
+        problems.extend(injected::unknown(&all, set, |index| &self.modelled[index].1));
         all
     }
 

@@ -10,6 +10,7 @@ use crate::input::custom_metrics::CustomMetricFile;
 use crate::input::directory::Directory;
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Scalar};
+use crate::input::sidecars::{self, SidecarFile};
 use crate::input::uncertain::{Chance, Named, ScalarOr, Uncertain, limit, read};
 use crate::input::upstream::{UpstreamFile, balancing};
 use crate::input::usage::{self, UsageFile};
@@ -57,6 +58,9 @@ pub struct WorkloadFile {
     pub memory: Option<MemoryFile>,
     /// CPU without requests.
     pub idle_cpu: Option<Uncertain>,
+    /// What the containers beside the serving one use.
+    #[serde(default)]
+    pub sidecars: Named<SidecarFile>,
     /// From SIGTERM to the end.
     pub shut_down: Option<Uncertain>,
     /// Whether requests in progress are finished after SIGTERM.
@@ -211,6 +215,7 @@ impl WorkloadFile {
             concurrency: self.concurrency.or(prior.concurrency),
             memory: self.memory.or(prior.memory),
             idle_cpu: self.idle_cpu.or(prior.idle_cpu),
+            sidecars: self.sidecars.or(prior.sidecars),
             shut_down: self.shut_down.or(prior.shut_down),
             drains: self.drains.or(prior.drains),
             ingress: self.ingress.or(prior.ingress),
@@ -229,6 +234,7 @@ impl WorkloadFile {
             ("threads", self.threads.is_some()),
             ("concurrency", self.concurrency.is_some()),
             ("idleCpu", self.idle_cpu.is_some()),
+            ("sidecars", !self.sidecars.0.is_empty()),
         ];
         refused.iter().filter(|(_, there)| *there).for_each(|(key, _)| usage::refuse(key, at, into));
         if let Some(memory) = &self.memory {
@@ -275,6 +281,7 @@ impl WorkloadFile {
                 MilliCpu::ZERO,
                 into,
             ),
+            sidecars: sidecars::resolve(&self.sidecars, name, &at.key("sidecars"), into),
             shut_down: read(
                 self.shut_down.as_ref(),
                 &about("shut-down time").key("shutDown"),

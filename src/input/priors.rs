@@ -8,8 +8,9 @@ use serde::Deserialize;
 use crate::input::embedded;
 use crate::input::manifest::set::{ManifestHpa, ManifestService, ManifestSet, ManifestWorkload};
 use crate::input::model::{CallFile, CallSpec, StepFile, WorkloadFile};
+use crate::input::sidecars::{self, Companion, SidecarFile};
 use crate::input::uncertain::Named;
-use crate::scenario::Kind;
+use crate::scenario::{Container, Kind};
 
 /// `models/priors.yaml`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -19,6 +20,8 @@ pub struct Library {
     pub sources: Named<String>,
     /// The kinds of software, the special before the general.
     pub kinds: Named<Software>,
+    /// Software that stands beside others in their pods.
+    pub companions: Named<Companion>,
 }
 
 /// A kind of software.
@@ -74,13 +77,13 @@ pub fn library() -> Library {
 }
 
 impl Library {
-    /// What a workload probably is: by the images of its containers, else by its
-    /// name, else by the ports of its Services, else the last kind.
+    /// What a workload probably is: by the image of its first container, which serves,
+    /// else by its name, else by the ports of its Services, else the last kind.
     pub fn recognise(&self, workload: &ManifestWorkload, services: &[ManifestService]) -> Guess {
-        let images = || workload.template.containers.iter().map(|container| path_of(&container.image));
-        let by_image = self.kinds.0.iter().find_map(|(kind, software)| {
-            let image = images().find(|image| software.fits(image))?;
-            Some((kind, software, format!("image {image}")))
+        let image = workload.template.containers.first().map(|container| path_of(&container.image));
+        let by_image = image.and_then(|image| {
+            let found = self.kinds.0.iter().find(|(_, software)| software.fits(&image));
+            found.map(|(kind, software)| (kind, software, format!("image {image}")))
         });
         let by_name = || {
             let found = self.kinds.0.iter().find(|(_, software)| software.fits(&workload.name));
@@ -103,17 +106,33 @@ impl Library {
         let workload = software.workload.clone();
         Guess { kind: kind.clone(), role: software.role, recognised_by, workload }
     }
+
+    /// What is known of the containers beside a workload's serving one: by their images,
+    /// else by their names.
+    pub fn companions(&self, workload: &ManifestWorkload) -> Named<SidecarFile> {
+        let known = |one: &Container| Some((one.name.clone(), self.companion(one)?.1.sidecar.clone()));
+        Named(sidecars::beside(&workload.template).filter_map(known).collect())
+    }
+
+    /// What a container beside a serving one probably is, with its name in the library.
+    pub fn companion(&self, container: &Container) -> Option<&(String, Companion)> {
+        let by = |text: &str| self.companions.0.iter().find(|(_, one)| fits(&one.words, text));
+        by(&path_of(&container.image)).or_else(|| by(&container.name))
+    }
 }
 
 impl Software {
     /// Whether a text has one of this kind's words.
     fn fits(&self, text: &str) -> bool {
-        let text = text.to_lowercase();
-        let words = || text.split(|c: char| !c.is_ascii_alphanumeric());
-        self.words
-            .iter()
-            .any(|word| words().any(|one| one == word) || (word.len() >= 5 && text.contains(word)))
+        fits(&self.words, text)
     }
+}
+
+/// Whether a text has one of the words.
+fn fits(words: &[String], text: &str) -> bool {
+    let text = text.to_lowercase();
+    let parts = || text.split(|c: char| !c.is_ascii_alphanumeric());
+    words.iter().any(|word| parts().any(|one| one == word) || (word.len() >= 5 && text.contains(word)))
 }
 
 /// An image's path without registry, tag and digest.

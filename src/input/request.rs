@@ -13,6 +13,7 @@ use crate::input::documents::Documents;
 use crate::input::drills;
 use crate::input::embedded;
 use crate::input::findings::At;
+use crate::input::injected;
 use crate::input::load::read_trace;
 use crate::input::manifest::trees::Trees;
 use crate::input::manifest::{self, ManifestSet};
@@ -129,7 +130,7 @@ impl Failure {
 /// Reads all files and puts the scenario together.
 pub fn load(request: &Request) -> Result<Loaded, Failure> {
     let mut reading = Reading::default();
-    let set = reading.manifests(request)?;
+    let mut set = reading.manifests(request)?;
     let manifest_texts: Vec<SourceId> = reading.sources.ids().collect();
     let mut documents = reading.documents(request);
     let mut inputs = documents.texts();
@@ -142,6 +143,7 @@ pub fn load(request: &Request) -> Result<Loaded, Failure> {
     });
     let drills = request.drills.as_deref().and_then(|path| reading.file(path));
     let Reading { sources, mut problems } = reading;
+    injected::inject(&mut set, documents.model.as_ref(), &mut problems);
     if request.users.is_some_and(|users| !users.is_finite() || users <= 0.0) {
         problems.push(Problem::error("the number of users must be above 0"));
     }

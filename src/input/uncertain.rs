@@ -23,6 +23,19 @@ impl<T> Default for Named<T> {
     }
 }
 
+impl<T> Named<T> {
+    /// These, and those of `other` that have other names.
+    pub fn or(mut self, other: Self) -> Self {
+        let own = self.0.len();
+        for (name, one) in other.0 {
+            if self.0[..own].iter().all(|(known, _)| *known != name) {
+                self.0.push((name, one));
+            }
+        }
+        self
+    }
+}
+
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Named<T> {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_map(NamedVisitor(PhantomData))

@@ -1,6 +1,7 @@
 //! `plan validate`: all files are read and checked, and nothing is simulated.
 
 use crate::input::assemble::{self, Parts};
+use crate::input::injected;
 use crate::input::manifest::trees::Trees;
 use crate::input::problem::{Problem, Severity};
 use crate::input::request::{Failure, Reading, Request, name_of};
@@ -27,7 +28,7 @@ pub struct Validated {
 /// Reads and checks everything that a request names.
 pub fn validate(request: &Request) -> Result<Validated, Failure> {
     let mut reading = Reading::default();
-    let set = reading.manifests(request)?;
+    let mut set = reading.manifests(request)?;
     let trees = Trees::of(&reading.sources);
     let mut documents = reading.documents(request);
     reading.usages(documents.model.as_mut(), request.model.as_deref());
@@ -36,6 +37,7 @@ pub fn validate(request: &Request) -> Result<Validated, Failure> {
         reading.trace(file, request.traffic.as_deref(), traffic)
     });
     let Reading { sources, mut problems } = reading;
+    injected::inject(&mut set, documents.model.as_ref(), &mut problems);
     let parts = Parts {
         set,
         documents,

@@ -199,6 +199,8 @@ pub struct Behaviour {
     pub memory: MemoryModel,
     /// CPU used whether or not requests come.
     pub idle_cpu: MilliCpu,
+    /// What the containers beside the serving one use, as far as that is known.
+    pub sidecars: Vec<Sidecar>,
     /// From SIGTERM until the process has ended by itself (without requests in
     /// progress); longer than the grace period means SIGKILL.
     pub shut_down: SimDuration,
@@ -216,6 +218,20 @@ pub struct Behaviour {
     pub upstreams: Vec<Upstream>,
     /// What it can be asked.
     pub operations: Vec<Operation>,
+}
+
+/// What a container beside the serving one uses: a mesh's proxy, a shipper of logs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sidecar {
+    /// The container's name.
+    pub name: String,
+    /// CPU used whether or not calls go through it.
+    pub idle_cpu: MilliCpu,
+    /// CPU time for each call that goes through it: those that its pod gets, and those that
+    /// it makes.
+    pub cpu_per_call: SimDuration,
+    /// Memory in use.
+    pub memory: Bytes,
 }
 
 /// A process that is slower at first: caches are cold, code isn't compiled yet.

@@ -162,6 +162,19 @@ fn view(pod: &Pod) -> PodView {
     PodView { deleting: pod.deleting, phase, start_time, ready }
 }
 
+/// Which containers of a pod a resource metric is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Counted {
+    /// All whose use is known.
+    All,
+    /// The serving one.
+    Serving,
+    /// The one with this number among the workload's sidecars.
+    Sidecar(usize),
+    /// One whose use nobody knows, which is taken as nothing.
+    Unknown,
+}
+
 /// What the resource metrics API has for a workload's pods.
 fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec, into: &mut Vec<Option<Sample>>) {
     // All pods are the target's: what their template says is the same for all.
@@ -173,21 +186,33 @@ fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec, into: &mut Vec
         into.resize(pods.len(), None);
         return;
     };
-    let other = container.as_ref().is_some_and(|name| *name != serving.name);
+    let counted = match container {
+        None => Counted::All,
+        Some(name) if *name == serving.name => Counted::Serving,
+        Some(name) => {
+            let sidecars = &workload.behaviour.sidecars;
+            sidecars.iter().position(|one| one.name == *name).map_or(Counted::Unknown, Counted::Sidecar)
+        }
+    };
     let resolution = state.scenario.cluster.metrics_resolution;
     let one = |id: &PodId| {
         let pod = state.pod(*id)?;
-        let metrics = if pod.steady {
-            pod_metrics([&pod.window_now(&state.sampled, &workload.behaviour, resolution)])?
+        let own = if pod.steady {
+            pod.window_now(&state.sampled, &workload.behaviour, resolution)
         } else {
-            pod_metrics([&pod.window])?
+            pod.window
+        };
+        let metrics = match counted {
+            Counted::All => pod_metrics([&own].into_iter().chain(pod.beside.windows()))?,
+            Counted::Serving | Counted::Unknown => pod_metrics([&own])?,
+            Counted::Sidecar(number) => pod_metrics(pod.beside.window(number))?,
         };
         let mut sample = match resource {
             ResourceName::Cpu => metrics.cpu(),
             ResourceName::Memory => metrics.memory(),
             ResourceName::Other(_) => return None,
         };
-        if other {
+        if counted == Counted::Unknown {
             sample.value = 0;
         }
         Some(sample)

@@ -8,6 +8,7 @@ use crate::sim::random::draw;
 use crate::units::{MilliCpu, SimTime};
 use crate::world::context::Context;
 use crate::world::ids::PodId;
+use crate::world::sidecars::Beside;
 use crate::world::state::{ContainerState, Curve, NodeLife, Pod, Reported, Skipped, State};
 use crate::world::{deployments, kubelet, scheduler, workloads};
 
@@ -201,6 +202,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
         steady: false,
         reported: Reported::default(),
         skipped: Skipped::default(),
+        beside: Beside::default(),
         unschedulable_since: None,
         nominated: None,
         set,

@@ -187,6 +187,7 @@ pub fn run_container(state: &mut State, cx: &mut Context, id: PodId) {
     pod.stressed = 0;
     pod.reported = super::state::Reported::default();
     pod.skipped = super::state::Skipped::default();
+    pod.beside.begin(pod.requests);
     usage::share(state, cx, workload);
 }
 

@@ -31,6 +31,7 @@ pub fn node_sampled(state: &mut State, cx: &mut Context, node: u32) {
         let cpu_core_nanos = pod.cpu_used(behaviour, clocks).as_nanos();
         let working_set = pod.memory(behaviour, users);
         pod.sample = Some(ContainerSample { started, time: now, cpu_core_nanos, working_set });
+        pod.beside.sample(behaviour, pod.requests, (started, clocks));
     }
     pressure::looked(state, cx, node, before);
     let spread = HOUSEKEEPING_MAX.as_secs_f64() - HOUSEKEEPING_MIN.as_secs_f64();
@@ -56,6 +57,7 @@ pub fn scraped(state: &mut State, cx: &mut Context) {
             let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
             let sample = if blind || silent || !pod.runs() { None } else { pod.sample };
             pod.window.scrape(sample, resolution);
+            pod.beside.scrape(sample.is_some(), resolution);
         }
     }
     cx.agenda.after(resolution, Event::MetricsScraped);

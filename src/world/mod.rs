@@ -40,6 +40,7 @@ pub mod run;
 pub mod scheduler;
 pub mod scraped;
 pub mod sharing;
+pub mod sidecars;
 pub mod slices;
 pub mod start;
 pub mod state;

@@ -42,8 +42,8 @@ pub struct Pace {
     pub drills: Vec<(SimTime, SimTime)>,
     /// Where the present stretch (full, or a slice) began, by the clock of requests.
     pub since: SimTime,
-    /// CPU time of each workload's pods at that moment, and memory they had lost.
-    pub before: Vec<(SimDuration, u64)>,
+    /// What each workload's pods had done by that moment.
+    pub before: Vec<Done>,
     /// Whether all pods were steady at that moment.
     pub was_steady: bool,
     /// When the present skip began, or the one that the present slice stands for.
@@ -58,6 +58,26 @@ pub struct Pace {
     pub in_flight: usize,
 }
 
+/// What a workload's pods have done so far, without skipped time.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Done {
+    /// CPU time of their serving containers.
+    pub used: SimDuration,
+    /// Calls that they got and made.
+    pub calls: u64,
+    /// Memory that they have lost, in bytes.
+    pub lost: u64,
+}
+
+/// What a workload's pods do under a load.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// CPU of their serving containers: cores, or core-seconds over a time.
+    pub cpu: f64,
+    /// Calls that they get and make, a second or over a time.
+    pub calls: f64,
+}
+
 /// What a unit of load (a user, or a journey a second) costs, over the last looks.
 #[derive(Clone, Debug, Default)]
 pub struct Costs {
@@ -65,26 +85,30 @@ pub struct Costs {
     load: f64,
     /// User requests.
     requests: f64,
-    /// Core-seconds by workload.
-    cpu: Vec<f64>,
+    /// By workload.
+    each: Vec<Cost>,
 }
 
 impl Costs {
     /// Takes a look at `seconds` under `load` into account, each of which stands for
     /// `times` as many.
-    pub fn learn(&mut self, load: f64, (seconds, times): (f64, f64), requests: u64, cpu: &[f64]) {
+    pub fn learn(&mut self, load: f64, (seconds, times): (f64, f64), requests: u64, each: &[Cost]) {
         let kept = (1.0 - seconds * times / MEMORY).max(0.0);
-        self.cpu.resize(cpu.len(), 0.0);
+        self.each.resize(each.len(), Cost::default());
         self.load = self.load * kept + load * seconds * times;
         self.requests = self.requests * kept + requests as f64 * times;
-        for (sum, one) in self.cpu.iter_mut().zip(cpu) {
-            *sum = *sum * kept + one * times;
+        for (sum, one) in self.each.iter_mut().zip(each) {
+            sum.cpu = sum.cpu * kept + one.cpu * times;
+            sum.calls = sum.calls * kept + one.calls * times;
         }
     }
 
-    /// Cores that a workload takes under `load`; `None` as long as nothing is known.
-    pub fn cores(&self, workload: usize, load: f64) -> Option<f64> {
-        (self.load > 0.0).then(|| self.cpu[workload] / self.load * load)
+    /// What a workload does a second under `load`; `None` as long as nothing is known.
+    pub fn a_second(&self, workload: usize, load: f64) -> Option<Cost> {
+        (self.load > 0.0).then(|| {
+            let Cost { cpu, calls } = self.each[workload];
+            Cost { cpu: cpu / self.load * load, calls: calls / self.load * load }
+        })
     }
 
     /// How long a slice under `load` is, and how many times itself it stands for:
@@ -181,11 +205,12 @@ mod tests {
     fn slices_hold_enough_requests_or_are_not_worth_it() {
         let mut costs = Costs::default();
         assert_eq!(costs.slice(10.0), None);
-        costs.learn(100.0, (10.0, 1.0), 50_000, &[20.0]);
+        costs.learn(100.0, (10.0, 1.0), 50_000, &[Cost { cpu: 20.0, calls: 70_000.0 }]);
         // 50 requests a second and unit of load.
         assert_eq!(costs.slice(100.0), Some((SimDuration::from_millis(100), 50)));
         assert_eq!(costs.slice(5.0), Some((SimDuration::from_secs(1), 5)));
         assert_eq!(costs.slice(1.0), None);
-        assert!((costs.cores(0, 50.0).unwrap_or_default() - 1.0).abs() < 1e-9);
+        let half = costs.a_second(0, 50.0).unwrap_or_default();
+        assert!((half.cpu - 1.0).abs() < 1e-9 && (half.calls - 3_500.0).abs() < 1e-6, "{half:?}");
     }
 }

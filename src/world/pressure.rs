@@ -15,7 +15,7 @@ use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{Pod, State};
-use crate::world::{kubelet, scheduler};
+use crate::world::{kubelet, scheduler, sidecars};
 
 /// A kubelet has sampled its node. Its look for pressure rests on that sample, so it looks
 /// whenever there is a new one. Where all pods follow curves and nothing has moved since
@@ -73,7 +73,9 @@ fn first_to_go(state: &State, node: u32) -> Option<PodId> {
 fn used_by(state: &State, pod: &Pod) -> Bytes {
     let behaviour = &state.spec(pod.workload).behaviour;
     let counts_users = behaviour.memory.per_user != Bytes::ZERO;
-    pod.memory(behaviour, if counts_users { state.users_per_pod(pod.workload) } else { 0.0 })
+    let users = if counts_users { state.users_per_pod(pod.workload) } else { 0.0 };
+    let beside = if pod.runs() { sidecars::memory(behaviour) } else { Bytes::ZERO };
+    Bytes(pod.memory(behaviour, users).0.saturating_add(beside.0))
 }
 
 /// The node controller's taint for the condition. It counts at once, as the kubelet's own

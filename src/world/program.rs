@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use crate::scenario::{
-    Balancing, Breaker, Call, Link, Outlier, Retry, Scenario, Step, Target, Upstream, Visit, WarmUp,
+    Balancing, Breaker, Call, Link, Outlier, Retry, Scenario, Step, Target, Upstream, Visit, WarmUp, Workload,
 };
 use crate::sim::random::{Distribution, Sampler};
 use crate::units::SimDuration;
@@ -53,8 +53,11 @@ pub struct Program {
     pub breakers: Vec<Vec<Breaker>>,
     /// Calls meet neither pools nor breakers.
     pub is_plain: bool,
-    /// Nor balancers: whom they go to follows from their key alone.
+    /// Nor balancers, nor is anybody told that they are made: whom they go to follows from
+    /// their key alone.
     pub is_direct: bool,
+    /// Calls that pods make are counted, for what stands beside their serving container.
+    pub counts_calls: bool,
     /// By call: its pool, or [`NO_POOL`]. Empty where there are no pools.
     pub pool_of: Vec<u32>,
 }
@@ -230,7 +233,9 @@ impl Program {
         program.add_balancers(scenario, &calls_of);
         program.add_breakers(scenario, &calls_of);
         program.is_plain = program.pools.is_empty() && program.breaker_of.is_empty();
-        program.is_direct = program.is_plain && program.balancing_of.is_empty();
+        let proxied = |one: &Workload| one.behaviour.sidecars.iter().any(|it| it.cpu_per_call.as_nanos() > 0);
+        program.counts_calls = scenario.workloads.iter().any(proxied);
+        program.is_direct = program.is_plain && program.balancing_of.is_empty() && !program.counts_calls;
         program
     }
 

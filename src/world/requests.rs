@@ -115,7 +115,10 @@ fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
     let now = cx.agenda.active();
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     (frame.phase, frame.sent, frame.weight) = (Phase::Travelling, now, cx.seen.weight());
-    let code = state.program.calls[frame.call as usize];
+    let (caller, code) = (frame.caller, state.program.calls[frame.call as usize]);
+    if state.program.counts_calls {
+        count_call(state, caller);
+    }
     if let Some(lane) = code.lane {
         cx.agenda.in_lane(lane, Event::DeadlineCame(id));
     }
@@ -123,6 +126,15 @@ fn dispatch(state: &mut State, cx: &mut Context, id: FrameId) {
         TargetCode::Operation(operation) if state.program.is_plain => connect(state, cx, id, operation),
         TargetCode::Operation(operation) => go_through(state, cx, id, operation),
         TargetCode::External(external) => call_outside(state, cx, id, external as usize),
+    }
+}
+
+/// A call is made. If a pod makes it, it goes through what stands beside it there.
+fn count_call(state: &mut State, caller: Caller) {
+    let Caller::Frame(id) = caller else { return };
+    let Some(frame) = state.frames.get(id.index, id.generation) else { return };
+    if let Some(pod) = state.pods.get_mut(frame.pod.index, frame.pod.generation) {
+        pod.beside.made += 1;
     }
 }
 

@@ -16,7 +16,7 @@ use crate::scenario::Population;
 use crate::units::{MilliCpu, SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
-use crate::world::pace::{Costs, PERIOD, Stage, slice_for, while_skipped};
+use crate::world::pace::{Cost, Costs, Done, PERIOD, Stage, slice_for, while_skipped};
 use crate::world::state::{Pod, State};
 use crate::world::{kubelet, users};
 
@@ -99,13 +99,13 @@ pub fn looked(state: &mut State, cx: &mut Context, stamp: u32) {
         begin_slice(state, cx);
         return;
     }
-    let cores = learn(state, cx);
+    let costs = learn(state, cx);
     weigh(state, cx, 1);
     if is_calm(state, cx)
         && let Some((slice, times)) = state.pace.costs.slice(load(state, cx.now()))
     {
         let skip = slice * u64::from(times - 1);
-        skip_time(state, cx, &cores, skip);
+        skip_time(state, cx, &costs, skip);
         state.pace.slice = slice;
         look_in(state, cx, skip);
     } else {
@@ -114,16 +114,17 @@ pub fn looked(state: &mut State, cx: &mut Context, stamp: u32) {
 }
 
 /// Requests stand still for `skip` from now on.
-fn skip_time(state: &mut State, cx: &mut Context, cores: &[f64], skip: SimDuration) {
+fn skip_time(state: &mut State, cx: &mut Context, costs: &[Cost], skip: SimDuration) {
     let now = cx.now();
     let ran = cx.agenda.active().since(state.pace.since).as_secs_f64();
     let share = ran / (ran + skip.as_secs_f64());
     let ahead = load(state, now + skip / 2);
-    for (workload, &measured) in cores.iter().enumerate() {
-        let expected = state.pace.costs.cores(workload, ahead).unwrap_or(measured);
-        let all = while_skipped(expected, measured, share);
+    for (workload, &measured) in costs.iter().enumerate() {
+        let expected = state.pace.costs.a_second(workload, ahead).unwrap_or(measured);
+        let all = while_skipped(expected.cpu, measured.cpu, share);
+        let calls = while_skipped(expected.calls, measured.calls, share);
         let leaked =
-            lost(state, workload).saturating_sub(state.pace.before[workload].1) as f64 / ran.max(1e-9);
+            lost(state, workload).saturating_sub(state.pace.before[workload].lost) as f64 / ran.max(1e-9);
         let takes = |pod: &Pod| pod.ready && !pod.deleting;
         let ids = &state.workloads[workload].pods;
         let count =
@@ -132,6 +133,7 @@ fn skip_time(state: &mut State, cx: &mut Context, cores: &[f64], skip: SimDurati
             let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
             let part = if takes(pod) { 1.0 / count as f64 } else { 0.0 };
             (pod.skipped.cores, pod.skipped.leak) = (all * part, leaked * part);
+            pod.beside.pause(calls * part);
         }
     }
     if state.pace.stage == Stage::Full {
@@ -148,6 +150,7 @@ fn end_skip(state: &mut State, cx: &mut Context) {
     for workload in &state.workloads {
         for id in &workload.pods {
             let Some(pod) = state.pods.get_mut(id.index, id.generation) else { continue };
+            pod.beside.resume(took);
             pod.skipped.used += took.scale(pod.skipped.cores);
             pod.leaked += (pod.skipped.leak * took.as_secs_f64()) as u64;
             (pod.skipped.cores, pod.skipped.leak) = (0.0, 0.0);
@@ -197,6 +200,12 @@ fn used(state: &mut State, workload: usize, active: SimTime) -> SimDuration {
     sum
 }
 
+/// Calls that a workload's pods have got and made so far, without skipped time.
+fn calls(state: &State, workload: usize) -> u64 {
+    let pods = state.workloads[workload].pods.iter().filter_map(|&id| state.pod(id));
+    pods.map(|pod| pod.beside.passed(pod.requests)).sum()
+}
+
 /// Memory that a workload's pods have lost so far.
 fn lost(state: &State, workload: usize) -> u64 {
     state.workloads[workload].pods.iter().filter_map(|&id| state.pod(id)).map(|pod| pod.leaked).sum()
@@ -207,12 +216,14 @@ fn mark(state: &mut State, cx: &mut Context) {
     let active = cx.agenda.active();
     state.pace.since = active;
     state.pace.was_steady = are_steady(state, active);
-    state.pace.before =
-        (0..state.workloads.len()).map(|one| (used(state, one, active), lost(state, one))).collect();
+    let count = state.workloads.len();
+    let done =
+        |one| Done { used: used(state, one, active), calls: calls(state, one), lost: lost(state, one) };
+    state.pace.before = (0..count).map(done).collect();
 }
 
-/// Measures the stretch that ends now: the cores that each workload used.
-fn learn(state: &mut State, cx: &mut Context) -> Vec<f64> {
+/// Measures the stretch that ends now: what each workload did a second.
+fn learn(state: &mut State, cx: &mut Context) -> Vec<Cost> {
     let active = cx.agenda.active();
     let seconds = active.since(state.pace.since).as_secs_f64();
     let trouble = cx.seen.take_trouble();
@@ -228,18 +239,19 @@ fn learn(state: &mut State, cx: &mut Context) -> Vec<f64> {
     // are no part of what the load costs.
     let steady = state.pace.was_steady && are_steady(state, active);
     if !known || !steady || cx.now().since(state.pace.stirred) < LOOK * 2 {
-        return vec![0.0; count];
+        return vec![Cost::default(); count];
     }
-    let ended: Vec<SimDuration> = (0..count).map(|one| used(state, one, active)).collect();
-    let cpu: Vec<f64> = ended
-        .iter()
-        .zip(&state.pace.before)
-        .map(|(now, (then, _))| now.saturating_sub(*then).as_secs_f64())
-        .collect();
+    let cost = |one: usize| {
+        let (cpu, all) = (used(state, one, active), calls(state, one));
+        let before = &state.pace.before[one];
+        let cpu = cpu.saturating_sub(before.used).as_secs_f64();
+        Cost { cpu, calls: all.saturating_sub(before.calls) as f64 }
+    };
+    let costs: Vec<Cost> = (0..count).map(cost).collect();
     let load = load(state, cx.now());
     let times = f64::from(cx.seen.weight());
-    state.pace.costs.learn(load, (seconds, times), trouble.asked, &cpu);
-    cpu.iter().map(|used| used / seconds).collect()
+    state.pace.costs.learn(load, (seconds, times), trouble.asked, &costs);
+    costs.iter().map(|one| Cost { cpu: one.cpu / seconds, calls: one.calls / seconds }).collect()
 }
 
 /// The load at a moment: users, or journeys a second.
@@ -305,7 +317,7 @@ fn has_room(state: &State, now: SimTime) -> bool {
     let ahead = load(state, now).max(load(state, now + PERIOD));
     let mut nodes = vec![0.0; state.nodes.len()];
     for (number, workload) in state.workloads.iter().enumerate() {
-        let Some(cores) = state.pace.costs.cores(number, ahead) else { return false };
+        let Some(Cost { cpu: cores, .. }) = state.pace.costs.a_second(number, ahead) else { return false };
         let threads = state.scenario.workloads[number].behaviour.threads.map_or(f64::MAX, f64::from);
         let limit = workload.cpu_limit.map_or(f64::MAX, MilliCpu::as_cores);
         let (mut room, mut pods, mut wanting) = (0.0, 0, 0);

@@ -30,6 +30,7 @@ use crate::world::pace::Pace;
 use crate::world::population::Users;
 use crate::world::program::Program;
 use crate::world::scraped::Scraped;
+use crate::world::sidecars::Beside;
 
 /// All that changes in a run, and the scenario that doesn't.
 #[derive(Clone, Debug)]
@@ -334,6 +335,8 @@ pub struct Pod {
     pub reported: Reported,
     /// What it did while time was skipped.
     pub skipped: Skipped,
+    /// What goes on beside its serving container.
+    pub beside: Beside,
     /// Since when it waits for a node in vain.
     pub unschedulable_since: Option<SimTime>,
     /// The place of the node that others were pushed off for it.

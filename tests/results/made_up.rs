@@ -166,6 +166,7 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
                 per_user: Bytes::ZERO,
             },
             idle_cpu: MilliCpu(5),
+            sidecars: Vec::new(),
             shut_down: SimDuration::from_secs(1),
             drains: true,
             ingress: IngressRetries::USUAL,

@@ -80,6 +80,7 @@ pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
             per_user: Bytes::ZERO,
         },
         idle_cpu: MilliCpu::ZERO,
+        sidecars: Vec::new(),
         shut_down: SimDuration::from_millis(100),
         drains: true,
         ingress: IngressRetries::USUAL,

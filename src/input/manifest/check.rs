@@ -32,6 +32,49 @@ pub(super) fn all(reading: &mut Reading<'_>, objects: &[&Object<'_>]) {
     }
     problems.extend(objects.iter().filter_map(|object| served_by_another(reading, object, objects)));
     reading.problems.extend(problems);
+    for object in objects {
+        let same = |one: &&mut ManifestWorkload| {
+            (&one.api_kind, &one.name, &one.namespace) == (&object.kind, &object.name, &object.namespace)
+        };
+        if let Some(workload) = reading.set.workloads.iter_mut().find(same) {
+            workload.injects = injected_into(workload, object, objects);
+        }
+    }
+}
+
+/// The proxy that a mesh's webhook adds to a workload's pods, if it isn't among their
+/// containers already. What a pod's own metadata says goes before its namespace's.
+/// Istio: <https://istio.io/latest/docs/setup/additional-setup/sidecar-injection/>;
+/// Linkerd: <https://linkerd.io/2/features/proxy-injection/>.
+fn injected_into(
+    workload: &ManifestWorkload,
+    object: &Object<'_>,
+    objects: &[&Object<'_>],
+) -> Option<&'static str> {
+    let own = if object.class == Class::Pod { "metadata" } else { "spec.template.metadata" };
+    let namespace = objects.iter().find(|one| one.class == Class::Namespace && one.name == object.namespace);
+    let said = |node: &Node, path: &str, key: &str| {
+        let map = node.at(path)?;
+        map.get(key).and_then(Node::as_str).map(str::to_owned)
+    };
+    let of_pod = |key: &str| {
+        let within = |map: &str| said(object.node, &format!("{own}.{map}"), key);
+        within("labels").or_else(|| within("annotations"))
+    };
+    let of_namespace = |map: &str, key: &str| said(namespace?.node, &format!("metadata.{map}"), key);
+    let istio = match of_pod("sidecar.istio.io/inject").as_deref() {
+        Some(wanted) => wanted == "true",
+        None => {
+            of_namespace("labels", "istio-injection").as_deref() == Some("enabled")
+                || of_pod("istio.io/rev").or_else(|| of_namespace("labels", "istio.io/rev")).is_some()
+        }
+    };
+    let linkerd = of_pod("linkerd.io/inject").or_else(|| of_namespace("annotations", "linkerd.io/inject"));
+    let linkerd = linkerd.is_some_and(|wanted| wanted != "disabled");
+    let proxy = [(istio, "istio-proxy"), (linkerd, "linkerd-proxy")].into_iter().find(|(is, _)| *is)?.1;
+    let template = &workload.template;
+    let mut all = template.containers.iter().chain(&template.init_containers);
+    all.all(|one| one.name != proxy).then_some(proxy)
 }
 
 /// Whether a Service sends to a container that isn't its pod's first.
@@ -160,13 +203,6 @@ fn metric_problem(metric: &MetricSpec, workload: &ManifestWorkload) -> Option<Pr
     {
         let problem = Problem::warning(format!("{who} has no container `{wanted}`"));
         return Some(problem.rule(&rules::HPA_NO_CONTAINER));
-    }
-    if let (Some(wanted), Some(first)) = (container, template.containers.first())
-        && first.name != *wanted
-    {
-        let message = format!("what `{wanted}` of {who} uses is not simulated, and is taken as nothing");
-        let help = format!("the first container, `{}`, is the one whose use is simulated", first.name);
-        return Some(Problem::warning(message).help(help));
     }
     if !matches!(target, ResourceTarget::Utilization(_)) {
         return None;

@@ -58,6 +58,8 @@ pub struct ManifestWorkload {
     /// Values of the containers' plain `env` entries and of those from ConfigMaps,
     /// for guessing who calls whom. Never those from Secrets.
     pub env: Vec<(String, String)>,
+    /// The container that a mesh adds to the pods as they are made, if one does.
+    pub injects: Option<&'static str>,
     /// Where the object stands.
     pub place: Place,
 }

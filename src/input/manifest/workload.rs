@@ -376,6 +376,7 @@ fn push(
         min_ready,
         template,
         env,
+        injects: None,
         place: object.place("metadata.name"),
     });
 }
