@@ -125,6 +125,30 @@ fn a_pod_that_fits_nowhere_holds_nobody_up() {
 }
 
 #[test]
+fn a_peak_of_a_moment_is_a_peak() {
+    // A day's peak lies between two rows, and between two looks at who has to come.
+    let points = vec![(SimTime::ZERO, 0.5), (SimTime::from_nanos(613_400_000_000), 1.0)];
+    let points = [points, vec![(SimTime::from_secs(1_800), 0.5)]].concat();
+    let shape = || Shape { points: points.clone(), interpolation: Interpolation::Linear };
+    let open = Population::Rate {
+        peak_per_second: 20.0,
+        shape: shape(),
+        users: Some(3_000.0),
+        modulation: Vec::new(),
+    };
+    for population in [Population::Users { peak: 3_000.0, shape: shape() }, open] {
+        let web = workload("web", 2, vec![Step::Compute(always(0.001))]);
+        let mut scenario = scenario(vec![web], 1.0, 1_800);
+        scenario.demand.journeys[0].visits[0].think = always(100.0);
+        scenario.demand.population = population;
+        let seen = run(&scenario);
+        let most = seen.series.users.iter().copied().fold(0.0, f64::max);
+        assert_eq!((most, seen.cluster.users.max()), (3_000.0, 3_000.0));
+        assert!(seen.cluster.users.mean() < 2_300.0, "{}", seen.cluster.users.mean());
+    }
+}
+
+#[test]
 fn a_run_ends_with_a_whole_row_and_nodes_are_paid_to_the_last_second() {
     let mut scenario = scenario(vec![workload("web", 2, vec![Step::Compute(always(0.001))])], 20.0, 3_600);
     for (warm_up, rows) in [(600, 420), (605, 420)] {

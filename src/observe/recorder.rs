@@ -110,6 +110,8 @@ pub struct WorkloadRow {
 pub struct ClusterRow {
     /// Users.
     pub users: f64,
+    /// The most of them at a time since the row before.
+    pub most_users: f64,
     /// Ready nodes.
     pub nodes: u32,
     /// Pods that exist.
@@ -424,7 +426,7 @@ impl Recorder {
         self.pay(now, cluster.price_per_hour);
         let series = &mut self.series;
         series.times.push(now);
-        series.users.push(cluster.users);
+        series.users.push(cluster.most_users);
         series.arrived.push(std::mem::take(&mut self.step.arrived));
         series.failed.push(std::mem::take(&mut self.step.failed));
         series.p50.push(self.step.latency.quantile(0.5));
@@ -461,6 +463,7 @@ impl Recorder {
     /// step that has just ended, so it is entered for that step.
     fn levels(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
         let step = self.series.step;
+        self.cluster.users.set(now, cluster.most_users);
         self.cluster.users.set(now, cluster.users);
         self.cluster.nodes.set(now, f64::from(cluster.nodes));
         self.cluster.pods.set(now, f64::from(cluster.pods));

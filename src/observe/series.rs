@@ -10,7 +10,7 @@ pub struct Series {
     pub step: SimDuration,
     /// End of each step.
     pub times: Vec<SimTime>,
-    /// Users at the row's time.
+    /// The most users that there were at a time in the step.
     pub users: Vec<f64>,
     /// User requests that arrived in the step.
     pub arrived: Vec<u64>,

@@ -148,7 +148,12 @@ impl Users {
     /// How many users are there: thinking or waiting for an answer. Of an open population
     /// that stands for users those count, too, who think before their first request.
     pub fn present(&self) -> f64 {
-        self.per_rate.map_or_else(|| f64::from(self.count), |users| users * self.rate)
+        self.standing_for(self.rate).unwrap_or_else(|| f64::from(self.count))
+    }
+
+    /// How many users so many journeys a second stand for, if they stand for any.
+    pub fn standing_for(&self, rate: f64) -> Option<f64> {
+        self.per_rate.map(|users| users * rate)
     }
 
     /// The journey that a random number chooses for a user who starts one.

@@ -6,7 +6,7 @@ use crate::units::{Bytes, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::state::{Reported, State};
-use crate::world::{autoscaler, kubelet, nodes, scheduler};
+use crate::world::{autoscaler, kubelet, nodes, scheduler, users};
 
 /// The warm-up is over.
 pub fn warm_up_ended(state: &mut State, cx: &mut Context) {
@@ -24,7 +24,8 @@ pub fn step_ended(state: &mut State, cx: &mut Context) {
     let step = cx.seen.series.step;
     let rows: Vec<WorkloadRow> =
         (0..state.workloads.len()).map(|workload| workload_row(state, cx, workload)).collect();
-    let row = cluster_row(state);
+    let last = cx.seen.series.times.last().copied().unwrap_or(SimTime::ZERO);
+    let row = cluster_row(state, (last, cx.agenda.now()));
     cx.seen.step_ended(cx.agenda.now(), &row, &rows);
     cx.agenda.after(step, Event::StepEnded);
 }
@@ -75,7 +76,7 @@ fn workload_row(state: &mut State, cx: &mut Context, workload: usize) -> Workloa
 }
 
 /// The cluster's figures now.
-fn cluster_row(state: &State) -> ClusterRow {
+fn cluster_row(state: &State, step: (SimTime, SimTime)) -> ClusterRow {
     let (nodes, price_per_hour) = nodes::count_and_price(state);
     let cluster = &state.scheduler.cluster;
     let (mut requested, mut allocatable) = (0, 0);
@@ -86,6 +87,7 @@ fn cluster_row(state: &State) -> ClusterRow {
     }
     ClusterRow {
         users: state.users.present(),
+        most_users: users::most(state, step),
         nodes,
         pods: state.pods.len() as u32,
         ready_pods: state.workloads.iter().map(|workload| workload.ready).sum(),

@@ -61,6 +61,25 @@ fn wanted_now(state: &State, now: SimTime) -> u32 {
     }
 }
 
+/// The most users that there were at a time from one moment to the present one: those who
+/// are there, or as many as the shape asked for between. A day's peak is a moment, which no
+/// look at every so often finds.
+pub fn most(state: &State, (from, now): (SimTime, SimTime)) -> f64 {
+    let demand = &state.scenario.demand;
+    let present = state.users.present();
+    if !state.scenario.has_users() || now < SimTime::ZERO + demand.ramp_in {
+        return present;
+    }
+    let surge = state.broken.surge(now);
+    let asked = match &demand.population {
+        Population::Users { peak, shape } => (peak * shape.peak(from, now) * surge).round(),
+        Population::Rate { peak_per_second, shape, .. } => {
+            state.users.standing_for(peak_per_second * shape.peak(from, now) * surge).unwrap_or(present)
+        }
+    };
+    present.max(asked)
+}
+
 /// The number of users follows its shape: newcomers start, surplus users leave
 /// at the end of their thinking.
 pub fn population_changed(state: &mut State, cx: &mut Context) {
