@@ -82,7 +82,7 @@ impl Phase {
 }
 
 /// What the draw of an endpoint is for; apart from what `world::requests` draws for.
-const ROUTE: u64 = 1 << 40;
+pub const ROUTE: u64 = 1 << 40;
 
 impl Frame {
     /// Random bits that choose its endpoint.

@@ -28,7 +28,7 @@ use crate::world::state::{Pod, State};
 use crate::world::tcp;
 
 /// What a draw of a request is for; a step's number is added where it matters.
-mod purpose {
+pub mod purpose {
     // 1 << 40 chooses the endpoint (`world::frames`).
     /// The demand or wait of a step.
     pub const STEP: u64 = 2 << 40;

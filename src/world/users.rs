@@ -21,7 +21,7 @@ const PIECE: SimDuration = SimDuration::from_secs(10);
 const MET: usize = 64;
 
 /// What a draw of a user is for.
-mod purpose {
+pub mod purpose {
     /// Which journey.
     pub const JOURNEY: u64 = 1 << 40;
     /// How long to think.
