@@ -6,6 +6,7 @@
 
 pub mod admission;
 pub mod behavior;
+pub mod daemon_set;
 pub mod disruption;
 pub mod endpoints;
 pub mod eviction;

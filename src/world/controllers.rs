@@ -137,19 +137,19 @@ fn sync_stateful_set(state: &mut State, cx: &mut Context, workload: u32) {
     deployments::follow(state, cx, workload);
 }
 
-/// A DaemonSet has one pod on every node where it fits; its scheduler says where
-/// it doesn't.
+/// A DaemonSet has one pod on every node that it wants (`k8s::daemon_set`); the scheduler
+/// says where it doesn't fit.
 fn sync_daemon_set(state: &mut State, cx: &mut Context, workload: u32) {
     let nodes: Vec<u32> = (0..state.nodes.len() as u32)
-        .filter(|&node| state.nodes[node as usize].life == NodeLife::Ready)
+        .filter(|&node| state.nodes[node as usize].life == NodeLife::Ready && state.takes(workload, node))
         .collect();
     let has = |state: &State, node: u32| {
         let pods = &state.workloads[workload as usize].pods;
-        pods.iter().any(|&id| state.pod(id).is_some_and(|pod| pod.ordinal == node && !pod.deleting))
+        pods.iter().any(|&id| state.pod(id).is_some_and(|pod| pod.ordinal == node))
     };
     state.workloads[workload as usize].desired = nodes.len() as u32;
     for node in nodes {
-        if !has(state, node) && state.takes(workload, node) {
+        if !has(state, node) {
             create(state, cx, workload, node, 0);
         }
     }

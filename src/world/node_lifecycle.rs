@@ -233,10 +233,6 @@ fn taint(state: &mut State, cx: &mut Context, number: usize, ready: Ready) {
 fn plan_eviction(state: &mut State, cx: &mut Context, id: PodId, taint: &Taint, now: SimTime) {
     let Some(pod) = state.pod(id) else { return };
     let spec = state.spec(pod.workload);
-    // The DaemonSet controller lets its pods bear both for good.
-    if matches!(spec.kind, Kind::DaemonSet) {
-        return;
-    }
     let mut tolerations = spec.template.wishes.tolerations.clone();
     add_default_tolerations(&mut tolerations, DEFAULT_TOLERATION_SECONDS);
     let stays: Stay = stay(std::slice::from_ref(taint), &tolerations);

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use crate::k8s::daemon_set::should_run;
 use crate::k8s::hpa::Memory;
 use crate::k8s::image_pull::Pulls;
 use crate::k8s::metrics::{ContainerSample, ContainerWindow};
@@ -873,12 +874,11 @@ impl<'a> State<'a> {
         }
     }
 
-    /// Whether a DaemonSet wants a pod on a node: its node selector decides.
+    /// Whether a DaemonSet wants a pod on a node.
     pub fn takes(&self, workload: u32, node: u32) -> bool {
         let wishes = &self.spec(workload).template.wishes;
-        let Some(place) = self.nodes[node as usize].place else { return false };
-        let labels = &self.scheduler.cluster.node(place).shape.labels;
-        wishes.node_selector.iter().all(|(key, value)| labels.get(key) == Some(value))
+        let place = self.nodes[node as usize].place;
+        place.is_some_and(|place| should_run(wishes, &self.scheduler.cluster.node(place).shape))
     }
 
     /// Connected users per ready pod of a workload.

@@ -11,6 +11,7 @@ use super::object::{Manifest, Object};
 use super::pod::{self, seconds};
 use super::{Reading, placement};
 use crate::input::problem::Problem;
+use crate::k8s::daemon_set;
 use crate::k8s::labels::Labels;
 use crate::k8s::rollout::{IntOrPercent, Strategy};
 use crate::scenario::Kind;
@@ -157,7 +158,9 @@ pub(super) fn daemon_set(reading: &mut Reading<'_>, object: &Object<'_>, around:
         template: &spec.template,
         path: "spec.template",
     };
-    add(reading, object, &parts, around);
+    if let Some(workload) = add(reading, object, &parts, around) {
+        workload.template.wishes.tolerations.extend(daemon_set::tolerations());
+    }
 }
 
 pub(super) fn replica_set(reading: &mut Reading<'_>, object: &Object<'_>, around: &Surroundings) {

@@ -1,5 +1,6 @@
 //! Trying things out on a copy of the cluster: would these pods find room?
 
+use crate::k8s::daemon_set::should_run;
 use crate::k8s::placement::cluster::HOSTNAME;
 use crate::k8s::placement::{BoundPod, ClusterView, Cycle, KindId, NodeId, NodeShape, PodView};
 use crate::units::SimTime;
@@ -19,14 +20,16 @@ pub(super) fn bind(cluster: &mut ClusterView, pod: &PodView, node: NodeId) {
     cluster.add_pod(pod.id, bound);
 }
 
-/// Adds a new node of a shape, with the DaemonSet pods that it will run. Its
-/// name is its own, and so is its hostname label.
+/// Adds a new node of a shape, with the pods of those DaemonSets that want one there.
+/// Its name is its own, and so is its hostname label.
 pub(super) fn add_node(cluster: &mut ClusterView, template: &NodeShape, daemons: &[KindId]) -> NodeId {
     let mut shape = template.clone();
     shape.name = format!("{}-new-{}", template.name, cluster.node_ids().len());
     shape.labels.insert(HOSTNAME.to_owned(), shape.name.clone());
+    let runs = |kind: &&KindId| should_run(&cluster.kind(**kind).wishes, &shape);
+    let daemons: Vec<KindId> = daemons.iter().filter(runs).copied().collect();
     let node = cluster.add_node(shape);
-    for kind in daemons {
+    for kind in &daemons {
         let pod = stand_in(cluster, *kind);
         bind(cluster, &pod, node);
     }

@@ -8,7 +8,7 @@ use crate::k8s::placement::reason::{Filter, Reason, Refusal};
 use crate::k8s::placement::{Taint, TaintEffect, Toleration};
 
 /// The taint that a cordon stands for.
-const CORDON: &str = "node.kubernetes.io/unschedulable";
+pub const CORDON: &str = "node.kubernetes.io/unschedulable";
 
 impl Toleration {
     /// Whether it bears this taint.
