@@ -27,8 +27,8 @@ pub use upstream::{Balancing, Breaker, FailureRatio, Link, Outlier, Pool, Upstre
 pub use usage::{Usage, UsagePiece, UsagePoint};
 pub use workload::{
     Autoscaler, Behaviour, Call, Concurrency, Container, Counted, CustomMetric, DisruptionBudget, External,
-    Hook, IngressRetries, Kind, MemoryModel, Operation, PodTemplate, Quota, Retry, RetryBudget, Sidecar,
-    StartUp, Step, Target, WarmUp, Workload,
+    Hook, IngressRetries, Kind, MemoryModel, NodeHold, Operation, PodTemplate, Quota, Retry, RetryBudget,
+    Sidecar, StartUp, Step, Target, WarmUp, Workload,
 };
 
 use crate::k8s::version::Version;

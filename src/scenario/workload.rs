@@ -85,8 +85,21 @@ pub struct PodTemplate {
     pub grace: SimDuration,
     /// Has a volume that only one node can mount, so a dead node holds it.
     pub single_node_volume: bool,
+    /// What node autoscalers heed of it.
+    pub hold: NodeHold,
     /// `restartPolicy: Always`.
     pub restart_always: bool,
+}
+
+/// What of a pod keeps a node autoscaler from taking its node away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NodeHold {
+    /// Has a volume that is lost with its node, and no annotation that lets it go.
+    pub local_storage: bool,
+    /// cluster-autoscaler's `safe-to-evict`, where it is said.
+    pub safe_to_evict: Option<bool>,
+    /// Karpenter's `do-not-disrupt`.
+    pub do_not_disrupt: bool,
 }
 
 /// One container.

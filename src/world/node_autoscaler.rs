@@ -10,7 +10,7 @@ use crate::k8s::node_autoscaling::scale_up::{NodeGroup, Pending, ScaleUp, UpSett
 use crate::k8s::node_lifecycle::Ready;
 use crate::k8s::placement::{ClusterView, NodeId, PodView};
 use crate::observe::MomentKind;
-use crate::scenario::{Kind, ProvisionedBy};
+use crate::scenario::{Kind, NodeHold, ProvisionedBy};
 use crate::units::SimDuration;
 use crate::world::context::Context;
 use crate::world::event::Event;
@@ -81,14 +81,18 @@ fn daemons(state: &State) -> Vec<usize> {
     workloads.filter(|(spec, _)| matches!(spec.kind, Kind::DaemonSet)).map(|(_, one)| one.kind).collect()
 }
 
-/// What matters of each kind of pod when its node shall go.
+/// What matters of each kind of pod when its node shall go. Each autoscaler heeds its own
+/// annotation.
 fn facts(state: &State) -> BTreeMap<usize, PodFacts> {
+    let karpenter = state.scenario.cluster.provisioned_by == ProvisionedBy::Karpenter;
     let workloads = state.scenario.workloads.iter().zip(&state.workloads);
     workloads
         .map(|(spec, one)| {
+            let NodeHold { local_storage, safe_to_evict, do_not_disrupt } = spec.template.hold;
+            let safe_to_evict = if karpenter { do_not_disrupt.then_some(false) } else { safe_to_evict };
             let daemon = matches!(spec.kind, Kind::DaemonSet);
             let replicated = !matches!(spec.kind, Kind::Pod);
-            (one.kind, PodFacts { daemon, replicated, ..PodFacts::default() })
+            (one.kind, PodFacts { daemon, replicated, local_storage, safe_to_evict })
         })
         .collect()
 }

@@ -10,7 +10,7 @@ use kubeplan::input::manifest::set::ManifestSet;
 use kubeplan::input::manifest::{self, Failure};
 use kubeplan::input::problem::{self, Problem, Severity};
 use kubeplan::k8s::rollout::IntOrPercent;
-use kubeplan::scenario::Kind;
+use kubeplan::scenario::{Kind, NodeHold};
 use kubeplan::source::Sources;
 use proptest::prelude::*;
 
@@ -309,6 +309,39 @@ items:
     assert_eq!((behavior.scale_up.policies.len(), behavior.scale_down.policies.len()), (2, 1));
     assert_eq!(behavior.scale_down.stabilization_window, None);
     assert_eq!(set.not_simulated, [("Secret".to_owned(), 1)]);
+}
+
+#[test]
+fn what_holds_a_node_is_read_from_volumes_and_annotations() {
+    const AUTOSCALER: &str = "cluster-autoscaler.kubernetes.io/safe-to-evict";
+    let local = |local_storage| NodeHold { local_storage, ..NodeHold::default() };
+    let rows = [
+        (String::new(), "{emptyDir: {}}", local(true)),
+        (String::new(), "{emptyDir: {medium: Memory}}", local(false)),
+        (String::new(), "{hostPath: {path: /x}}", local(true)),
+        (String::new(), "{configMap: {name: c}}", local(false)),
+        (format!("{AUTOSCALER}-local-volumes: 'other, data'"), "{emptyDir: {}}", local(false)),
+        (format!("{AUTOSCALER}-local-volumes: other"), "{emptyDir: {}}", local(true)),
+        (
+            format!("{AUTOSCALER}: 'true'"),
+            "{emptyDir: {}}",
+            NodeHold { safe_to_evict: Some(true), ..local(true) },
+        ),
+        (
+            "karpenter.sh/do-not-disrupt: 'true'".to_owned(),
+            "{configMap: {name: c}}",
+            NodeHold { do_not_disrupt: true, ..local(false) },
+        ),
+    ];
+    for (annotation, volume, expected) in rows {
+        let text = format!(
+            "{{apiVersion: v1, kind: Pod, metadata: {{name: p, annotations: {{{annotation}}}}}, \
+             spec: {{containers: [{{name: c, image: i}}], volumes: [{{name: data, {}]}}}}",
+            volume.trim_start_matches('{')
+        );
+        let (set, _, shown) = read(&text);
+        assert_eq!(set.workloads[0].template.hold, expected, "{annotation} {volume}: {shown}");
+    }
 }
 
 #[test]

@@ -14,8 +14,8 @@ use kubeplan::observe::{
 use kubeplan::scenario::{
     Assumption, Autoscaler, Balancing, Basis, Behaviour, Call, Cluster, Comparison, Concurrency, Container,
     Demand, External, Goals, Indicator, IngressRetries, Interpolation, Journey, Kind, Limits, MemoryModel,
-    NodePool, Objective, Operation, PodTemplate, Population, ProvisionedBy, Quota, Retry, Scenario, Scope,
-    Shape, StartUp, Step, Target, Visit, Workload,
+    NodeHold, NodePool, Objective, Operation, PodTemplate, Population, ProvisionedBy, Quota, Retry, Scenario,
+    Scope, Shape, StartUp, Step, Target, Visit, Workload,
 };
 use kubeplan::sim::random::{Distribution, Seed, Stream};
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -152,6 +152,7 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
             wishes: Wishes::default(),
             grace: SimDuration::from_secs(30),
             single_node_volume: false,
+            hold: NodeHold::default(),
             restart_always: true,
         },
         behaviour: Behaviour {

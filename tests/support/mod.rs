@@ -10,8 +10,8 @@ use kubeplan::k8s::resources::Resources;
 use kubeplan::k8s::version::Version;
 use kubeplan::scenario::{
     Balancing, Behaviour, Cluster, Concurrency, Container, Demand, Goals, IngressRetries, Interpolation,
-    Journey, Kind, Limits, MemoryModel, NodePool, Operation, PodTemplate, Pool, Population, ProvisionedBy,
-    Retry, Scenario, Shape, StartUp, Step, Visit, Workload,
+    Journey, Kind, Limits, MemoryModel, NodeHold, NodePool, Operation, PodTemplate, Pool, Population,
+    ProvisionedBy, Retry, Scenario, Shape, StartUp, Step, Visit, Workload,
 };
 use kubeplan::sim::random::Distribution;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -66,6 +66,7 @@ pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
         wishes: Wishes::default(),
         grace: SimDuration::from_secs(30),
         single_node_volume: false,
+        hold: NodeHold::default(),
         restart_always: true,
     };
     let behaviour = Behaviour {

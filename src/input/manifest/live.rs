@@ -241,8 +241,8 @@ fn live_pod(
     let mut spec = manifest.spec.unwrap_or_default();
     let own = spec.resources.take().and_then(|own| own.requests).unwrap_or_default();
     let own = resources::amounts(reading, object, "spec.resources.requests", &own);
-    let labels = manifest.metadata.labels.unwrap_or_default();
-    let template = pod::template(reading, object, "spec", labels, &spec, around);
+    let meta = (manifest.metadata.labels, manifest.metadata.annotations);
+    let template = pod::template(reading, object, "spec", meta, &spec, around);
     let node = object.node;
     let phase = text(node, "status.phase").unwrap_or_else(|| "Pending".to_owned());
     let choices = [

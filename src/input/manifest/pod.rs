@@ -1,22 +1,28 @@
 //! Pod templates: containers, probes, hooks, volumes.
 
-use k8s_openapi::api::core::v1::{Container as ApiContainer, Lifecycle, PodSpec, Probe as ApiProbe, Volume};
+use std::collections::BTreeMap;
+
+use k8s_openapi::api::core::v1::{
+    Container as ApiContainer, EmptyDirVolumeSource, Lifecycle, PodSpec, Probe as ApiProbe, Volume,
+};
 
 use super::cluster::Surroundings;
 use super::object::Object;
 use super::{Reading, placement, resources};
 use crate::input::problem::Problem;
-use crate::k8s::labels::Labels;
 use crate::k8s::probe::{Handler, Probe};
-use crate::scenario::{Container, Hook, PodTemplate};
+use crate::scenario::{Container, Hook, NodeHold, PodTemplate};
 use crate::units::SimDuration;
+
+/// Labels and annotations of a pod.
+pub(super) type Meta = (Option<BTreeMap<String, String>>, Option<BTreeMap<String, String>>);
 
 /// A pod spec that stands at `path` of an object.
 pub(super) fn template(
     reading: &mut Reading<'_>,
     object: &Object<'_>,
     path: &str,
-    labels: Labels,
+    (labels, annotations): Meta,
     spec: &PodSpec,
     around: &Surroundings,
 ) -> PodTemplate {
@@ -42,14 +48,36 @@ pub(super) fn template(
     let containers = all("containers", &spec.containers);
     let init_containers = all("initContainers", spec.init_containers.as_deref().unwrap_or_default());
     PodTemplate {
-        labels,
+        labels: labels.unwrap_or_default(),
         containers,
         init_containers,
         overhead: resources::split(&overhead),
         wishes: placement::wishes(reading, object, path, spec, around),
         grace: seconds(spec.termination_grace_period_seconds.unwrap_or(30)),
         single_node_volume: spec.volumes.iter().flatten().any(|volume| holds_node(volume, object, around)),
+        hold: node_hold(spec, &annotations.unwrap_or_default()),
         restart_always: restart_always.unwrap_or(true),
+    }
+}
+
+/// Whether a volume is lost with its node. Upstream: `isLocalVolume` in
+/// `cluster-autoscaler/utils/drain/drain.go`.
+fn is_local(volume: &Volume) -> bool {
+    let in_memory = |one: &EmptyDirVolumeSource| one.medium.as_deref() == Some("Memory");
+    volume.host_path.is_some() || volume.empty_dir.as_ref().is_some_and(|one| !in_memory(one))
+}
+
+/// What holds a pod's node, by its volumes and its annotations.
+fn node_hold(spec: &PodSpec, annotations: &BTreeMap<String, String>) -> NodeHold {
+    let said = |key: &str| annotations.get(key).map(String::as_str);
+    let bool_of = |key: &str| said(key).and_then(|text| text.parse::<bool>().ok());
+    let let_go = said("cluster-autoscaler.kubernetes.io/safe-to-evict-local-volumes").unwrap_or_default();
+    let is_let_go = |volume: &&Volume| let_go.split(',').any(|name| name.trim() == volume.name);
+    let mut volumes = spec.volumes.iter().flatten().filter(|volume| !is_let_go(volume));
+    NodeHold {
+        local_storage: volumes.any(is_local),
+        safe_to_evict: bool_of("cluster-autoscaler.kubernetes.io/safe-to-evict"),
+        do_not_disrupt: bool_of("karpenter.sh/do-not-disrupt") == Some(true),
     }
 }
 

@@ -200,9 +200,9 @@ pub(super) fn pod(reading: &mut Reading<'_>, object: &Object<'_>, around: &Surro
     if matches!(phase, Some("Succeeded" | "Failed")) {
         return;
     }
-    let labels = pod.metadata.labels.unwrap_or_default();
     let spec = pod.spec.unwrap_or_default();
-    let template = pod::template(reading, object, "spec", labels, &spec, around);
+    let meta = (pod.metadata.labels, pod.metadata.annotations);
+    let template = pod::template(reading, object, "spec", meta, &spec, around);
     push(
         reading,
         object,
@@ -277,8 +277,8 @@ fn add<'r>(
     around: &Surroundings,
 ) -> Option<&'r mut ManifestWorkload> {
     let metadata = parts.template.metadata.clone().unwrap_or_default();
-    let labels: Labels = metadata.labels.unwrap_or_default();
     if let Some(selector) = parts.selector {
+        let labels = metadata.labels.clone().unwrap_or_default();
         check_selector(reading, object, parts.path, selector, &labels);
     }
     let Some(pod_spec) = &parts.template.spec else {
@@ -289,7 +289,8 @@ fn add<'r>(
         reading.field(object, "spec.replicas", Problem::error("must not be negative"));
     }
     let path = format!("{}.spec", parts.path);
-    let template = pod::template(reading, object, &path, labels, pod_spec, around);
+    let template =
+        pod::template(reading, object, &path, (metadata.labels, metadata.annotations), pod_spec, around);
     let replicas = u32::try_from(parts.replicas.unwrap_or(1)).unwrap_or(0);
     let stated = parts.replicas.is_some() && parts.kind != Kind::Job;
     let min_ready = seconds(parts.min_ready.unwrap_or(0));
