@@ -150,12 +150,15 @@ fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
         }
     }
     // Those that are on their way out are no more to spare.
+    let ends = |id: &PodId| state.pod(*id).is_some_and(|pod| pod.deleting);
+    let mut leaving = (0, 0);
     for node in state.nodes.iter().filter(|node| node.leaving && is_there(node)) {
         groups[node.pool as usize].target -= 1;
+        leaving = (leaving.0 + 1, leaving.1 + usize::from(node.pods.iter().any(ends)));
     }
     let owned = node_facts(state);
     let (facts, budgets) = (facts(state), budgets::guarded(state, now));
-    let around = Looked { groups: &groups, nodes: &owned, pods: &facts, budgets: &budgets };
+    let around = Looked { groups: &groups, nodes: &owned, pods: &facts, budgets: &budgets, leaving };
     let mut memory = std::mem::take(&mut state.node_autoscaler.down);
     let decision = scale_down(&state.scheduler.cluster, &around, &DownSettings::default(), &mut memory, now);
     state.node_autoscaler.down = memory;

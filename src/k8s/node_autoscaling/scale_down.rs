@@ -148,6 +148,8 @@ pub struct Looked<'a> {
     pub pods: &'a BTreeMap<KindId, PodFacts>,
     /// The budgets.
     pub budgets: &'a [GuardedPods],
+    /// How many nodes are on their way out, and how many of them had pods to evict.
+    pub leaving: (usize, usize),
 }
 
 /// What a loop decides.
@@ -174,7 +176,7 @@ pub fn scale_down(
 ) -> ScaleDown {
     let mut decision = ScaleDown::default();
     let allowed = around.budgets.iter().map(|one| one.allowed).collect();
-    let mut trial = Trial { cluster: cluster.clone(), allowed, removable: Vec::new() };
+    let mut trial = Trial { before: cluster, cluster: cluster.clone(), allowed, removable: Vec::new() };
     for node in candidates(cluster, around, memory) {
         let verdict = trial.examine(around, settings, memory, node, now);
         decision.verdicts.push((node, verdict));
@@ -215,13 +217,15 @@ fn candidates(cluster: &ClusterView, around: &Looked, memory: &ScaleDownMemory) 
 type Removable = (NodeId, Vec<PodId>);
 
 /// What is left of the cluster and its budgets if the nodes found so far go.
-struct Trial {
+struct Trial<'a> {
+    /// The cluster as it is, which decides whether a node is used.
+    before: &'a ClusterView,
     cluster: ClusterView,
     allowed: Vec<i64>,
     removable: Vec<Removable>,
 }
 
-impl Trial {
+impl Trial<'_> {
     /// Looks at one node. When it can go, its pods move and it is no place to
     /// move to for those after it.
     fn examine(
@@ -239,7 +243,7 @@ impl Trial {
         if memory.unremovable_until.get(&node).is_some_and(|until| *until > now) {
             return Verdict::RecentlyUnremovable;
         }
-        let used = utilization(&self.cluster, around.pods, settings, node);
+        let used = utilization(self.before, around.pods, settings, node);
         if facts.ready && used > settings.utilization_threshold {
             return Verdict::InUse((used * 10_000.0) as u32);
         }
@@ -406,8 +410,9 @@ fn choose(
         let facts = around.nodes[&node];
         let wait = if facts.ready { settings.unneeded_time } else { settings.unready_time };
         let since = memory.unneeded_since.get(&node).copied().unwrap_or(now);
-        let full_up = decision.delete.len() + decision.drain.len() >= settings.max_parallel
-            || (!pods.is_empty() && decision.drain.len() >= settings.max_drains);
+        let (leaving, drained) = around.leaving;
+        let full_up = leaving + decision.delete.len() + decision.drain.len() >= settings.max_parallel
+            || (!pods.is_empty() && drained + decision.drain.len() >= settings.max_drains);
         if since + wait > now || full_up || spare[facts.group] == 0 {
             continue;
         }
@@ -429,6 +434,7 @@ mod tests {
         nodes: BTreeMap<NodeId, NodeFacts>,
         pods: BTreeMap<KindId, PodFacts>,
         budgets: Vec<GuardedPods>,
+        leaving: (usize, usize),
         memory: ScaleDownMemory,
     }
 
@@ -458,13 +464,18 @@ mod tests {
                 max: 10,
                 back_off: BackOff::default(),
             };
-            let (pods, budgets, memory) = Default::default();
-            Self { cluster, groups: vec![group], nodes, pods, budgets, memory }
+            let (pods, budgets, leaving, memory) = Default::default();
+            Self { cluster, groups: vec![group], nodes, pods, budgets, leaving, memory }
         }
 
         fn at(&mut self, seconds: u64) -> ScaleDown {
-            let around =
-                Looked { groups: &self.groups, nodes: &self.nodes, pods: &self.pods, budgets: &self.budgets };
+            let around = Looked {
+                groups: &self.groups,
+                nodes: &self.nodes,
+                pods: &self.pods,
+                budgets: &self.budgets,
+                leaving: self.leaving,
+            };
             let now = SimTime::from_secs(seconds);
             scale_down(&self.cluster, &around, &DownSettings::default(), &mut self.memory, now)
         }
@@ -473,6 +484,27 @@ mod tests {
             let found = self.at(0).verdicts.into_iter().find(|(one, _)| *one == node);
             found.map(|(_, verdict)| verdict).expect("it was looked at")
         }
+    }
+
+    #[test]
+    fn nodes_on_their_way_out_count_against_what_may_go_at_once() {
+        let rows = [((0, 0), vec![2], vec![0]), ((1, 0), vec![2], vec![0]), ((1, 1), vec![2], vec![])];
+        for (leaving, delete, drain) in rows.into_iter().chain([((10, 0), vec![], vec![])]) {
+            let mut scene = Scene::of(&[&[300], &[700], &[]]);
+            scene.leaving = leaving;
+            scene.at(0);
+            let decision = scene.at(600);
+            let drained: Vec<NodeId> = decision.drain.iter().map(|(node, _)| *node).collect();
+            assert_eq!((decision.delete, drained), (delete, drain), "{leaving:?}");
+        }
+    }
+
+    #[test]
+    fn pods_that_would_move_to_a_node_are_no_use_of_it_yet() {
+        let mut scene = Scene::of(&[&[200], &[200], &[200], &[200]]);
+        let verdicts: Vec<Verdict> = scene.at(0).verdicts.into_iter().map(|(_, verdict)| verdict).collect();
+        let unneeded = Verdict::Unneeded(SimTime::ZERO);
+        assert_eq!(verdicts, [unneeded, unneeded, unneeded, Verdict::NoPlaceFor(0)]);
     }
 
     #[test]
