@@ -16,7 +16,7 @@ use crate::world::context::Context;
 use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::state::{Machine, Node, NodeLife, Replacement, State};
-use crate::world::{budgets, drain, nodes};
+use crate::world::{budgets, drain, nodes, scheduler};
 
 /// Both autoscalers look again after this at the latest.
 const SCAN: SimDuration = SimDuration::from_secs(10);
@@ -190,22 +190,14 @@ fn ready_places<'a>(state: &'a State) -> impl Iterator<Item = (usize, usize)> + 
         .filter_map(|(number, node)| Some((node.place?, number)))
 }
 
-/// One loop of Karpenter: buys for the pods that wait once their batch is
-/// closed, and consolidates when nobody waits.
+/// One loop of Karpenter: asks for the pods that wait still, and consolidates when nobody
+/// waits. It hears of new ones by itself (`scheduler::ask_karpenter`).
 fn karpenter(state: &mut State, cx: &mut Context) {
-    let now = cx.now();
-    let pending = pending(state);
-    let newest = pending.iter().map(|one| one.pod.id as u32 + 1).max().unwrap_or(0);
-    if newest > state.node_autoscaler.noticed {
-        state.node_autoscaler.noticed = newest;
-        let closes = state.node_autoscaler.batch.pod_came(now);
-        cx.agenda.at(closes, Event::KarpenterBatched);
-    }
     look_after_replacements(state, cx);
-    if pending.is_empty() {
+    if pending(state).is_empty() {
         consolidate_nodes(state, cx);
     } else {
-        karpenter_batched(state, cx);
+        scheduler::ask_karpenter(state, cx);
     }
 }
 

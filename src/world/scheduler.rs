@@ -4,6 +4,7 @@ use crate::k8s::placement::preemption::{Preemption, preempt};
 use crate::k8s::placement::queue::Change;
 use crate::k8s::placement::{BoundPod, Outcome, PodView, Unschedulable, schedule};
 use crate::observe::MomentKind;
+use crate::scenario::ProvisionedBy;
 use crate::units::figures::plural;
 use crate::units::{SimDuration, SimTime};
 use crate::world::budgets;
@@ -187,6 +188,9 @@ fn put_back(state: &mut State, cx: &mut Context, id: PodId, why: &Unschedulable)
     filters.dedup();
     let priority = state.spec(workload).template.wishes.priority;
     state.scheduler.queue.put_back(uid as usize, priority, filters, now);
+    if first && state.scenario.cluster.provisioned_by == ProvisionedBy::Karpenter {
+        ask_karpenter(state, cx);
+    }
     let seen = &mut cx.seen.workloads[workload as usize];
     let new_words = seen.pending_because.is_none();
     seen.pending_because = Some(why.to_string());
@@ -195,6 +199,12 @@ fn put_back(state: &mut State, cx: &mut Context, id: PodId, why: &Unschedulable)
         let text = format!("{name}: no node for a pod: {why}");
         cx.seen.moment(now, MomentKind::Unschedulable, Some(workload as usize), text);
     }
+}
+
+/// A pod that waits for a node comes to Karpenter's batch, at once and every ten seconds.
+pub fn ask_karpenter(state: &mut State, cx: &mut Context) {
+    let closes = state.node_autoscaler.batch.pod_came(cx.now());
+    cx.agenda.at(closes, Event::KarpenterBatched);
 }
 
 /// A waiting pod is deleted.

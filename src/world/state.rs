@@ -765,8 +765,6 @@ pub struct NodeAutoscaler {
     pub down: ScaleDownMemory,
     /// Karpenter: the open batch.
     pub batch: Batch,
-    /// Pods already noticed, by UID: the first free number.
-    pub noticed: u32,
     /// Karpenter: what waits for its second look.
     pub formed: Option<Consolidation>,
     /// Karpenter: replacements that are on their way.
