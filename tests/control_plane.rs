@@ -3,11 +3,13 @@
 mod support;
 
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget, ValueTarget};
+use kubeplan::k8s::labels::Selector;
+use kubeplan::k8s::placement::{SpreadConstraint, Taint, TaintEffect, Toleration};
 use kubeplan::k8s::probe::Probe;
 use kubeplan::observe::{MomentKind, Observations};
 use kubeplan::scenario::{
-    Autoscaler, Call, Counted, CustomMetric, Drill, Failure, Interpolation, Population, ProvisionedBy, Retry,
-    Scenario, Shape, Share, Sidecar, Step, Target,
+    Autoscaler, Call, Counted, CustomMetric, Drill, Failure, Hook, Interpolation, Kind, NodeHold, Population,
+    ProvisionedBy, Retry, Scenario, Shape, Share, Sidecar, Step, Target,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -104,6 +106,139 @@ fn pods_without_room_get_a_node() {
     assert!(seen.cluster.pending_pod_seconds > 45.0, "pods waited for the node");
     let waited = added[0].time.since(seen.decisions[0].time).as_secs_f64();
     assert!(waited >= 45.0, "the node came {waited} s after the decision");
+}
+
+/// So many pods that ask for `cpu` of a core on nodes of two cores, of which there are as
+/// many as in `nodes` and may be ten, in half an hour without much to do.
+fn on_small_nodes(pods: u32, cpu: u64, nodes: u32, who: ProvisionedBy) -> Scenario {
+    let mut web = workload("web", pods, vec![Step::Compute(always(0.001))]);
+    web.template.containers[0].requests.cpu = Some(MilliCpu(cpu));
+    let mut scenario = scenario(vec![web], 2.0, 1_800);
+    let pool = &mut scenario.cluster.pools[0];
+    (pool.cpu, pool.count, pool.min, pool.max) = (MilliCpu(2_000), nodes, 1, 10);
+    scenario.cluster.provisioned_by = who;
+    scenario
+}
+
+const AUTOSCALERS: [ProvisionedBy; 2] = [ProvisionedBy::ClusterAutoscaler, ProvisionedBy::Karpenter];
+
+fn times(seen: &Observations, kind: MomentKind) -> Vec<f64> {
+    seen.moments.iter().filter(|one| one.kind == kind).map(|one| one.time.as_secs_f64()).collect()
+}
+
+/// Ready and wanted replicas of a workload at the end.
+fn replicas(seen: &Observations, workload: usize) -> (u32, u32) {
+    let of = &seen.workloads[workload];
+    (of.ready.value() as u32, of.desired.value() as u32)
+}
+
+#[test]
+fn nodes_come_in_the_zones_where_pods_need_them() {
+    for who in AUTOSCALERS {
+        // One pod in zone a, and room for one on each node; then none may be in zone a.
+        for (only, pods) in [(None, 7), (Some("c"), 3)] {
+            let mut scenario = on_small_nodes(pods, 1_500, 1, who);
+            scenario.cluster.pools[0].zones = ["a", "b", "c"].map(str::to_owned).to_vec();
+            let template = &mut scenario.workloads[0].template;
+            let zone = "topology.kubernetes.io/zone".to_owned();
+            match only {
+                Some(only) => drop(template.wishes.node_selector.insert(zone, only.to_owned())),
+                None => template.wishes.spread.push(SpreadConstraint {
+                    max_skew: 1,
+                    topology_key: zone,
+                    required: true,
+                    selector: Some(Selector::of(template.labels.clone())),
+                    min_domains: None,
+                    ignore_node_affinity: false,
+                    honor_taints: false,
+                }),
+            }
+            let seen = run(&scenario);
+            assert_eq!(replicas(&seen, 0), (pods, pods), "{who:?}, {only:?}: {:?}", seen.moments);
+        }
+    }
+}
+
+#[test]
+fn karpenter_buys_when_the_batch_of_waiting_pods_is_closed() {
+    for base in 0..4 {
+        let seen =
+            simulate(&on_small_nodes(3, 1_500, 1, ProvisionedBy::Karpenter), Seed { base, replication: 0 });
+        // Two pods wait from the start on; a batch closes a second after the last, and a
+        // node takes a minute.
+        let added = times(&seen, MomentKind::NodeAdded);
+        assert!(added.len() == 2 && added.iter().all(|time| (61.0..62.0).contains(time)), "{added:?}");
+    }
+}
+
+#[test]
+fn daemon_sets_count_on_the_nodes_that_they_want_and_on_no_other() {
+    let mut daemon = workload("agent", 1, vec![Step::Compute(always(0.001))]);
+    daemon.kind = Kind::DaemonSet;
+    daemon.template.containers[0].requests.cpu = Some(MilliCpu(1_500));
+    let taint = Taint { key: "gpu".to_owned(), value: String::new(), effect: TaintEffect::NoSchedule };
+    let bears =
+        Toleration { key: "gpu".to_owned(), exists: true, value: String::new(), effect: None, seconds: None };
+    for who in AUTOSCALERS {
+        // Where the daemon bears the taint it selects the nodes that have it. Otherwise it runs
+        // beside the pods, on a node large enough.
+        for (tolerates, cpu) in [(true, 2_000), (false, 8_000)] {
+            let mut scenario = on_small_nodes(3, 1_000, 1, who);
+            let mut tainted = scenario.cluster.pools[0].clone();
+            scenario.cluster.pools[0].cpu = MilliCpu(cpu);
+            (tainted.name, tainted.taints) = ("tainted".to_owned(), vec![taint.clone()]);
+            let _ = tainted.labels.insert("gpu".to_owned(), "yes".to_owned());
+            (tainted.min, tainted.max) = (1, 1);
+            scenario.cluster.pools.push(tainted);
+            let mut daemon = daemon.clone();
+            if tolerates {
+                daemon.template.wishes.tolerations.push(bears.clone());
+                let _ = daemon.template.wishes.node_selector.insert("gpu".to_owned(), "yes".to_owned());
+            }
+            scenario.workloads.push(daemon);
+            let seen = run(&scenario);
+            let case = format!("{who:?}, {tolerates}: {:?}", seen.moments);
+            assert_eq!(replicas(&seen, 0), (3, 3), "{case}");
+            assert_eq!(seen.workloads[1].pending_because, None, "{case}");
+            let (ready, desired) = replicas(&seen, 1);
+            assert_eq!(ready, desired, "{case}");
+        }
+    }
+}
+
+#[test]
+fn pods_that_say_so_hold_their_node() {
+    let storage = NodeHold { local_storage: true, ..NodeHold::default() };
+    let unsafe_to_evict = NodeHold { safe_to_evict: Some(false), ..NodeHold::default() };
+    let all_the_same = NodeHold { safe_to_evict: Some(true), ..storage };
+    let undisturbed = NodeHold { do_not_disrupt: true, ..NodeHold::default() };
+    let [cluster_autoscaler, karpenter] = AUTOSCALERS;
+    let rows: [(NodeHold, &[ProvisionedBy]); 5] = [
+        (NodeHold::default(), &AUTOSCALERS),
+        (storage, &[karpenter]),
+        (unsafe_to_evict, &[karpenter]),
+        (all_the_same, &AUTOSCALERS),
+        (undisturbed, &[cluster_autoscaler]),
+    ];
+    for (hold, takes_one) in rows {
+        for who in AUTOSCALERS {
+            let mut scenario = on_small_nodes(2, 500, 2, who);
+            scenario.workloads[0].template.hold = hold;
+            let removed = times(&run(&scenario), MomentKind::NodeRemoved).len();
+            assert_eq!(removed, usize::from(takes_one.contains(&who)), "{who:?}, {hold:?}");
+        }
+    }
+}
+
+#[test]
+fn cluster_autoscaler_drains_one_node_at_a_time() {
+    let mut scenario = on_small_nodes(4, 400, 4, ProvisionedBy::ClusterAutoscaler);
+    let template = &mut scenario.workloads[0].template;
+    template.containers[0].pre_stop = Some(Hook { takes: SimDuration::from_secs(100) });
+    template.grace = SimDuration::from_secs(120);
+    let removed = times(&run(&scenario), MomentKind::NodeRemoved);
+    assert_eq!(removed.len(), 3, "{removed:?}");
+    assert!(removed.windows(2).all(|pair| pair[1] - pair[0] > 100.0), "{removed:?}");
 }
 
 #[test]

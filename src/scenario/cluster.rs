@@ -116,7 +116,7 @@ impl NodePool {
     }
 
     /// One of its nodes as the scheduler sees it: the one of this number, which
-    /// decides on the zone.
+    /// decides on the zone, as zones take turns.
     pub fn shape(&self, name: &str, number: usize) -> NodeShape {
         let mut labels = self.labels.clone();
         labels.insert(HOSTNAME.to_owned(), name.to_owned());

@@ -8,9 +8,9 @@ use crate::k8s::node_autoscaling::karpenter::{Offering, provision};
 use crate::k8s::node_autoscaling::scale_down::{DownSettings, Looked, NodeFacts, PodFacts, scale_down};
 use crate::k8s::node_autoscaling::scale_up::{NodeGroup, Pending, ScaleUp, UpSettings, scale_up};
 use crate::k8s::node_lifecycle::Ready;
-use crate::k8s::placement::{ClusterView, NodeId, PodView};
+use crate::k8s::placement::{ClusterView, NodeId, NodeShape, PodView};
 use crate::observe::MomentKind;
-use crate::scenario::{Kind, NodeHold, ProvisionedBy};
+use crate::scenario::{Kind, NodeHold, NodePool, ProvisionedBy};
 use crate::units::SimDuration;
 use crate::world::context::Context;
 use crate::world::event::Event;
@@ -66,11 +66,9 @@ fn pending(state: &State) -> Vec<Pending> {
 fn with_upcoming(state: &State) -> (ClusterView, Vec<NodeId>) {
     let mut cluster = state.scheduler.cluster.clone();
     let mut upcoming = Vec::new();
-    for (number, node) in
-        state.nodes.iter().enumerate().filter(|(_, node)| node.life == NodeLife::Provisioning)
-    {
+    for node in state.nodes.iter().filter(|node| node.life == NodeLife::Provisioning) {
         let pool = &state.scenario.cluster.pools[node.pool as usize];
-        upcoming.push(cluster.add_node(pool.shape(&node.name, nodes::number_in_pool(state, number))));
+        upcoming.push(cluster.add_node(pool.shape(&node.name, node.in_zone)));
     }
     (cluster, upcoming)
 }
@@ -107,6 +105,17 @@ fn is_there(node: &Node) -> bool {
     }
 }
 
+/// What a new node of a pool looks like in each of its zones, and how many were ordered
+/// there so far.
+fn zones(state: &State, pool: usize) -> Vec<(NodeShape, u32)> {
+    let spec = &state.scenario.cluster.pools[pool];
+    let ordered = |zone: usize| {
+        let there = |node: &&Node| node.pool as usize == pool && node.in_zone == zone;
+        state.nodes.iter().filter(there).count() as u32
+    };
+    (0..spec.zones.len()).map(|zone| (spec.shape(&spec.name, zone), ordered(zone))).collect()
+}
+
 /// Node pools as cluster-autoscaler's node groups.
 fn groups(state: &State) -> Vec<NodeGroup> {
     let daemons = daemons(state);
@@ -116,7 +125,7 @@ fn groups(state: &State) -> Vec<NodeGroup> {
             let there = state.nodes.iter().filter(|node| node.pool as usize == number && is_there(node));
             NodeGroup {
                 name: pool.name.clone(),
-                template: pool.shape(&pool.name, 0),
+                zones: zones(state, number),
                 capacity_cpu: pool.cpu,
                 capacity_memory: pool.memory,
                 daemons: daemons.clone(),
@@ -140,8 +149,8 @@ fn cluster_autoscaler(state: &mut State, cx: &mut Context) {
         match scale_up(&cluster, &pending, &groups, &UpSettings::default(), now, tie) {
             ScaleUp::Grow { chosen, .. } => {
                 state.node_autoscaler.down.last_add = Some(now);
-                for _ in 0..chosen.nodes {
-                    buy(state, cx, chosen.group as u32);
+                for zone in chosen.zones {
+                    buy(state, cx, chosen.group as u32, zone);
                 }
                 return;
             }
@@ -209,29 +218,32 @@ pub fn karpenter_batched(state: &mut State, cx: &mut Context) {
         return;
     }
     let room = groups(state);
-    let (pools, offerings): (Vec<usize>, Vec<Offering>) =
-        offerings(state).into_iter().filter(|(pool, _)| room[*pool].target < room[*pool].max).unzip();
+    let (places, offerings): (Vec<(usize, usize)>, Vec<Offering>) =
+        offerings(state).into_iter().filter(|((pool, _), _)| room[*pool].target < room[*pool].max).unzip();
     let answer = provision(&with_upcoming(state).0, &pods, &offerings, &daemons(state));
     let mut left: Vec<u32> = room.iter().map(|group| group.max - group.target.min(group.max)).collect();
     for purchase in answer.purchases {
-        let pool = pools[purchase.offering];
+        let (pool, zone) = places[purchase.offering];
         if left[pool] > 0 {
             left[pool] -= 1;
-            buy(state, cx, pool as u32);
+            buy(state, cx, pool as u32, zone);
         }
     }
 }
 
-/// What is on sale: each pool is one machine type.
-fn offerings(state: &State) -> Vec<(usize, Offering)> {
+/// What is on sale, with its pool and its zone there: each pool is one machine type.
+fn offerings(state: &State) -> Vec<((usize, usize), Offering)> {
     let pools = state.scenario.cluster.pools.iter().enumerate();
-    pools
-        .map(|(number, pool)| {
-            let shape = pool.shape(&pool.name, 0);
-            let instance_type = pool.name.clone();
-            (number, Offering { instance_type, shape, price: pool.price_per_hour, spot: false })
-        })
-        .collect()
+    let of_pool = |(pool, spec): (usize, &NodePool)| {
+        let (instance_type, price) = (spec.name.clone(), spec.price_per_hour);
+        let all = zones(state, pool).into_iter().enumerate();
+        let one = move |(zone, (shape, bought))| {
+            let instance_type = instance_type.clone();
+            ((pool, zone), Offering { instance_type, shape, price, spot: false, bought })
+        };
+        all.map(one)
+    };
+    pools.flat_map(of_pool).collect()
 }
 
 /// Karpenter looks for nodes that don't pay, unless it has found some that wait for their
@@ -260,11 +272,13 @@ pub fn consolidation_validated(state: &mut State, cx: &mut Context) {
         }
         Consolidation::Replace { nodes: places, offerings } => {
             let room = groups(state);
-            let Some(&pool) = offerings.iter().find(|&&pool| room[pool].target < room[pool].max) else {
+            let all = self::offerings(state);
+            let mut wanted = offerings.iter().map(|at| all[*at].0);
+            let Some((pool, zone)) = wanted.find(|(pool, _)| room[*pool].target < room[*pool].max) else {
                 return;
             };
             let instead_of = leave(state, cx, &places);
-            let (bought, until) = (buy(state, cx, pool as u32), cx.now() + REGISTRATION);
+            let (bought, until) = (buy(state, cx, pool as u32, zone), cx.now() + REGISTRATION);
             state.node_autoscaler.replacements.push(Replacement { bought, until, instead_of });
         }
     }
@@ -291,8 +305,8 @@ fn look_after_replacements(state: &mut State, cx: &mut Context) {
     }
 }
 
-/// Puts a question to Karpenter's rules about the cluster as it is. Offerings have their
-/// pool's number; a full pool has nothing to sell at any price.
+/// Puts a question to Karpenter's rules about the cluster as it is. A full pool has nothing
+/// to sell at any price.
 fn on_market(
     state: &State,
     cx: &Context,
@@ -309,7 +323,7 @@ fn on_market(
     }
     let (there, leaving) = leaving(state);
     let full = |pool: usize| room[pool].target >= room[pool].max;
-    let priced = |(pool, one): (usize, Offering)| Offering {
+    let priced = |((pool, _), one): ((usize, usize), Offering)| Offering {
         price: if full(pool) { f64::INFINITY } else { one.price },
         ..one
     };
@@ -340,8 +354,8 @@ fn leaving(state: &State) -> (u32, Vec<NodeId>) {
 }
 
 /// Orders a node; it joins when its provisioning is over.
-fn buy(state: &mut State, cx: &mut Context, pool: u32) -> u32 {
-    let node = nodes::order(state, pool);
+fn buy(state: &mut State, cx: &mut Context, pool: u32, zone: usize) -> u32 {
+    let node = nodes::order(state, pool, zone);
     let takes = cx.times.provision[pool as usize].at(cx.streams.nodes.bits());
     cx.agenda.after(takes, Event::NodeReady(node));
     node

@@ -13,12 +13,12 @@ use crate::world::event::Event;
 use crate::world::state::{Machine, Node, NodeLife, Sampled, State};
 use crate::world::{kubelet, node_lifecycle, scheduler, volumes, workloads};
 
-/// Orders a node of a pool; it is not there yet.
-pub fn order(state: &mut State, pool: u32) -> u32 {
+/// Orders a node of a pool in a zone, by its place among the pool's; it is not there yet.
+pub fn order(state: &mut State, pool: u32, in_zone: usize) -> u32 {
     let number = state.nodes.iter().filter(|node| node.pool == pool).count();
     let spec = &state.scenario.cluster.pools[pool as usize];
     let name = format!("{}-{number}", spec.name);
-    let zone = node_lifecycle::zone_number(state, &spec.zones[number % spec.zones.len()]);
+    let zone = node_lifecycle::zone_number(state, &spec.zones[in_zone]);
     state.cpus.push(NodeCpu::new(spec.cpu));
     state.sampled.push(Sampled::NEVER);
     state.nodes.push(Node {
@@ -29,6 +29,7 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
         pods: Vec::new(),
         images: Pulls::default(),
         held: Vec::new(),
+        in_zone,
         zone,
         heartbeat: Heartbeat { seen: SimTime::ZERO, started: true, ready: Ready::True },
         tainted: None,
@@ -45,8 +46,8 @@ pub fn order(state: &mut State, pool: u32) -> u32 {
 /// A node joins.
 pub fn join(state: &mut State, cx: &mut Context, node: u32) {
     let (pool, name) = (state.nodes[node as usize].pool, state.nodes[node as usize].name.clone());
-    let number = number_in_pool(state, node as usize);
-    let shape = state.scenario.cluster.pools[pool as usize].shape(&name, number);
+    let in_zone = state.nodes[node as usize].in_zone;
+    let shape = state.scenario.cluster.pools[pool as usize].shape(&name, in_zone);
     let place = state.scheduler.cluster.add_node(shape);
     let one = &mut state.nodes[node as usize];
     (one.place, one.life, one.ready_since) = (Some(place), NodeLife::Ready, cx.now());
@@ -149,10 +150,4 @@ pub fn leave(state: &mut State, cx: &mut Context, node: u32) {
         state.scheduler.cluster.remove_node(place);
     }
     scheduler::notice(state, cx, Change::PodGone);
-}
-
-/// How many nodes of the same pool were ordered before this one.
-pub fn number_in_pool(state: &State, node: usize) -> usize {
-    let pool = state.nodes[node].pool;
-    state.nodes[..node].iter().filter(|other| other.pool == pool).count()
 }

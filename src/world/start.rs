@@ -45,8 +45,8 @@ pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Con
     let agenda = Agenda::new(engine, &state.program.lanes);
     let mut cx = context_of(scenario, seed, agenda);
     for (pool, spec) in scenario.cluster.pools.iter().enumerate() {
-        for _ in 0..spec.count {
-            let node = nodes::order(&mut state, pool as u32);
+        for number in 0..spec.count as usize {
+            let node = nodes::order(&mut state, pool as u32, number % spec.zones.len());
             nodes::join(&mut state, &mut cx, node);
         }
     }

@@ -642,7 +642,9 @@ pub struct Node {
     pub images: Pulls,
     /// Volumes that it holds while it is dead.
     pub held: Vec<HeldVolume>,
-    /// Its zone, by its number at the node controller.
+    /// Its zone, by its place among those of its pool.
+    pub in_zone: usize,
+    /// The same zone, by its number at the node controller.
     pub zone: u32,
     /// What the node controller knows of its kubelet.
     pub heartbeat: Heartbeat,

@@ -278,7 +278,13 @@ mod tests {
     use crate::k8s::placement::testing::{bind, cluster, kind, shape};
 
     fn offering(name: &str, cpu: u64, price: f64) -> Offering {
-        Offering { instance_type: name.to_owned(), shape: shape(name, "x", cpu), price, spot: false }
+        Offering {
+            instance_type: name.to_owned(),
+            shape: shape(name, "x", cpu),
+            price,
+            spot: false,
+            bought: 0,
+        }
     }
 
     /// What pays for nodes of 1000 at price 4 with these pods.

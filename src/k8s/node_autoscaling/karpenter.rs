@@ -48,6 +48,8 @@ pub struct Offering {
     pub price: f64,
     /// Whether it may be taken away at short notice.
     pub spot: bool,
+    /// How many were bought of it so far.
+    pub bought: u32,
 }
 
 /// A machine to buy.
@@ -105,7 +107,8 @@ pub fn provision(
         if joined {
             continue;
         }
-        match Claim::open(&mut what_if, &pod, offerings, daemons) {
+        let by_price = by_price(offerings, &claims);
+        match Claim::open(&mut what_if, &pod, offerings, &by_price, daemons) {
             Some(claim) => claims.push(claim),
             None => answer.hopeless.push(pod.id),
         }
@@ -113,6 +116,24 @@ pub fn provision(
     claims.sort_by_key(|claim| claim.node);
     answer.purchases = claims.into_iter().map(Claim::purchase).collect();
     answer
+}
+
+/// The cheapest offering first. Of an instance type in several zones at one price that
+/// comes first of which there are fewest, those that are about to be bought included.
+fn by_price(offerings: &[Offering], claims: &[Claim]) -> Vec<usize> {
+    let number = |at: usize| {
+        let claimed = claims.iter().filter(|claim| claim.offerings[0] == at).count();
+        offerings[at].bought as usize + claimed
+    };
+    let type_of = |at: usize| {
+        offerings.iter().position(|other| other.instance_type == offerings[at].instance_type).unwrap_or(at)
+    };
+    let mut all: Vec<usize> = (0..offerings.len()).collect();
+    all.sort_by(|one, other| {
+        let price = offerings[*one].price.total_cmp(&offerings[*other].price);
+        price.then_with(|| (type_of(*one), number(*one)).cmp(&(type_of(*other), number(*other))))
+    });
+    all
 }
 
 /// More CPU first, then more memory, then the earlier id.
@@ -132,12 +153,11 @@ impl Claim {
         what_if: &mut ClusterView,
         pod: &PodView,
         offerings: &[Offering],
+        by_price: &[usize],
         daemons: &[KindId],
     ) -> Option<Self> {
-        let mut by_price: Vec<usize> = (0..offerings.len()).collect();
-        by_price.sort_by(|one, other| offerings[*one].price.total_cmp(&offerings[*other].price));
         let mut tried: Vec<usize> = Vec::new();
-        for first in &by_price {
+        for first in by_price {
             if tried.iter().any(|one| same_place(&offerings[*one], &offerings[*first])) {
                 continue;
             }
@@ -253,6 +273,7 @@ mod tests {
             shape: shape(name, "x", cpu),
             price,
             spot: false,
+            bought: 0,
         };
         let offerings =
             [offering("large", 2_000, 4.0), offering("small", 500, 1.0), offering("mid", 1_000, 2.0)];

@@ -457,7 +457,7 @@ mod tests {
                 name: "g".to_owned(),
                 capacity_cpu: template.allocatable.cpu,
                 capacity_memory: template.allocatable.memory,
-                template,
+                zones: vec![(template, 0)],
                 daemons: Vec::new(),
                 target: sizes.len() as u32,
                 min: 0,
@@ -487,27 +487,6 @@ mod tests {
     }
 
     #[test]
-    fn nodes_on_their_way_out_count_against_what_may_go_at_once() {
-        let rows = [((0, 0), vec![2], vec![0]), ((1, 0), vec![2], vec![0]), ((1, 1), vec![2], vec![])];
-        for (leaving, delete, drain) in rows.into_iter().chain([((10, 0), vec![], vec![])]) {
-            let mut scene = Scene::of(&[&[300], &[700], &[]]);
-            scene.leaving = leaving;
-            scene.at(0);
-            let decision = scene.at(600);
-            let drained: Vec<NodeId> = decision.drain.iter().map(|(node, _)| *node).collect();
-            assert_eq!((decision.delete, drained), (delete, drain), "{leaving:?}");
-        }
-    }
-
-    #[test]
-    fn pods_that_would_move_to_a_node_are_no_use_of_it_yet() {
-        let mut scene = Scene::of(&[&[200], &[200], &[200], &[200]]);
-        let verdicts: Vec<Verdict> = scene.at(0).verdicts.into_iter().map(|(_, verdict)| verdict).collect();
-        let unneeded = Verdict::Unneeded(SimTime::ZERO);
-        assert_eq!(verdicts, [unneeded, unneeded, unneeded, Verdict::NoPlaceFor(0)]);
-    }
-
-    #[test]
     fn a_node_goes_after_ten_unneeded_minutes() {
         let mut scene = Scene::of(&[&[400], &[700]]);
         assert_eq!(scene.verdict(1), Verdict::InUse(7_000));
@@ -525,6 +504,19 @@ mod tests {
     }
 
     #[test]
+    fn nodes_on_their_way_out_count_against_what_may_go_at_once() {
+        let rows = [((0, 0), vec![2], vec![0]), ((1, 0), vec![2], vec![0]), ((1, 1), vec![2], vec![])];
+        for (leaving, delete, drain) in rows.into_iter().chain([((10, 0), vec![], vec![])]) {
+            let mut scene = Scene::of(&[&[300], &[700], &[]]);
+            scene.leaving = leaving;
+            scene.at(0);
+            let decision = scene.at(600);
+            let drained: Vec<NodeId> = decision.drain.iter().map(|(node, _)| *node).collect();
+            assert_eq!((decision.delete, drained), (delete, drain), "{leaving:?}");
+        }
+    }
+
+    #[test]
     fn a_scale_up_holds_deletions_but_not_the_clock() {
         let mut scene = Scene::of(&[&[], &[700]]);
         scene.at(0);
@@ -532,6 +524,14 @@ mod tests {
         let decision = scene.at(700);
         assert_eq!((decision.delete, decision.cooling_until), (vec![], Some(SimTime::from_secs(900))));
         assert_eq!(scene.at(900).delete, [0]);
+    }
+
+    #[test]
+    fn pods_that_would_move_to_a_node_are_no_use_of_it_yet() {
+        let mut scene = Scene::of(&[&[200], &[200], &[200], &[200]]);
+        let verdicts: Vec<Verdict> = scene.at(0).verdicts.into_iter().map(|(_, verdict)| verdict).collect();
+        let unneeded = Verdict::Unneeded(SimTime::ZERO);
+        assert_eq!(verdicts, [unneeded, unneeded, unneeded, Verdict::NoPlaceFor(0)]);
     }
 
     #[test]

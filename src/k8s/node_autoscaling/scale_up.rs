@@ -36,13 +36,14 @@ impl Default for UpSettings {
     }
 }
 
-/// Nodes of one shape that grow and shrink by number.
+/// Nodes of one size that grow and shrink by number.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeGroup {
     /// Its name.
     pub name: String,
-    /// What a new node looks like.
-    pub template: NodeShape,
+    /// What a new node looks like in each of its zones, at least one, and how many were
+    /// ordered there so far.
+    pub zones: Vec<(NodeShape, u32)>,
     /// The whole machine's CPU, of which allocatable is a part.
     pub capacity_cpu: MilliCpu,
     /// The whole machine's memory.
@@ -73,8 +74,8 @@ pub struct Pending {
 pub struct ExpansionOption {
     /// The group, by its place in the list.
     pub group: usize,
-    /// So many more nodes.
-    pub nodes: u32,
+    /// The zones of the new nodes, by their places in the group.
+    pub zones: Vec<usize>,
     /// The pods that would find room.
     pub pods: Vec<PodId>,
     /// Unused fraction of the new CPU plus that of the new memory.
@@ -124,10 +125,10 @@ pub fn scale_up(
         if limit == 0 || group.back_off.holds(now) {
             return None;
         }
-        let (nodes, pods) = estimate(&snapshot, &pods, group, limit);
-        (nodes > 0).then(|| {
-            let waste = waste(&snapshot, &pods, group, nodes);
-            ExpansionOption { group: at, nodes, pods: pods.iter().map(|pod| pod.id).collect(), waste }
+        let (zones, pods) = estimate(&snapshot, &pods, group, limit);
+        (!zones.is_empty()).then(|| {
+            let waste = waste(&snapshot, &pods, group, zones.len());
+            ExpansionOption { group: at, zones, pods: pods.iter().map(|pod| pod.id).collect(), waste }
         })
     };
     let options: Vec<ExpansionOption> = groups.iter().enumerate().filter_map(grow).collect();
@@ -161,40 +162,60 @@ fn all_young(cluster: &ClusterView, pods: &[Pending], settings: &UpSettings, now
         || oldest_gpu.is_some_and(|at| at + settings.youngest_gpu > now)
 }
 
-/// How many new nodes of a group the pods need, up to `limit`, and which of
-/// them find room there: largest first, each on the first new node where it
-/// fits. Siblings of a kind go together.
+/// In which zones the pods need new nodes of a group, up to `limit` of them, and which of
+/// the pods find room there: largest first, each on the first new node where it fits.
+/// Siblings of a kind go together. A group over several zones stands for one in each,
+/// which are kept alike (`--balance-similar-node-groups`): of the zones that help a pod
+/// the one with the fewest nodes grows.
 pub fn estimate(
     cluster: &ClusterView,
     pods: &[PodView],
     group: &NodeGroup,
     limit: u32,
-) -> (u32, Vec<PodView>) {
+) -> (Vec<usize>, Vec<PodView>) {
     let mut what_if = cluster.clone();
     let mut added: Vec<NodeId> = Vec::new();
-    let mut used: Vec<NodeId> = Vec::new();
+    let mut zones: Vec<usize> = Vec::new();
     let mut placed = Vec::new();
     for siblings in largest_first(cluster, pods, group) {
         for pod in siblings {
-            let mut found = what_if::place(&mut what_if, &pod, &added);
-            if found.is_none() {
-                // A pod that doesn't fit an empty new node fits no further one.
-                let last_is_empty = added.last().is_some_and(|last| !used.contains(last));
-                if last_is_empty || added.len() as u32 == limit {
+            if what_if::place(&mut what_if, &pod, &added).is_none() {
+                // Where it doesn't fit an empty new node it fits no further one.
+                let room = (added.len() as u32) < limit;
+                let Some((zone, node)) =
+                    room.then(|| add_node_for(&mut what_if, &pod, group, &zones)).flatten()
+                else {
                     break;
-                }
-                let node = what_if::add_node(&mut what_if, &group.template, &group.daemons);
+                };
+                zones.push(zone);
                 added.push(node);
-                found = what_if::place(&mut what_if, &pod, &[node]);
-            }
-            let Some(node) = found else { break };
-            if !used.contains(&node) {
-                used.push(node);
             }
             placed.push(pod);
         }
     }
-    (used.len() as u32, placed)
+    (zones, placed)
+}
+
+/// Adds a node where the pod fits it, those with nodes in the zones `so_far` being there;
+/// its zone. Of zones with as few nodes it is the first.
+fn add_node_for(
+    what_if: &mut ClusterView,
+    pod: &PodView,
+    group: &NodeGroup,
+    so_far: &[usize],
+) -> Option<(usize, NodeId)> {
+    let mut zones: Vec<usize> = (0..group.zones.len()).collect();
+    zones.sort_by_key(|zone| {
+        group.zones[*zone].1 as usize + so_far.iter().filter(|other| *other == zone).count()
+    });
+    zones.into_iter().find_map(|zone| {
+        let node = what_if::add_node(what_if, &group.zones[zone].0, &group.daemons);
+        if what_if::place(what_if, pod, &[node]).is_some() {
+            return Some((zone, node));
+        }
+        what_if.remove_node(node);
+        None
+    })
 }
 
 /// The pods by kind, the kind that takes the largest part of a node first.
@@ -208,7 +229,7 @@ fn largest_first(cluster: &ClusterView, pods: &[PodView], group: &NodeGroup) -> 
     }
     let size = |siblings: &Vec<PodView>| {
         let asked = &cluster.kind(siblings[0].kind).demand.requests;
-        let node = &group.template.allocatable;
+        let node = &group.zones[0].0.allocatable;
         part(asked.cpu.0, node.cpu.0) + part(asked.memory.0, node.memory.0)
     };
     kinds.sort_by(|one, other| size(other).total_cmp(&size(one)));
@@ -220,13 +241,13 @@ fn part(asked: u64, whole: u64) -> f64 {
 }
 
 /// Unused fractions of new CPU and new memory, added.
-fn waste(cluster: &ClusterView, pods: &[PodView], group: &NodeGroup, nodes: u32) -> f64 {
+fn waste(cluster: &ClusterView, pods: &[PodView], group: &NodeGroup, nodes: usize) -> f64 {
     let mut asked = Amounts::default();
     for pod in pods {
         asked.add(&cluster.kind(pod.kind).demand.requests);
     }
     let unused = |asked: u64, of_one: u64| {
-        let all = of_one as f64 * f64::from(nodes);
+        let all = of_one as f64 * nodes as f64;
         (all - asked as f64) / all
     };
     unused(asked.cpu.0, group.capacity_cpu.0) + unused(asked.memory.0, group.capacity_memory.0)
@@ -252,7 +273,7 @@ mod tests {
             name: name.to_owned(),
             capacity_cpu: template.allocatable.cpu,
             capacity_memory: template.allocatable.memory,
-            template,
+            zones: vec![(template, 0)],
             daemons: Vec::new(),
             target: 0,
             min: 0,
@@ -277,8 +298,8 @@ mod tests {
         let ScaleUp::Grow { chosen, options } = decide(&cluster, &waiting(web, 6), &groups, 60) else {
             panic!("somebody grows");
         };
-        assert_eq!((chosen.group, chosen.nodes, chosen.pods.len()), (1, 2, 6));
-        assert_eq!(options.iter().map(|one| one.nodes).collect::<Vec<_>>(), [6, 2, 1]);
+        assert_eq!((chosen.group, chosen.zones.len(), chosen.pods.len()), (1, 2, 6));
+        assert_eq!(options.iter().map(|one| one.zones.len()).collect::<Vec<_>>(), [6, 2, 1]);
         assert!(chosen.waste.abs() < 1e-9);
     }
 
@@ -296,7 +317,7 @@ mod tests {
         let ScaleUp::Grow { chosen, .. } = decide(&cluster, &waiting(web, 2), &groups, 60) else {
             panic!("a cordoned node is no room");
         };
-        assert_eq!(chosen.nodes, 1);
+        assert_eq!(chosen.zones, [0]);
     }
 
     #[test]
@@ -323,7 +344,7 @@ mod tests {
         group.daemons = vec![daemon];
         let pods: Vec<PodView> = (0..5).map(|id| pod(id, shy)).collect();
         for (limit, nodes) in [(20, 5), (3, 3)] {
-            assert_eq!(estimate(&cluster, &pods, &group, limit).0, nodes);
+            assert_eq!(estimate(&cluster, &pods, &group, limit).0.len(), nodes);
         }
     }
 }
