@@ -398,6 +398,24 @@ fn a_budget_says_how_many_pods_a_drain_takes_at_once() {
 }
 
 #[test]
+fn a_pod_that_crashes_over_and_over_holds_up_a_drain_unless_its_budget_says_otherwise() {
+    for (unhealthy, held) in
+        [(UnhealthyPodEviction::IfHealthyBudget, true), (UnhealthyPodEviction::AlwaysAllow, false)]
+    {
+        let mut scenario = web(2, 2, 600);
+        one_at_a_time(&mut scenario);
+        scenario.budgets[0].unhealthy = unhealthy;
+        let all = Failure::CrashLoop { workload: 0, pods: Share::Part(1.0) };
+        let mut scenario = with(scenario, 60, None, Failure::NodeDrain { nodes: 1 });
+        let (from, name) = (seconds(10), "crash-loop".to_owned());
+        scenario.drills.push(Drill { name, from, until: from, lasts: None, what: all });
+        let seen = run(&scenario, 0);
+        let blocked = seen.moments.iter().any(|one| one.kind == MomentKind::DrainBlocked);
+        assert_eq!(blocked, held, "{unhealthy:?}: {:?}", seen.moments);
+    }
+}
+
+#[test]
 fn a_silent_node_counts_in_its_pool_until_it_is_taken_out() {
     // Both nodes are full, so the lost pods need a third.
     for (max, gone) in [(2, false), (3, false), (2, true)] {

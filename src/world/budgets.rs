@@ -7,7 +7,7 @@ use crate::k8s::placement::GuardedPods;
 use crate::scenario::{DisruptionBudget, Kind, Workload};
 use crate::units::SimTime;
 use crate::world::ids::PodId;
-use crate::world::state::State;
+use crate::world::state::{ContainerState, State};
 
 /// Every budget with the evictions it allows now.
 pub fn guarded(state: &State, now: SimTime) -> Vec<GuardedPods> {
@@ -17,7 +17,9 @@ pub fn guarded(state: &State, now: SimTime) -> Vec<GuardedPods> {
 /// The eviction API's answer about a pod.
 pub fn evict(state: &State, id: PodId, now: SimTime) -> Eviction {
     let Some(pod) = state.pod(id) else { return Eviction::Granted(Grant::PodUnguarded) };
-    let evictee = match (pod.deleting || !pod.runs(), pod.ready) {
+    // A pod whose container waits for its next start is Running all the same.
+    let over = pod.deleting || pod.run == 0 || pod.container == ContainerState::Ended;
+    let evictee = match (over, pod.ready) {
         (true, _) => Evictee::Unguarded,
         (false, true) => Evictee::Ready,
         (false, false) => Evictee::Unready,
