@@ -138,6 +138,11 @@ impl Robustness {
         all.fold((0, 0), |(kept, of), one| (kept + u64::from(one), of + 1))
     }
 
+    /// Whether an objective had anything to measure in any world of the first side.
+    pub fn is_judged(&self, objective: usize) -> bool {
+        self.kept(0, objective).1 > 0
+    }
+
     /// In how many worlds a side keeps all objectives, and of how many.
     pub fn keeps_all(&self, side: usize) -> (u64, u64) {
         let worlds = &self.sides[side].worlds;
@@ -251,8 +256,14 @@ impl<F: Fn(usize, &World) -> Option<Scenario> + Sync> Task<'_, F> {
 
     /// Every unknown of the first side at both ends.
     fn swings(&self, middle: &Fare) -> Vec<Swing> {
+        let in_the_middle = (self.question.in_world)(0, &World::default());
         let one = |(index, unknown): (usize, &Unknown)| {
-            let at = |share: f64| self.fare(0, &World::with(&unknown.key, share));
+            let at = |share: f64| {
+                let world = World::with(&unknown.key, share);
+                // What only another side has changes nothing here.
+                let same = (self.question.in_world)(0, &world) == in_the_middle;
+                if same { middle.clone() } else { self.fare(0, &world) }
+            };
             let (low, high) = rayon::join(|| at(0.0), || at(1.0));
             let decides = (0..self.objectives.len()).filter(|number| {
                 let [low, high, middle] = [&low, &high, middle].map(|fare| fare.kept[*number] == Some(false));

@@ -222,6 +222,68 @@ fn worlds_tell_which_unknown_decides() {
 }
 
 #[test]
+fn what_comes_from_standard_input_is_there_in_every_world() {
+    let home = tempfile::tempdir().unwrap();
+    let compute = "{low: 2ms, mid: 6ms, high: 40ms, cv: 1, basis: prior, source: a book}";
+    let (manifests, others) = web(home.path(), compute);
+    let from_file = json(&format!("robust -m {manifests} {others} --worlds 4 --exit-zero -o json"), 0);
+    let words = format!("robust -m - {others} --worlds 4 --exit-zero -o json");
+    let output = Command::new(env!("CARGO_BIN_EXE_plan"))
+        .args(words.split_whitespace())
+        .write_stdin(std::fs::read_to_string(&manifests).unwrap())
+        .output()
+        .unwrap();
+    let found: Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert_eq!(found["configurations"], from_file["configurations"]);
+}
+
+#[test]
+fn each_configuration_has_its_own_unknowns_and_journeys() {
+    let home = tempfile::tempdir().unwrap();
+    let app = |name: &str, image: &str| {
+        let paths = format!(
+            "[{{path: /{name}, pathType: Prefix, backend: {{service: {{name: {name}, port: {{number: 80}}}}}}}}]"
+        );
+        let pod = format!(
+            "{{metadata: {{labels: {{app: {name}}}}}, spec: {{containers: [{{name: web, image: {image}, \
+             resources: {{requests: {{cpu: 1, memory: 512Mi}}}}}}]}}}}"
+        );
+        format!(
+            "{{apiVersion: v1, kind: Service, metadata: {{name: {name}}}, spec: {{selector: {{app: {name}}}, \
+             ports: [{{port: 80}}]}}}}\n---\n{{apiVersion: networking.k8s.io/v1, kind: Ingress, metadata: \
+             {{name: {name}}}, spec: {{rules: [{{http: {{paths: {paths}}}}}]}}}}\n---\n{{apiVersion: apps/v1, \
+             kind: Deployment, metadata: {{name: {name}}}, spec: {{replicas: 2, selector: {{matchLabels: \
+             {{app: {name}}}}}, template: {pod}}}}}\n---\n"
+        )
+    };
+    let write = |file: &str, text: String| {
+        let path = home.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let nginx = write("nginx.yaml", app("web", "nginx:1.27"));
+    let node = write("node.yaml", app("web", "node:22"));
+    let more = write("more.yaml", app("web", "nginx:1.27") + &app("more", "nginx:1.27"));
+    let unknowns = |sides: &str| {
+        let found = json(&format!("robust {sides} --users 20 --worlds 2 --exit-zero -o json"), 0);
+        found["unknowns"].as_array().unwrap().len()
+    };
+    let (alone, both) = (unknowns(&format!("{nginx} {nginx}")), unknowns(&format!("{nginx} {node}")));
+    assert!(both > alone, "{both} of both, {alone} of the first");
+    for (other, differs) in [(&node, false), (&more, true)] {
+        let output =
+            plan(&format!("compare {nginx} {other} --users 20 --duration 2m --replications 2 --no-drills"));
+        let err = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(
+            err.contains("not asked for the same: 1 journey and 2 journeys"),
+            differs,
+            "{other}: {err}"
+        );
+    }
+}
+
+#[test]
 fn nothing_unknown_and_no_peak_are_said() {
     let home = tempfile::tempdir().unwrap();
     let (manifests, others) = web(home.path(), "10ms");

@@ -16,7 +16,7 @@ use crate::output::promised::Shown;
 use crate::promised::{How, Side, measure};
 use crate::scenario::Scenario;
 use crate::scenario::catalogue::{busiest, exercises, usual_name};
-use crate::units::figures::{amount, count};
+use crate::units::figures::{amount, count, plural};
 
 /// Drills that are held on both sides unless others are named.
 const USUAL: [&str; 5] = ["container-kill", "pod-hang", "node-failure", "load-spike", "rollout"];
@@ -43,6 +43,15 @@ pub(super) fn compare(args: &CompareArgs, screen: Screen) -> Exit {
         return Exit::Usage;
     }
     screen.short_of_peak(&a);
+    let asked = [&a, &b].map(|side| side.demand.journeys.len());
+    if asked[0] != asked[1] {
+        let [a, b] = asked.map(|journeys| plural(journeys as u64, "journey", "journeys"));
+        let text = format!(
+            "the two are not asked for the same: {a} and {b}, as their Ingresses have them; --traffic says \
+             what users do on both sides"
+        );
+        screen.warn(&format!("\x1b[1;33mwarning\x1b[0m: {text}"));
+    }
     let (load, users) = load_of(&a);
     let compared = Compared {
         names: [args.a.clone(), args.b.clone()],

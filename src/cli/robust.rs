@@ -24,18 +24,27 @@ pub(super) fn robust(args: &RobustArgs, screen: Screen) -> Exit {
     if let Some(Err(error)) = args.out.as_deref().map(folder::check) {
         return refused(&error, screen);
     }
-    let requests = requests(args);
+    let mut requests = requests(args);
     let mut all: Vec<Loaded> = Vec::new();
-    for (_, request, _) in &requests {
+    for (_, request, _) in &mut requests {
         // The others are the first again, and so are its warnings.
-        let heard = if all.is_empty() || args.sides.len() > 1 { screen } else { screen.hushed() };
-        match load_files(request, heard) {
-            Ok(loaded) => all.push(loaded),
+        let again = all.first().filter(|_| args.sides.len() < 2);
+        if let Some(first) = again {
+            request.texts = Some(first.texts());
+        }
+        match load_files(request, if again.is_some() { screen.hushed() } else { screen }) {
+            Ok(loaded) => {
+                // Every world reads what was read now: standard input comes once.
+                request.texts = Some(loaded.texts());
+                all.push(loaded);
+            }
             Err(exit) => return exit,
         }
     }
     screen.short_of_peak(&all[0].scenario);
-    let unknowns = all[0].unknowns.clone();
+    // Of the first side first; what only another one has is another in its worlds, too.
+    let mut unknowns = all[0].unknowns.clone();
+    all[1..].iter().flat_map(|side| side.unknowns.clone()).for_each(|one| one.add_to(&mut unknowns));
     if unknowns.is_empty() {
         screen.error(
             "nothing in the input has a range: write numbers as {low: …, mid: …, high: …} in the model",

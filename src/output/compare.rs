@@ -130,6 +130,8 @@ pub struct Document {
     names: [String; 2],
     seed: u64,
     replications: u32,
+    load: String,
+    currency: String,
     figures: Vec<FigureData>,
     drills: Vec<DrillData>,
 }
@@ -201,6 +203,8 @@ pub fn document(compared: &Compared) -> Document {
         names: compared.names.clone(),
         seed: compared.seed,
         replications: compared.replications,
+        load: compared.load.clone(),
+        currency: compared.currency.clone(),
         figures: compared.figures.iter().map(figure).collect(),
         drills: compared.drills.iter().map(drill).collect(),
     }

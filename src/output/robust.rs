@@ -54,10 +54,15 @@ impl Shown<'_> {
         format!("{sign} {}", figure(objective.indicator, objective.goal, &self.scenario.goals.currency))
     }
 
+    /// How many objectives had something to measure.
+    fn judged(&self) -> usize {
+        (0..self.found.objectives.len()).filter(|number| self.found.is_judged(*number)).count()
+    }
+
     /// Kept in every world, in none, or it depends.
     pub fn outcome(&self) -> Outcome {
         match self.found.keeps_all(0) {
-            _ if self.found.objectives.is_empty() => Outcome::NotJudged,
+            _ if self.judged() == 0 => Outcome::NotJudged,
             (kept, of) if kept == of => Outcome::Met,
             (0, _) => Outcome::Missed,
             _ => Outcome::Unsure,
@@ -105,7 +110,7 @@ pub(super) fn section(shown: &Shown<'_>, width: usize) -> Vec<String> {
 
 fn answer(shown: &Shown<'_>, width: usize) -> Vec<String> {
     let (kept, of) = shown.found.keeps_all(0);
-    let number = plural(shown.found.objectives.len() as u64, "objective", "objectives");
+    let number = plural(shown.judged() as u64, "objective", "objectives");
     let (paint, word) = match shown.outcome() {
         Outcome::Met => (Paint::Good, "ROBUST"),
         Outcome::Missed => (Paint::Bad, "MISSED"),
@@ -165,6 +170,7 @@ fn objectives(shown: &Shown<'_>, width: usize) -> Vec<String> {
     for number in 0..found.objectives.len() {
         let (kept, of) = found.kept(0, number);
         let sign = match kept {
+            _ if of == 0 => "-",
             kept if kept == of => "+",
             0 => "x",
             _ => "?",
