@@ -136,13 +136,7 @@ fn outcome(row: &Row, seen: Seen) -> Outcome {
     if let Seen::Words(words) = seen {
         return sure(words == row.after);
     }
-    let rank = |outcome: &Outcome| match outcome {
-        Outcome::NotJudged => 0,
-        Outcome::Met => 1,
-        Outcome::Unsure => 2,
-        Outcome::Missed => 3,
-    };
-    bounds.map(of).max_by_key(rank).unwrap_or(Outcome::NotJudged)
+    Outcome::of_all(bounds.map(of))
 }
 
 /// All that was simulated of one side.

@@ -145,6 +145,28 @@ fn the_exit_code_is_the_verdict() {
 }
 
 #[test]
+fn a_gate_does_not_open_where_nothing_was_judged() {
+    let home = tempfile::tempdir().unwrap();
+    let drill = "- {name: back, indicator: usersRecovered, scope: {drill: rollout}, atMost: 30s}";
+    let policies = [format!("objectives:\n{drill}\n"), "objectives: []\n".to_owned()];
+    for policy in policies {
+        fs::write(home.path().join("policy.yaml"), format!("kind: Policy\nname: p\n{policy}")).unwrap();
+        for (more, wanted, words) in [
+            (&[][..], 3, "- NOTHING JUDGED: "),
+            (&["--exit-zero"][..], 0, "- NOTHING JUDGED: "),
+            (&["-o", "json"][..], 3, "\"verdict\": \"notJudged\""),
+        ] {
+            let arguments = ["simulate", "--users", "100", "--duration", "30s", "--policy", "policy.yaml"];
+            let all = [&arguments[..], &["--no-out", "--replications", "2"], more].concat();
+            let output = plan(home.path(), &all);
+            let (out, err) = (text(&output.stdout), text(&output.stderr));
+            assert_eq!(output.status.code(), Some(wanted), "{policy}{more:?}: {out}{err}");
+            assert!(out.contains(words), "{policy}{more:?}: {out}");
+        }
+    }
+}
+
+#[test]
 fn a_disk_that_refuses_is_an_outside_failure() {
     let home = tempfile::tempdir().unwrap();
     fs::write(home.path().join("file"), "mine").unwrap();

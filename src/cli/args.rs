@@ -23,8 +23,8 @@ Examples:
   plan simulate -m k8s/ --users 20k        your manifests, with guesses for what they don't say
   helm template shop ./chart | plan simulate -m - --traffic steady
 
-Exit codes: 0 every objective met, 1 missed, 2 wrong usage or input, 3 unsure,
-5 something outside failed, 70 a bug of ours, 130 interrupted."
+Exit codes: 0 every objective met, 1 missed, 2 wrong usage or input, 3 unsure or
+nothing judged, 5 something outside failed, 70 a bug of ours, 130 interrupted."
 )]
 pub struct Cli {
     /// What to do.
@@ -270,7 +270,8 @@ Examples:
 Every number with a range (low, mid, high) is unknown. Worlds are drawn from the
 ranges; then each unknown alone is tried at both ends.
 
-Exit codes: 0 every objective kept in every world, 1 in none, 3 it depends.")]
+Exit codes: 0 every objective kept in every world, 1 in none, 3 it depends or
+none could be judged.")]
 pub struct RobustArgs {
     /// Manifests, or: kubernetes, compose (the application that comes along); the
     /// first is in question, the others are what it is compared with. Without any:
@@ -311,7 +312,8 @@ Examples:
 The tuned manifests are written to outputs/NAME-tuned, read back, and simulated
 with other seeds, at 80 % and 120 % of the load, and through every drill.
 
-Exit codes: 0 every objective met, 1 nothing keeps them all, 3 unsure.")]
+Exit codes: 0 every objective met, 1 nothing keeps them all, 3 unsure or
+nothing judged.")]
 pub struct TuneArgs {
     /// The input.
     #[command(flatten)]

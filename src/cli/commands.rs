@@ -48,11 +48,7 @@ pub(super) fn simulate(args: &SimulateArgs, screen: Screen) -> Exit {
             Exit::Interrupted
         }
         _ if args.exit_zero => Exit::Met,
-        _ => match done.verdict.outcome {
-            Outcome::Met | Outcome::NotJudged => Exit::Met,
-            Outcome::Missed => Exit::Missed,
-            Outcome::Unsure => Exit::Unsure,
-        },
+        _ => done.verdict.outcome.into(),
     }
 }
 
@@ -234,7 +230,8 @@ fn next(args: &SimulateArgs, verdict: &Verdict) -> Option<String> {
             let drills = drills.unwrap_or_default();
             Some(format!("plan simulate{input}{drills}{seed} --replications {replications}"))
         }
-        Outcome::Met | Outcome::NotJudged => exists("capacity").then(|| format!("plan capacity{input}")),
+        Outcome::Met => exists("capacity").then(|| format!("plan capacity{input}")),
+        Outcome::NotJudged => None,
     }
 }
 

@@ -6,8 +6,8 @@ use super::commands::{load_request, refused, request};
 use super::screen::{self, Screen};
 use crate::input::Request;
 use crate::judge::drill::{Summary, is_about, summary, year};
+use crate::judge::estimate;
 use crate::judge::promises::{self, Exercised};
-use crate::judge::{Outcome, estimate};
 use crate::output::drill::Drilled;
 use crate::output::{self, folder};
 use crate::run::{self, Held, Watched};
@@ -70,10 +70,8 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
         }
     }
     match drilled.outcome() {
-        _ if args.exit_zero => Exit::Met,
-        Outcome::Met | Outcome::NotJudged => Exit::Met,
-        Outcome::Missed => Exit::Missed,
-        Outcome::Unsure => Exit::Unsure,
+        Some(outcome) if !args.exit_zero => outcome.into(),
+        _ => Exit::Met,
     }
 }
 

@@ -23,6 +23,8 @@ use clap::Parser;
 use args::{Cli, Command, Explain};
 use screen::Screen;
 
+use crate::judge::Outcome;
+
 /// How a command ended. The numbers are API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -33,7 +35,7 @@ pub enum Exit {
     Missed = 1,
     /// The command line or a file is wrong.
     Usage = 2,
-    /// An objective is still unsure after the allowed replications.
+    /// An objective is still unsure after the allowed replications, or none could be judged.
     Unsure = 3,
     /// Something outside failed: the disk, another program.
     Outside = 5,
@@ -41,6 +43,17 @@ pub enum Exit {
     Bug = 70,
     /// Interrupted by the user.
     Interrupted = 130,
+}
+
+impl From<Outcome> for Exit {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Met => Self::Met,
+            Outcome::Missed => Self::Missed,
+            // A gate must not open because nothing was looked at.
+            Outcome::Unsure | Outcome::NotJudged => Self::Unsure,
+        }
+    }
 }
 
 /// The whole program.

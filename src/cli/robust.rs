@@ -7,7 +7,6 @@ use super::compare::configurations;
 use super::screen::{self, Screen};
 use crate::change::ChangeSet;
 use crate::input::{self, Loaded, Request, world::World};
-use crate::judge::Outcome;
 use crate::output::robust::Shown;
 use crate::output::{self, File, chart, folder, raster};
 use crate::robust::{Question, Robustness, Side, robustness, with_pods};
@@ -75,12 +74,7 @@ pub(super) fn robust(args: &RobustArgs, screen: Screen) -> Exit {
     if !screen.print(&text) {
         return Exit::Outside;
     }
-    match shown.outcome() {
-        _ if args.exit_zero => Exit::Met,
-        Outcome::Met | Outcome::NotJudged => Exit::Met,
-        Outcome::Missed => Exit::Missed,
-        Outcome::Unsure => Exit::Unsure,
-    }
+    if args.exit_zero { Exit::Met } else { shown.outcome().into() }
 }
 
 /// The configurations: what they are called, what they ask for, and how many times

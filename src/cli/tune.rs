@@ -234,12 +234,10 @@ fn shown(args: &TuneArgs, tuned: &Tuned<'_>, screen: Screen) -> Exit {
     if !screen.print(&text) {
         return Exit::Outside;
     }
-    match tuned.certificate.outcome() {
-        _ if tuned.certificate.extent != Extent::Whole => Exit::Interrupted,
-        _ if args.exit_zero => Exit::Met,
-        Outcome::Met | Outcome::NotJudged => Exit::Met,
-        Outcome::Missed => Exit::Missed,
-        Outcome::Unsure => Exit::Unsure,
+    match tuned.certificate.extent {
+        Extent::Whole if args.exit_zero => Exit::Met,
+        Extent::Whole => tuned.certificate.outcome().into(),
+        Extent::Time | Extent::Nothing => Exit::Interrupted,
     }
 }
 

@@ -28,7 +28,7 @@ use measure::Measured;
 /// What came of the policy's objectives.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Verdict {
-    /// Missed if any objective is missed, else unsure if any is, else met.
+    /// That of all objectives together ([`Outcome::of_all`]).
     pub outcome: Outcome,
     /// The objectives, in the policy's order.
     pub objectives: Vec<Judged>,
@@ -54,20 +54,26 @@ pub struct Judged {
     pub because: Vec<String>,
 }
 
-/// What came of an objective, or of all of them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What came of an objective, or of all of them; what weighs more comes later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Outcome {
-    /// The whole interval keeps the goal.
-    Met,
-    /// The whole interval misses the goal.
-    Missed,
-    /// The interval straddles the goal, or there is no interval.
-    Unsure,
     /// It cannot be measured by this command; it does not count.
     NotJudged,
+    /// The whole interval keeps the goal.
+    Met,
+    /// The interval straddles the goal, or there is no interval.
+    Unsure,
+    /// The whole interval misses the goal.
+    Missed,
 }
 
 impl Outcome {
+    /// What several come to: missed if any is, else unsure if any is, else met if any is.
+    /// Where nothing was judged, nothing was found to be kept.
+    pub fn of_all(all: impl IntoIterator<Item = Self>) -> Self {
+        all.into_iter().max().unwrap_or(Self::NotJudged)
+    }
+
     /// Its name in results.
     pub fn name(self) -> &'static str {
         match self {
@@ -110,7 +116,7 @@ pub fn judge(scenario: &Scenario, runs: &[Observations]) -> Verdict {
     remarks.extend(warm_up::remark(scenario, runs));
     remarks.extend(sliced(&pooled));
     Verdict {
-        outcome: overall(&judged),
+        outcome: Outcome::of_all(judged.iter().map(|judged| judged.outcome)),
         remarks,
         objectives: judged,
         confidence: scenario.goals.confidence,
@@ -198,17 +204,6 @@ pub(crate) fn compare(comparison: Comparison, estimate: &Estimate, goal: f64) ->
         (true, true) => Outcome::Met,
         (false, false) => Outcome::Missed,
         _ => Outcome::Unsure,
-    }
-}
-
-fn overall(judged: &[Judged]) -> Outcome {
-    let any = |outcome| judged.iter().any(|judged| judged.outcome == outcome);
-    if any(Outcome::Missed) {
-        Outcome::Missed
-    } else if any(Outcome::Unsure) {
-        Outcome::Unsure
-    } else {
-        Outcome::Met
     }
 }
 

@@ -34,27 +34,17 @@ pub struct Drilled<'a> {
 }
 
 impl Drilled<'_> {
-    /// Missed if any promise is, else unsure if any is, else met.
-    pub fn outcome(&self) -> Outcome {
-        let any = |outcome| self.promises.iter().any(|one| one.judged.outcome == outcome);
-        match (any(Outcome::Missed), any(Outcome::Unsure)) {
-            (true, _) => Outcome::Missed,
-            (false, true) => Outcome::Unsure,
-            (false, false) => Outcome::Met,
-        }
+    /// That of all promises; `None` where the policy makes none that the drills are about.
+    pub fn outcome(&self) -> Option<Outcome> {
+        let all = || self.promises.iter().map(|one| one.judged.outcome);
+        (!self.promises.is_empty()).then(|| Outcome::of_all(all()))
     }
 
     /// The worst outcome of the promises on one exercise.
     fn outcome_of(&self, exercise: usize) -> Option<Outcome> {
         let on =
             self.promises.iter().filter(|one| one.exercise == Some(exercise)).map(|one| one.judged.outcome);
-        let rank = |outcome: &Outcome| match outcome {
-            Outcome::NotJudged => 0,
-            Outcome::Met => 1,
-            Outcome::Unsure => 2,
-            Outcome::Missed => 3,
-        };
-        on.max_by_key(rank)
+        on.max()
     }
 }
 
@@ -316,7 +306,7 @@ pub fn document(drilled: &Drilled<'_>) -> Document {
         target: drilled.target.to_owned(),
         seed: drilled.seed,
         replications: drilled.replications,
-        verdict: drilled.outcome().name(),
+        verdict: drilled.outcome().unwrap_or(Outcome::NotJudged).name(),
         drills: drills.collect(),
         year: drilled.year.as_ref().map(|year| YearData {
             availability: data(Some(&year.availability)),

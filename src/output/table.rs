@@ -106,10 +106,9 @@ impl Page<'_> {
         let parts = parts.map(|(outcome, word)| (self.verdict.count(outcome), word));
         let counts: Vec<String> =
             parts.iter().filter(|(n, _)| *n > 0).map(|(n, word)| format!("{n} {word}")).collect();
-        let (mark, word) = match sign(self.verdict.outcome) {
-            // Where nothing was judged, nothing was found to be kept.
-            _ if self.verdict.objectives.len() == parts[3].0 => ("-", "nothing judged"),
-            (mark, word, _) => (mark, word),
+        let (mark, word) = match (self.verdict.outcome, sign(self.verdict.outcome)) {
+            (Outcome::NotJudged, (mark, ..)) => (mark, "nothing judged"),
+            (_, (mark, word, _)) => (mark, word),
         };
         let policy = &self.scenario.goals.name;
         if counts.is_empty() {

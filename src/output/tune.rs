@@ -72,14 +72,8 @@ impl Tuned<'_> {
         (0..objectives)
             .map(|number| {
                 let drilled = self.certificate.promises.iter().filter(|one| one.objective == number);
-                let all: Vec<Outcome> = drilled
-                    .map(|one| one.judged.outcome)
-                    .chain([self.certificate.verdict.objectives[number].outcome])
-                    .collect();
-                [Outcome::Missed, Outcome::Unsure, Outcome::Met]
-                    .into_iter()
-                    .find(|outcome| all.contains(outcome))
-                    .unwrap_or(Outcome::NotJudged)
+                let whole = self.certificate.verdict.objectives[number].outcome;
+                Outcome::of_all(drilled.map(|one| one.judged.outcome).chain([whole]))
             })
             .collect()
     }
@@ -119,6 +113,8 @@ fn answer(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
         (Paint::Bad, text)
     } else if unsure > 0 {
         (Paint::Doubtful, format!("UNSURE: {met} of {all} objectives are kept, {unsure} unsure"))
+    } else if all == 0 {
+        (Paint::Doubtful, "NOTHING JUDGED: no objective of the policy could be measured".to_owned())
     } else {
         (Paint::Good, format!("PROVED: all {all} objectives are kept"))
     };
@@ -362,6 +358,7 @@ fn drills(tuned: &Tuned<'_>, width: usize) -> Vec<String> {
             text += &format!("; unsure in {}", unsure.join(", "));
         }
         let sign = match (missed.as_slice(), unsure.as_slice()) {
+            ([], []) if met.is_empty() => "- ",
             ([], []) => "+ ",
             ([], _) => "? ",
             _ => "x ",

@@ -66,17 +66,10 @@ impl Certificate {
         Self { extent: Extent::Nothing, seed, runs, verdict, others, drills, promises }
     }
 
-    /// Missed if an objective is, on the whole scenario or in a drill.
+    /// That of all objectives, on the whole scenario and in drills.
     pub fn outcome(&self) -> Outcome {
         let drilled = self.promises.iter().map(|one| one.judged.outcome);
-        let all: Vec<Outcome> = drilled.chain([self.verdict.outcome]).collect();
-        if all.contains(&Outcome::Missed) {
-            Outcome::Missed
-        } else if all.contains(&Outcome::Unsure) {
-            Outcome::Unsure
-        } else {
-            Outcome::Met
-        }
+        Outcome::of_all(drilled.chain([self.verdict.outcome]))
     }
 }
 

@@ -155,8 +155,8 @@ fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         let how = outcome_in_words(task.scenario, &one.verdict);
         say(&format!("{} over the whole time: {how}", described(&one.settings, sites)));
         race.learn(&tried.score, &one.score.at_worst(&task.scenario.goals.objectives, &one.verdict));
-        let met = one.verdict.outcome == Outcome::Met;
-        let kept_before = finalists.iter().any(|one| one.verdict.outcome == Outcome::Met);
+        let met = one.verdict.outcome <= Outcome::Met;
+        let kept_before = finalists.iter().any(|one| one.verdict.outcome <= Outcome::Met);
         finalists.push(one);
         if kept_before || finalists.len() == FINALISTS {
             break;
@@ -175,7 +175,7 @@ fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         finalists.extend(race.tried.first().and_then(|tried| race.hasty(&tried.settings)));
     }
     // What is sure comes before what is cheaper.
-    let sure = |one: &Finalist| one.verdict.outcome == Outcome::Met;
+    let sure = |one: &Finalist| one.verdict.outcome <= Outcome::Met;
     finalists.sort_by(|a, b| sure(b).cmp(&sure(a)).then(a.score.compare(&b.score)));
     finalists
 }
