@@ -422,13 +422,15 @@ fn agree(request: &Request, objects: &[Object], changes: &ChangeSet, read: &Scen
     let by_name = |scenario: &Scenario| {
         let mut all = scenario.workloads.clone();
         all.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-        let of = |index: usize| scenario.workloads[index].name.clone();
-        let mut scaled: Vec<_> = scenario
-            .autoscalers
-            .iter()
-            .map(|one| (one.name.clone(), of(one.workload), one.spec.clone()))
-            .collect();
-        scaled.sort_by(|a, b| a.0.cmp(&b.0));
+        // kustomize puts objects in an order of its own, and two namespaces may share a name.
+        let of = |index: usize| {
+            let workload = &scenario.workloads[index];
+            (workload.namespace.clone(), workload.name.clone())
+        };
+        let scaled = scenario.autoscalers.iter();
+        let mut scaled: Vec<_> =
+            scaled.map(|one| (of(one.workload), one.name.clone(), one.spec.clone())).collect();
+        scaled.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
         let mut budgets = scenario.budgets.clone();
         budgets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
         let templates: Vec<_> =
@@ -499,6 +501,41 @@ fn relative(texts: Vec<(String, String)>) -> Vec<(String, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_order_of_objects_is_no_difference() {
+        let namespaced = |namespace: &str, most: u32| {
+            format!(
+                "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web, namespace: {namespace}}}\nspec:\n  \
+                 selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    \
+                 spec: {{containers: [{{name: web, image: nginx, resources: {{requests: {{cpu: 100m}}}}}}]}}\n---\n\
+                 apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: {namespace}}}\n\
+                 spec: {{selector: {{app: web}}, ports: [{{port: 80}}]}}\n---\n\
+                 apiVersion: autoscaling/v1\nkind: HorizontalPodAutoscaler\n\
+                 metadata: {{name: web, namespace: {namespace}}}\nspec: {{maxReplicas: {most}, scaleTargetRef: \
+                 {{apiVersion: apps/v1, kind: Deployment, name: web}}}}\n---\n"
+            )
+        };
+        let request = |texts: [String; 2]| Request {
+            texts: Some(vec![("web.yaml".to_owned(), texts.concat())]),
+            manifests: vec![PathBuf::from("web.yaml")],
+            users: Some(10.0),
+            ..Request::default()
+        };
+        let load = |request: &Request| {
+            input::load(request).unwrap_or_else(|failure| panic!("{}", failure.render(false)))
+        };
+        let (a, b) = (namespaced("a", 3), namespaced("b", 4));
+        let searched = request([b.clone(), a.clone()]);
+        let written = load(&searched).written().into_iter();
+        let objects: Vec<Object> = written.map(|(name, value)| Object { name, value }).collect();
+        let compared = |read: [String; 2]| {
+            agree(&searched, &objects, &ChangeSet::default(), &load(&request(read)).scenario)
+        };
+        assert_eq!(compared([a, b]), Ok(()));
+        let changed = [namespaced("a", 4), namespaced("b", 3)];
+        assert!(compared(changed).is_err(), "another maximum is a difference");
+    }
 
     #[test]
     fn paths_lose_the_folder_that_all_have() {
