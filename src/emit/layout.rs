@@ -3,6 +3,9 @@
 
 use crate::source::{Entry, Node, Value};
 
+/// What some editors on Windows begin a file with.
+const MARK: char = '\u{feff}';
+
 /// How a value is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Form {
@@ -150,9 +153,11 @@ pub(super) fn dash(text: &str, from: usize, item: usize) -> Option<usize> {
     None
 }
 
-/// The first byte of the line.
+/// The first byte of the line; a byte order mark is before the first one.
 pub(super) fn line_start(text: &str, at: usize) -> usize {
-    text.get(..at).and_then(|before| before.rfind('\n')).map_or(0, |newline| newline + 1)
+    let first = if text.starts_with(MARK) { MARK.len_utf8() } else { 0 };
+    let newline = text.get(..at).and_then(|before| before.rfind('\n'));
+    newline.map_or(first.min(at), |newline| newline + 1)
 }
 
 /// The end of the line, before its line break.
@@ -169,7 +174,7 @@ pub(super) fn next_line(text: &str, at: usize) -> usize {
 
 /// The end of the line above this one.
 pub(super) fn above(text: &str, at: usize) -> Option<usize> {
-    let newline = line_start(text, at).checked_sub(1)?;
+    let newline = text.get(..at)?.rfind('\n')?;
     Some(if text[..newline].ends_with('\r') { newline - 1 } else { newline })
 }
 

@@ -131,6 +131,18 @@ fn only_what_changes_is_touched() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_part_of_the_first_line() {
+    for newline in ["\n", "\r\n"] {
+        let text = |body: &str| format!("\u{feff}{HEAD}{body}").replace('\n', newline);
+        let files = originals(&[("a.yaml", &text("a: 1\nb: {c: 2}\n"))]);
+        let wanted = [("a", Some(json!(3))), ("b", None), ("d.e", Some(json!("x")))];
+        let set = changes(vec![edits(name("v1", "A", "a"), &wanted)]);
+        let emission = emit::patch(&files, &set).unwrap_or_else(|faults| panic!("{faults:?}"));
+        assert_eq!(emission.files[0].text, text("a: 3\nd:\n  e: x\n"));
+    }
+}
+
+#[test]
 fn several_edits_of_one_object() {
     let body = "spec:\n  replicas: 2 # two\n  template:\n    spec:\n      containers:\n      - image: x\n        name: a\n      - name: b\n";
     let wanted = [
