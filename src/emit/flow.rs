@@ -185,6 +185,11 @@ fn parts<'a>(
     }
 }
 
+/// A value on one line.
+pub(super) fn on_one_line(value: &Value) -> String {
+    written(value, None, Manner { around: Around::Flow, airy: true, lines: None }, "")
+}
+
 /// A value in brackets.
 fn written(value: &Value, old: Option<&str>, manner: Manner, newline: &str) -> String {
     let entries: Vec<(Option<&String>, &Value)> = match value {

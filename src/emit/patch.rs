@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::flow::on_one_line;
 use super::layout::{Form, form, own_entries};
 use super::originals::{Found, Originals, Read, names_of};
-use super::splice::Splicer;
+use super::splice::{Splice, Splicer};
 use super::write::{Doc, comment};
 use super::{Emission, Emitted, Fault, describe, is_secret, secret_left_out};
 use crate::change::{Added, ChangeSet, ObjectName, value_of};
@@ -18,8 +19,9 @@ const ADDITIONS: &str = "plan-additions";
 
 /// The files that change, with comments, quotes and layout kept, and a new file
 /// for new objects beside the first one. Secrets are never touched. Where an
-/// edit can't be made without changing something else (an anchor that another
-/// object uses), nothing is written, and the fault says why and where.
+/// edit can't be made without changing something else (what a merge key repeats
+/// elsewhere), nothing is written, and the fault says why and where. An alias of
+/// what changes is replaced by what it stood for.
 pub fn patch(originals: &Originals, changes: &ChangeSet) -> Result<Emission, Vec<Fault>> {
     let read = Read::new(originals);
     let objects = read.objects();
@@ -62,24 +64,34 @@ fn patched(read: &Read, file: usize, edits: &[(Found<'_>, Value)]) -> Result<Opt
         return Err(one.faults.clone());
     }
     let text = read.sources.text(one.id);
-    let mut splicer = Splicer::new(text, &one.documents);
-    for (found, after) in edits {
-        splicer.change(None, found.node, after).map_err(|awkward| {
-            let place = Place { source: one.id, span: awkward.at..awkward.at };
-            let message = format!("{} can't be changed here: {}", describe(&found.name), awkward.why);
-            vec![Fault::new(message).at(read.sources.describe(&place))]
-        })?;
+    let mut aliases: Vec<Splice> = Vec::new();
+    loop {
+        let mut splicer = Splicer::new(text, &one.documents);
+        for (found, after) in edits {
+            splicer.change(None, found.node, after).map_err(|awkward| {
+                let place = Place { source: one.id, span: awkward.at..awkward.at };
+                let message = format!("{} can't be changed here: {}", describe(&found.name), awkward.why);
+                vec![Fault::new(message).at(read.sources.describe(&place))]
+            })?;
+        }
+        if splicer.splices.is_empty() {
+            return Ok(None);
+        }
+        splicer.splices.extend(aliases.iter().cloned());
+        let result = splicer.result();
+        match check(read, file, edits, &result) {
+            Ok(()) => return Ok(Some(result)),
+            Err((_, Some(alias))) if !aliases.contains(&alias) => aliases.push(alias),
+            Err((fault, _)) => return Err(vec![fault]),
+        }
     }
-    if splicer.splices.is_empty() {
-        return Ok(None);
-    }
-    let result = splicer.result();
-    check(read, file, edits, &result).map_err(|fault| vec![fault])?;
-    Ok(Some(result))
 }
 
+/// What is wrong with a patched text, and the alias, written out, that would mend it.
+type Amiss = (Fault, Option<Splice>);
+
 /// Reads a patched text again: it must say what it should, and nothing else.
-fn check(read: &Read, file: usize, edits: &[(Found<'_>, Value)], result: &str) -> Result<(), Fault> {
+fn check(read: &Read, file: usize, edits: &[(Found<'_>, Value)], result: &str) -> Result<(), Amiss> {
     let one = &read.files[file];
     let mut expected: Vec<Value> = one.documents.iter().map(value_of).collect();
     for (found, after) in edits {
@@ -98,13 +110,13 @@ fn check(read: &Read, file: usize, edits: &[(Found<'_>, Value)], result: &str) -
     let pairs = expected.iter().zip(&got).enumerate();
     let different = pairs.into_iter().find(|(_, (expected, got))| expected != got);
     let Some((document, (expected, got))) = different else {
-        return Err(unpatchable(read, one.documents.first(), &edits[0].0.name));
+        return Err((unpatchable(read, one.documents.first(), &edits[0].0.name), None));
     };
     let mut steps = Vec::new();
     difference(expected, got, &mut steps);
     let node = &one.documents[document];
     Err(shared(read, file, node, &steps, &edits[0].0.name)
-        .unwrap_or_else(|| unpatchable(read, Some(node), &edits[0].0.name)))
+        .unwrap_or_else(|| (unpatchable(read, Some(node), &edits[0].0.name), None)))
 }
 
 fn walk_mut<'a>(value: &'a mut Value, steps: &[Step]) -> Option<&'a mut Value> {
@@ -136,10 +148,10 @@ fn difference(one: &Value, other: &Value, steps: &mut Vec<Step>) {
 }
 
 /// The fault of an edit that would change something that another place repeats.
-fn shared(read: &Read, file: usize, document: &Node, steps: &[Step], name: &ObjectName) -> Option<Fault> {
+fn shared(read: &Read, file: usize, document: &Node, steps: &[Step], name: &ObjectName) -> Option<Amiss> {
     let text = read.sources.text(read.files[file].id);
     let mut node = document;
-    let mut user = None;
+    let (mut user, mut alias) = (None, None);
     for step in steps {
         let own = own_entries(text, node);
         let (next, inherited) = match step {
@@ -151,6 +163,7 @@ fn shared(read: &Read, file: usize, document: &Node, steps: &[Step], name: &Obje
         };
         if form(text, next) == Form::Alias {
             user = Some(next.place());
+            alias = Some((next.span(), on_one_line(&value_of(next))));
         } else if inherited {
             user = user.or_else(|| Some(node.place()));
         }
@@ -162,7 +175,8 @@ fn shared(read: &Read, file: usize, document: &Node, steps: &[Step], name: &Obje
     let user = read.sources.describe(&user?);
     let message =
         format!("a change of {} would also change what {user} repeats of it by an alias", describe(name));
-    Some(Fault::new(message).at(user).help("write the values out there instead of the alias"))
+    let fault = Fault::new(message).at(user).help("write the values out there instead of the alias");
+    Some((fault, alias))
 }
 
 fn unpatchable(read: &Read, document: Option<&Node>, name: &ObjectName) -> Fault {

@@ -111,6 +111,12 @@ fn only_what_changes_is_touched() {
             "a: {\n  b: 1,\n  c: 2,\n  d: 3, # two\n}\n",
         ),
         // Anchors: the user of one is written out, or overrides what it merges.
+        (
+            "a: &x\n  c: m\nb: *x # b\nd: [*x]\n",
+            "a.c",
+            set(json!(2)),
+            "a: &x\n  c: 2\nb: {c: m} # b\nd: [{c: m}]\n",
+        ),
         ("a: &x {c: 1}\nb: *x\n", "b.c", set(json!(2)), "a: &x {c: 1}\nb:\n  c: 2\n"),
         (
             "a: &x\n  c: 1\nb:\n  <<: *x\n  d: 2\n",
@@ -174,12 +180,6 @@ fn several_edits_of_one_object() {
 #[test]
 fn what_can_not_be_patched_is_refused_with_its_place() {
     let rows: &[(&str, &str, Option<Value>, &str)] = &[
-        (
-            "a: &x\n  c: 1\nb: *x\n",
-            "a.c",
-            Some(json!(2)),
-            "a.yaml:6:4: a change of A default/a would also change what a.yaml:6:4 repeats of it by an alias; write the values out there instead of the alias",
-        ),
         (
             "a: &x\n  c: 1\nb:\n  <<: *x\n",
             "a.c",
