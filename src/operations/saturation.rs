@@ -64,7 +64,9 @@ pub(super) fn autoscaler(of: &Seen<'_>) -> Vec<Alert> {
         after: 30,
         burn: None,
     };
-    vec![at_max, blind]
+    // One that is held to a single number is at its maximum as a matter of course.
+    let grows = hpa.spec.min_replicas < max;
+    grows.then_some(at_max).into_iter().chain([blind]).collect()
 }
 
 /// It has fewer pods than the settings ask for.
@@ -296,5 +298,30 @@ fn pending(plan: &Plan<'_>) -> Alert {
         rests: vec![flat(one, 0)],
         after: wait + 30,
         burn: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::{self, Request};
+    use crate::observe::PooledWorkload;
+
+    #[test]
+    fn what_can_not_grow_is_not_told_that_it_is_at_its_maximum() {
+        let request = Request { users: Some(10.0), ..Request::default() };
+        let scenario = input::load(&request).expect("what comes along reads").scenario;
+        let hpa = &scenario.autoscalers[0];
+        for (min, max, expected) in [
+            (2, 3, &[Kind::AutoscalerAtMaximum, Kind::AutoscalerBlind][..]),
+            (3, 3, &[Kind::AutoscalerBlind]),
+        ] {
+            let mut hpa = hpa.clone();
+            (hpa.spec.min_replicas, hpa.spec.max_replicas) = (min, max);
+            let (workload, pooled) = (&scenario.workloads[hpa.workload], PooledWorkload::default());
+            let seen = Seen { workload, autoscaler: Some(&hpa), budget: None, pooled };
+            let kinds: Vec<Kind> = autoscaler(&seen).iter().map(|alert| alert.kind).collect();
+            assert_eq!(kinds, expected, "{min} to {max}");
+        }
     }
 }
