@@ -534,6 +534,7 @@ fn routes_of_gateways_lead_to_services_of_any_namespace_but_not_with_weight_0() 
         let object =
             format!("apiVersion: example.org/v1\nkind: {kind}\nmetadata: {{name: it}}\nspec: {spec}\n");
         let (set, ..) = read(&object);
+        assert!(set.not_simulated.is_empty(), "{kind} leads users");
         let named = set.routes.iter().map(|route| format!("{}/{}", route.namespace, route.service));
         named.collect::<Vec<_>>()
     };

@@ -82,6 +82,9 @@ pub fn read_texts(texts: Vec<(String, String)>, sources: &mut Sources) -> (Manif
 /// Kinds besides Ingress that lead users to Services.
 const GATEWAY_ROUTES: [&str; 3] = ["HTTPRoute", "GRPCRoute", "VirtualService"];
 
+/// The mesh's kind that says which connections callers keep.
+const DESTINATION_RULE: &str = "DestinationRule";
+
 /// What has been read so far.
 struct Reading<'a> {
     set: ManifestSet,
@@ -113,7 +116,7 @@ impl Reading<'_> {
             Class::Other if GATEWAY_ROUTES.contains(&object.kind.as_str()) => {
                 network::gateway_route(self, object);
             }
-            Class::Other if object.kind == "DestinationRule" => mesh::destination_rule(self, object),
+            Class::Other if object.kind == DESTINATION_RULE => mesh::destination_rule(self, object),
             Class::Quota => cluster::quota(self, object),
             // These have done their work in the surroundings, or need nothing more.
             Class::Namespace | Class::LimitRange | Class::PriorityClass | Class::Claim | Class::Other => {}
@@ -124,7 +127,10 @@ impl Reading<'_> {
     fn count(&mut self, objects: &[Object<'_>]) {
         let (mut read, mut other) = (BTreeMap::new(), BTreeMap::new());
         for object in objects {
-            let counts = if object.class == Class::Other { &mut other } else { &mut read };
+            let kind = object.kind.as_str();
+            let is_read =
+                object.class != Class::Other || GATEWAY_ROUTES.contains(&kind) || kind == DESTINATION_RULE;
+            let counts = if is_read { &mut read } else { &mut other };
             *counts.entry(object.kind.clone()).or_insert(0) += 1;
         }
         self.set.counts = read.into_iter().collect();
