@@ -43,6 +43,9 @@ fn drills_are_listed_and_held_under_any_name() {
     let output = plan("drill --list");
     let list = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success() && list.lines().count() >= 25, "{list}");
+    let listed = plan("drill --list -o json");
+    let listed: Value = serde_json::from_slice(&listed.stdout).expect("a list is JSON, too");
+    assert_eq!(listed["drills"].as_array().map(Vec::len), Some(list.lines().count()), "{listed}");
     // Litmus' name for the same.
     let document = json("drill pod-delete --users 200 --replications 2 -o json", 0);
     let drill = &document["drills"][0];

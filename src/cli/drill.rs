@@ -34,8 +34,13 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
         }
     };
     if args.list {
-        let rows = exercises.iter().map(|one| format!("{:24} {}\n", one.name, one.about));
-        return if screen.print(&rows.collect::<String>()) { Exit::Met } else { Exit::Outside };
+        let listed = || output::drill::listed(&scenario, &exercises);
+        let text = match args.output {
+            Format::Table => output::drill::list(&exercises),
+            Format::Json => output::explain::json(&listed()),
+            Format::Yaml => output::explain::yaml(&listed()),
+        };
+        return if screen.print(&text) { Exit::Met } else { Exit::Outside };
     }
     // Better said now than after all drills.
     if let Some(Err(error)) = args.out.as_deref().map(folder::check) {

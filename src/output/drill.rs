@@ -276,6 +276,44 @@ fn data(estimate: Option<&Estimate>) -> EstimateData {
     }
 }
 
+/// The drills that there are, each with what happens in it.
+pub fn list(exercises: &[Exercise]) -> String {
+    let rows: Vec<String> = exercises.iter().map(|one| format!("{:24} {}\n", one.name, one.about)).collect();
+    rows.concat()
+}
+
+/// One that could be held.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ListedData {
+    name: String,
+    about: String,
+    per_year: Number,
+}
+
+/// The same as a document.
+pub fn listed(scenario: &Scenario, exercises: &[Exercise]) -> impl Serialize {
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Listed {
+        api_version: &'static str,
+        kind: &'static str,
+        name: String,
+        drills: Vec<ListedData>,
+    }
+    let of = |one: &Exercise| ListedData {
+        name: one.name.clone(),
+        about: one.about.clone(),
+        per_year: Number(one.per_year),
+    };
+    Listed {
+        api_version: "plan/v1alpha1",
+        kind: "DrillList",
+        name: scenario.name.clone(),
+        drills: exercises.iter().map(of).collect(),
+    }
+}
+
 /// The document of what was found out.
 pub fn document(drilled: &Drilled<'_>) -> Document {
     let drills = drilled.held.iter().enumerate().map(|(number, (exercise, summary))| {
