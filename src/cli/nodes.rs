@@ -11,7 +11,7 @@ use crate::source::{Sources, parse};
 use crate::tune::nodes::Chosen;
 
 /// What its file is called. It is no manifest: not among those for kubectl.
-const FILE: &str = "plan/cluster.yaml";
+pub(super) const FILE: &str = "plan/cluster.yaml";
 
 /// The chosen nodes, written and read again.
 pub(super) struct Nodes {

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::Exit;
 use super::args::{Form, Format, TuneArgs};
 use super::bundle::{self, Proved};
-use super::commands::{load_files, refused, request, usual_folder};
+use super::commands::{load_files, quoted, refused, request, usual_folder};
 use super::nodes;
 use super::robust;
 use super::screen::{self, Screen, Steps};
@@ -78,7 +78,7 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
     let worlds = || robust::of_tuned(args, loaded, &found, (&changes, &objects), there, say);
     let robust = (!stop()).then(worlds).flatten();
     steps.finish();
-    let names = written.emission.files.iter().map(|one| one.path.clone()).collect();
+    let names: Vec<String> = written.emission.files.iter().map(|one| one.path.clone()).collect();
     let tuned = Tuned {
         scenario: &written.scenario,
         objects: &objects,
@@ -92,12 +92,13 @@ pub(super) fn tune(args: &TuneArgs, screen: Screen) -> Exit {
         seed: args.seed,
         read_back: written.read_back,
         left_out: written.emission.left_out.iter().map(ToString::to_string).collect(),
-        folder: target.as_ref().map(|target| (target.display().to_string(), names)),
+        folder: target.as_ref().map(|target| (target.display().to_string(), names.clone())),
     };
     if let Some(Err(error)) = target.as_deref().map(|target| keep(target, &tuned, &written.emission)) {
         return refused(&error, screen);
     }
-    shown(args, &tuned, screen)
+    let next = target.as_ref().and_then(|target| next(args.form, target, &names));
+    shown(args, &tuned, next, screen)
 }
 
 /// What is to be tuned, of what was read.
@@ -225,9 +226,10 @@ fn prove<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
 }
 
 /// Prints the answer; its exit code.
-fn shown(args: &TuneArgs, tuned: &Tuned<'_>, screen: Screen) -> Exit {
+fn shown(args: &TuneArgs, tuned: &Tuned<'_>, next: Option<String>, screen: Screen) -> Exit {
+    let next = next.map(|next| format!("Next: {next}\n")).unwrap_or_default();
     let text = match args.output {
-        Format::Table => output::tune::page(tuned, screen::width()),
+        Format::Table => output::tune::page(tuned, screen::width()) + &next,
         Format::Json => output::explain::json(&output::tune::document(tuned)),
         Format::Yaml => output::explain::yaml(&output::tune::document(tuned)),
     };
@@ -288,6 +290,25 @@ fn tuned_folder(scenario: &Scenario) -> PathBuf {
     let plain = usual_folder(scenario);
     let name = plain.file_name().unwrap_or_default().to_string_lossy().into_owned();
     plain.with_file_name(format!("{name}-tuned"))
+}
+
+/// What to do with a form's files next. Objects are named one by one: `kubectl -f` would
+/// take `tuning.json` out of a folder, too.
+fn next(form: Form, target: &Path, files: &[String]) -> Option<String> {
+    let at = |path: &str| quoted(&target.join(path).display().to_string());
+    let whole = quoted(&target.display().to_string());
+    let guide = "operations/deployment.md";
+    match form {
+        Form::Patch | Form::Plain => {
+            let objects = files.iter().filter(|path| *path != nodes::FILE);
+            let options: String = objects.flat_map(|path| [" -f ".to_owned(), at(path)]).collect();
+            (!options.is_empty()).then(|| format!("kubectl diff{options}"))
+        }
+        Form::Kustomize => Some(format!("list {whole} under `components` in your kustomization.yaml")),
+        Form::Helm => Some(format!("helm template CHART -f {}", at("values.yaml"))),
+        Form::Chart => Some(format!("helm template {whole}")),
+        Form::Bundle => files.iter().any(|path| path == guide).then(|| format!("follow {}", at(guide))),
+    }
 }
 
 /// Keeps the manifests and what is to be said of them.
