@@ -329,22 +329,34 @@ fn replicas_stay_with_whoever_sets_them() {
     let home = tempfile::tempdir().unwrap();
     let cpu = "resource: {name: cpu, target: {type: Utilization, averageUtilization: 50}}";
     assert!(SHOP.contains(cpu));
+    let of_one = |name: &str| {
+        format!("container{}", cpu.replace("resource: {", &format!("Resource: {{container: {name}, ")))
+    };
+    let (serving, other) = (of_one("shop"), of_one("proxy"));
     for (by, has_target) in [
         (cpu, true),
+        (serving.as_str(), true),
+        (other.as_str(), false),
         ("resource: {name: memory, target: {type: Utilization, averageUtilization: 50}}", false),
         ("resource: {name: cpu, target: {type: AverageValue, averageValue: 300m}}", false),
     ] {
-        let (scenario, objects, assemble) = shop_of(home.path(), &SHOP.replace(cpu, by));
+        let kind = if by.starts_with("container") { "ContainerResource" } else { "Resource" };
+        let shop = SHOP.replace(cpu, by).replace("type: Resource", &format!("type: {kind}"));
+        let (scenario, objects, assemble) = shop_of(home.path(), &shop);
         let sites = kubeplan::tune::site::sites(&scenario, &objects);
         assert_eq!((sites[0].cpu_target().is_some(), sites[0].scales), (has_target, true), "{by}");
         let mut more = Settings::now(&sites);
         more.sizes[0].min += 1;
+        more.sizes[0].target += 1;
         let changes = more.changes(&sites, &objects, &kubeplan::tune::Reasons::default());
         let edits = changes.edited.iter().flat_map(|one| &one.edits);
         let edits: Vec<_> = edits.map(|edit| (edit.path.as_str(), edit.to.clone())).collect();
         assert!(edits.contains(&("spec.minReplicas", Some(json!(5)))), "{by}: {edits:?}");
         assert!(edits.iter().all(|(path, to)| *path != "spec.replicas" || to.is_none()), "{by}: {edits:?}");
-        assert!(assemble(&changes).is_some(), "{by}");
+        let changed = assemble(&changes).unwrap_or_else(|| panic!("{by}: what was changed is refused"));
+        assert_ne!(changed.autoscalers[0].spec, scenario.autoscalers[0].spec, "{by}");
+        let targets = edits.iter().filter(|(path, _)| path.ends_with("averageUtilization"));
+        assert_eq!(targets.count(), usize::from(has_target), "{by}: {edits:?}");
     }
     // More pods of a database do not do more work by themselves, whatever its volumes are.
     let alone = SHOP.split("---\napiVersion: autoscaling").next().unwrap();

@@ -129,11 +129,11 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
         max: spec.map_or(it.replicas, |spec| spec.max_replicas),
         target: spec
             .filter(|_| hpa.as_ref().is_some_and(|hpa| hpa.target.is_some()))
-            .and_then(|spec| cpu_target(&spec.metrics))
-            .map_or(0, |(_, target)| target),
+            .and_then(|spec| cpu_target(&spec.metrics, &serving.name))
+            .map_or(0, |(.., target)| target),
     };
-    let several = kind == "Deployment" && it.replicas > 1;
-    let scales = !it.template.single_node_volume && (hpa.is_some() || several);
+    let several = it.replicas > 1;
+    let scales = !it.template.single_node_volume && (hpa.is_some() || kind == "Deployment" && several);
     Some(Site {
         workload,
         object,
@@ -158,11 +158,12 @@ fn hpa(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<HpaSi
             && one.name.namespace == *namespace
     })?;
     let listed = objects[object].value["spec"]["metrics"].is_array();
-    let target = cpu_target(&it.spec.metrics).and_then(|(metric, _)| {
+    let serving = &scenario.workloads[workload].template.containers.first()?.name;
+    let target = cpu_target(&it.spec.metrics, serving).and_then(|(metric, source, _)| {
         match objects[object].name.api_version.as_str() {
             "autoscaling/v1" => Some("spec.targetCPUUtilizationPercentage".to_owned()),
             "autoscaling/v2" | "autoscaling/v2beta2" if listed => {
-                Some(format!("spec.metrics[{metric}].resource.target.averageUtilization"))
+                Some(format!("spec.metrics[{metric}].{source}.target.averageUtilization"))
             }
             _ => None,
         }
@@ -174,13 +175,21 @@ fn hpa(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<HpaSi
     Some(HpaSite { object, autoscaler, target, memory })
 }
 
-/// The metric that is the pods' CPU in percent of their requests, and its target.
-fn cpu_target(metrics: &[MetricSpec]) -> Option<(usize, u32)> {
+/// The metric that is the CPU of the pods, or of their serving container alone, in percent
+/// of requests: its place, the field that it stands in, and its target.
+fn cpu_target(metrics: &[MetricSpec], serving: &str) -> Option<(usize, &'static str, u32)> {
     metrics.iter().enumerate().find_map(|(index, metric)| match metric {
-        MetricSpec::Resource { resource, container: None, target: ResourceTarget::Utilization(target) }
-            if *resource == ResourceName::Cpu =>
-        {
-            Some((index, u32::try_from(*target).unwrap_or(100)))
+        MetricSpec::Resource {
+            resource: ResourceName::Cpu,
+            container,
+            target: ResourceTarget::Utilization(target),
+        } => {
+            let source = match container {
+                None => "resource",
+                Some(container) if container == serving => "containerResource",
+                Some(_) => return None,
+            };
+            Some((index, source, u32::try_from(*target).unwrap_or(100)))
         }
         _ => None,
     })
