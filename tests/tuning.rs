@@ -368,23 +368,25 @@ fn replicas_stay_with_whoever_sets_them() {
 }
 
 #[test]
-fn the_container_that_serves_is_tuned_whatever_others_ask_for() {
+fn several_pods_of_a_database_are_kept_apart_and_not_evicted_at_once() {
     let home = tempfile::tempdir().unwrap();
-    let serving = "resources: {requests: {cpu: 900m, memory: 128Mi}}";
-    let proxy = "\n      - {name: proxy, image: proxy, resources: {requests: {cpu: 2}}}\n---";
-    let (before, after) = SHOP.split_once("\n---").unwrap();
-    assert!(before.contains(serving));
-    let (scenario, objects, _) = shop_of(home.path(), &format!("{before}{proxy}{after}"));
-    let sites = kubeplan::tune::site::sites(&scenario, &objects);
-    let mut other = Settings { guards: vec![Guard::Drain], ..Settings::now(&sites) };
-    assert_eq!(other.sizes[0].cpu, 900);
-    other.sizes[0].cpu = 500;
-    let changes = other.changes(&sites, &objects, &kubeplan::tune::Reasons::default());
-    let paths: Vec<&str> = changes.edited[0].edits.iter().map(|edit| edit.path.as_str()).collect();
-    let container = "spec.template.spec.containers";
-    let grace = "spec.template.spec.terminationGracePeriodSeconds".to_owned();
-    let wanted = ["resources.requests.cpu", "lifecycle.preStop"].map(|one| format!("{container}[0].{one}"));
-    assert_eq!(paths, [&wanted[..], &[grace]].concat());
+    let alone = SHOP.split("---\napiVersion: autoscaling").next().unwrap();
+    for (replicas, budgets, paths) in [
+        (3, 1, &["spec.template.spec.topologySpreadConstraints"][..]),
+        // Alone it could neither be kept apart nor evicted under a budget.
+        (1, 0, &[]),
+    ] {
+        let set = alone
+            .replace("kind: Deployment", "kind: StatefulSet")
+            .replace("replicas: 4", &format!("replicas: {replicas}"));
+        let (scenario, objects, _) = shop_of(home.path(), &set);
+        let sites = kubeplan::tune::site::sites(&scenario, &objects);
+        let guards = Settings { guards: Guard::USUAL.to_vec(), ..Settings::now(&sites) };
+        let changes = guards.changes(&sites, &objects, &kubeplan::tune::Reasons::default());
+        let edits = changes.edited.iter().flat_map(|one| &one.edits);
+        assert_eq!(edits.map(|edit| edit.path.as_str()).collect::<Vec<_>>(), paths, "{replicas} replicas");
+        assert_eq!(changes.added.len(), budgets, "{replicas} replicas");
+    }
 }
 
 /// Searches the shop with as many tries as `plan tune` makes by itself, and tries every

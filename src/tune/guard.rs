@@ -153,6 +153,9 @@ impl Guard {
     pub fn is_for(self, site: &Site) -> bool {
         match self {
             Self::Priority => site.asked,
+            // These do no harm to what keeps data either, as hooks, probes and short
+            // tolerations may.
+            Self::Budget | Self::Spread | Self::Grace => site.several && site.asked,
             _ => site.scales && site.asked,
         }
     }

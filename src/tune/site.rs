@@ -22,6 +22,7 @@ pub(super) const SERVING: &str = "spec.template.spec.containers[0]";
 
 /// One workload that can be set.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own about the workload")]
 pub struct Site {
     /// Index into the scenario's workloads.
     pub workload: usize,
@@ -32,6 +33,8 @@ pub struct Site {
     /// Whether more pods do more work: it has an HPA, or is a Deployment of several
     /// replicas, and has no volume that only one node can mount.
     pub scales: bool,
+    /// Whether its pods stand in for each other: it scales, or is a StatefulSet of several.
+    pub several: bool,
     /// Whether requests reach it, so that something is known of its needs.
     pub asked: bool,
     /// How much CPU one pod can use at once, in cores; `None` for any.
@@ -58,6 +61,7 @@ impl Site {
             object: 0,
             hpa: None,
             scales: true,
+            several: true,
             asked: true,
             threads: None,
             longest_wait: None,
@@ -139,6 +143,7 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
         object,
         hpa,
         scales,
+        several: scales || kind == "StatefulSet" && several,
         asked: is_asked(scenario, workload),
         threads: it.behaviour.threads,
         longest_wait: scenario.longest_wait(workload),
