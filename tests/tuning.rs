@@ -389,6 +389,38 @@ fn several_pods_of_a_database_are_kept_apart_and_not_evicted_at_once() {
     }
 }
 
+#[test]
+fn pods_that_ask_for_nothing_get_requests_that_an_hpa_can_go_by() {
+    let home = tempfile::tempdir().unwrap();
+    let asks = "resources: {requests: {cpu: 900m, memory: 128Mi}}";
+    assert!(SHOP.contains(asks));
+    let (scenario, objects, assemble) = shop_of(home.path(), &SHOP.replace(asks, "resources: {}"));
+    let stop = || false;
+    let task = Task { scenario: &scenario, objects: &objects, seed: 7, tries: 8, assemble, stop: &stop };
+    let best = &search(&task, |_| ()).finalists[0].settings.sizes[0];
+    assert!(best.cpu > 0, "{best:?}");
+}
+
+#[test]
+fn the_container_that_serves_is_tuned_whatever_others_ask_for() {
+    let home = tempfile::tempdir().unwrap();
+    let serving = "resources: {requests: {cpu: 900m, memory: 128Mi}}";
+    let proxy = "\n      - {name: proxy, image: proxy, resources: {requests: {cpu: 2}}}\n---";
+    let (before, after) = SHOP.split_once("\n---").unwrap();
+    assert!(before.contains(serving));
+    let (scenario, objects, _) = shop_of(home.path(), &format!("{before}{proxy}{after}"));
+    let sites = kubeplan::tune::site::sites(&scenario, &objects);
+    let mut other = Settings { guards: vec![Guard::Drain], ..Settings::now(&sites) };
+    assert_eq!(other.sizes[0].cpu, 900);
+    other.sizes[0].cpu = 500;
+    let changes = other.changes(&sites, &objects, &kubeplan::tune::Reasons::default());
+    let paths: Vec<&str> = changes.edited[0].edits.iter().map(|edit| edit.path.as_str()).collect();
+    let container = "spec.template.spec.containers";
+    let grace = "spec.template.spec.terminationGracePeriodSeconds".to_owned();
+    let wanted = ["resources.requests.cpu", "lifecycle.preStop"].map(|one| format!("{container}[0].{one}"));
+    assert_eq!(paths, [&wanted[..], &[grace]].concat());
+}
+
 /// Searches the shop with as many tries as `plan tune` makes by itself, and tries every
 /// point of a grid. Both keep the policy, and the search's cost is within 2 % of the
 /// grid's best or below it. How many runs the search took, and the grid.

@@ -551,10 +551,9 @@ impl<A: Fn(&ChangeSet) -> Option<Scenario> + Sync> Race<'_, '_, A> {
     /// needs what was lent, which the simulated cluster can't promise.
     fn asks_for_enough(&self, settings: &Settings) -> bool {
         let sites = self.sites.iter().zip(self.needs).zip(&settings.sizes);
-        sites.filter(|((site, _), _)| site.asked).all(|((_, need), size)| {
-            // Where nothing is asked for, nothing is promised: the user's choice.
-            size.cpu == 0 || size.cpu as f64 / 1e3 * f64::from(size.max) >= need.cores
-        })
+        sites
+            .filter(|((site, _), _)| site.asked)
+            .all(|((_, need), size)| size.cpu as f64 / 1e3 * f64::from(size.max) >= need.cores)
     }
 
     /// Every candidate on the hardest minutes, all under the same requests.
