@@ -5,8 +5,8 @@ use crate::units::SimDuration;
 /// Sub-buckets of an octave, as a power of two.
 const SUB_BITS: u32 = 6;
 const SUB: u64 = 1 << SUB_BITS;
-/// Values from 2^43 ns (2.4 h) on share the last bucket.
-const TOP_BITS: u32 = 43;
+/// Values from 2^50 ns (13 days) on share the last bucket.
+const TOP_BITS: u32 = 50;
 const BUCKETS: usize = ((TOP_BITS - SUB_BITS + 1) as usize) << SUB_BITS;
 
 /// A histogram of durations. Below 64 ns it is exact; above, each octave has 64
@@ -138,8 +138,8 @@ mod tests {
 
     #[test]
     fn buckets_cover_every_value_once() {
-        for nanos in
-            (0..5_000_u64).chain((10..43).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1]))
+        for nanos in (0..5_000_u64)
+            .chain((10..TOP_BITS).flat_map(|bits| [(1 << bits) - 1, 1 << bits, (1 << bits) + 1]))
         {
             let (low, width) = bounds(bucket(nanos));
             assert!((low..low + width).contains(&nanos), "{nanos} is in {low}..{}", low + width);
