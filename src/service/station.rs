@@ -25,6 +25,8 @@ const MIN_QUOTA: u64 = 1_000_000;
 const FRACTION: u32 = 8;
 /// Thousandths of a core.
 const CORE: u64 = 1_000;
+/// Further than any run gets, and room to add to it: in nanoseconds or 256ths of them.
+const FOR_EVER: u128 = 1 << 63;
 
 /// What runs: a number that means something to the caller.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -240,7 +242,7 @@ impl Station {
         self.speed = Speed { jobs_want, rate, for_jobs, count };
     }
 
-    /// A job with `work` of CPU time begins.
+    /// A job with `work` of CPU time begins, at most [`SimDuration::OUTLASTING`].
     #[expect(clippy::inline_always, reason = "five times for a request of three hops")]
     #[inline(always)]
     pub fn add(&mut self, now: SimTime, job: Job, work: SimDuration) {
@@ -309,7 +311,7 @@ impl Station {
         }
         let each = in_period(self.quota).clamp(1, PERIOD);
         let (rest, whole) = (wall - now, (wall - now - 1) / each);
-        period_end + whole * PERIOD + (rest - whole * each)
+        whole.saturating_mul(PERIOD).saturating_add(period_end + (rest - whole * each))
     }
 
     /// Whether the quota can't run out at this rate, nor has it yet.
@@ -471,13 +473,13 @@ impl Station {
     }
 }
 
-/// `a * b / c`, rounded down; in 64 bits where they suffice, which they nearly
-/// always do (a 128-bit division costs ten times as much).
+/// `a * b / c`, rounded down, at most [`FOR_EVER`]; in 64 bits where they suffice, which
+/// they nearly always do (a 128-bit division costs ten times as much).
 #[inline]
 fn proportion(a: u64, b: u64, c: u64) -> u64 {
     match a.checked_mul(b) {
         Some(product) => product / c,
-        None => (u128::from(a) * u128::from(b) / u128::from(c)) as u64,
+        None => (u128::from(a) * u128::from(b) / u128::from(c)).min(FOR_EVER) as u64,
     }
 }
 
@@ -590,6 +592,26 @@ mod tests {
         // at most as many microseconds as there are jobs.
         for (one, other) in quiet.iter().zip(&seen) {
             assert!(one.abs_diff(*other) <= jobs.len() as u64, "{one} against {other}");
+        }
+    }
+
+    #[test]
+    fn what_never_ends_doesn_t_end_early() {
+        // jobs, each of more work than any run lasts; limit
+        for (jobs, limit) in [(1, None), (1, Some(10)), (100_000, None), (100_000, Some(10))] {
+            let mut station = station(Some(1), limit);
+            for job in 0..jobs {
+                station.add(at(0), Job(job), SimDuration::OUTLASTING);
+            }
+            for day in 0..366 {
+                assert_eq!(
+                    station.take_ended(at(day * 86_400_000)),
+                    None,
+                    "{jobs} jobs, {limit:?}, day {day}"
+                );
+                let end = station.next_end().expect("jobs run");
+                assert!(end > at(400 * 86_400_000), "{jobs} jobs, {limit:?}, day {day}: {end}");
+            }
         }
     }
 

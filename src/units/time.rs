@@ -72,6 +72,9 @@ impl SimDuration {
     pub const ZERO: Self = Self(0);
     /// Longer than any run.
     pub const MAX: Self = Self(u64::MAX);
+    /// Longer than any run, too, and short enough to be added up and counted in 256ths of
+    /// a nanosecond: 417 days, where a run has at most a year.
+    pub const OUTLASTING: Self = Self(1 << 55);
 
     /// `nanos` nanoseconds.
     pub const fn from_nanos(nanos: u64) -> Self {

@@ -466,7 +466,8 @@ fn work_of(frame: &Frame, program: &Program) -> Option<SimDuration> {
 #[inline(always)]
 fn compute(pod: &mut Pod, rules: &ServingCode, now: SimTime, id: FrameId, work: SimDuration) {
     let as_usual = pod.slower.to_bits() == AS_USUAL && pod.warm_at <= now;
-    let work = if as_usual { work } else { work.scale(slower(pod, rules, now)) };
+    let work =
+        if as_usual { work } else { work.scale(slower(pod, rules, now)).min(SimDuration::OUTLASTING) };
     pod.station.add(now, Job(id.index), work);
 }
 

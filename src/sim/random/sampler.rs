@@ -21,19 +21,21 @@ pub struct Sampler {
 }
 
 impl Sampler {
-    /// Tabulates a distribution of seconds.
+    /// Tabulates a distribution of seconds. What would outlast every run is as good as
+    /// [`SimDuration::OUTLASTING`].
     pub fn new(of: &Distribution) -> Self {
+        let nanos = |seconds: f64| (seconds * 1e9).min(SimDuration::OUTLASTING.as_nanos() as f64);
         if let Distribution::Constant(value) = of {
-            return Self { grid: vec![value * 1e9] };
+            return Self { grid: vec![nanos(*value)] };
         }
         let mut grid = Vec::with_capacity(CELLS * HALVINGS + 1);
         for halving in 0..HALVINGS {
             for cell in 0..CELLS {
                 let tail = libm::ldexp(1.0 - cell as f64 / (2 * CELLS) as f64, -(halving as i32));
-                grid.push(of.exceeded_with(tail) * 1e9);
+                grid.push(nanos(of.exceeded_with(tail)));
             }
         }
-        grid.push(of.exceeded_with(libm::ldexp(1.0, -(HALVINGS as i32))) * 1e9);
+        grid.push(nanos(of.exceeded_with(libm::ldexp(1.0, -(HALVINGS as i32)))));
         Self { grid }
     }
 
@@ -81,6 +83,17 @@ mod tests {
             let p99 = draws[(n as f64 * 0.99) as usize] as f64 / 1e9;
             let expected = one.exceeded_with(0.01);
             assert!((p99 / expected - 1.0).abs() < 0.03, "{one:?}: p99 {p99}, expected {expected}");
+        }
+    }
+
+    #[test]
+    fn no_draw_is_too_long_to_be_counted() {
+        for endless in [
+            Distribution::Constant(1e10),
+            Distribution::Pareto { low: 1.0, alpha: 1.01 },
+            Distribution::LogNormal { mean: 1e9, cv: 100.0 },
+        ] {
+            assert_eq!(Sampler::new(&endless).at(0), SimDuration::OUTLASTING, "{endless:?}");
         }
     }
 }
