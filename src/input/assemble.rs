@@ -68,8 +68,9 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<(Scenario, 
     let users = asked.users;
     let traffic = match &documents.traffic {
         None if known.follow_curves() => known.without_users(&usages, &asked, problems),
-        Some(document) => document
-            .resolve(&mut assumed, problems, |file, into| Some(file.resolve(&known.directory, &asked, into))),
+        Some(document) => document.resolve(&mut assumed, problems, |file, into| {
+            Some(read(file, &known, &asked, cluster.as_ref(), into))
+        }),
         None => guessed_traffic(&set, &known, asked, &mut assumed, problems),
     };
     let usages = started(usages, traffic.as_ref());
@@ -99,6 +100,21 @@ pub fn assemble(parts: Parts, problems: &mut Vec<Problem>) -> Option<(Scenario, 
         limits: Limits::default(),
     };
     Some((scenario, assumed.unknowns))
+}
+
+/// The traffic of a file.
+fn read(
+    file: &TrafficFile,
+    known: &Known,
+    asked: &Asked,
+    cluster: Option<&Cluster>,
+    into: &mut Findings,
+) -> Traffic {
+    let traffic = file.resolve(&known.directory, asked, into);
+    if let Some(cluster) = cluster {
+        traffic.refuse_endless(cluster.network_latency, into);
+    }
+    traffic
 }
 
 /// Manifests without anything that makes pods.
@@ -477,8 +493,9 @@ pub fn check(parts: &Parts, problems: &mut Vec<Problem>) -> Checked {
         None => (!set.nodes.is_empty()).then(|| sizing::cluster(set, &mut assumed)),
     };
     let traffic = documents.traffic.as_ref().and_then(|document| {
-        document
-            .resolve(&mut assumed, problems, |file, into| Some(file.resolve(&known.directory, asked, into)))
+        document.resolve(&mut assumed, problems, |file, into| {
+            Some(read(file, &known, asked, cluster.as_ref(), into))
+        })
     });
     // Without traffic the policy's journeys can't be looked up.
     let goals = documents.policy.as_ref().and_then(|document| {

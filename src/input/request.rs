@@ -791,6 +791,22 @@ journeys:
     }
 
     #[test]
+    fn users_who_wait_for_nothing_are_refused() {
+        let cluster = "profiles: {p: {networkLatency: 0s, pools: {w: {cpu: 4, memory: 16Gi}}}}";
+        let load = |load: &str, think: &str| {
+            let visits = format!("[{{call: redis/get}}, {{call: redis/get, think: {think}}}]");
+            format!("clientLatency: 0s\nload: {load}\njourneys: {{a: {{visits: {visits}}}}}\n")
+        };
+        let (users, rate) = ("{constant-vus: {vus: 3}}", "{constant-arrival-rate: {rate: 3}}");
+        for (load, refused) in
+            [(load(users, "0s"), true), (load(users, "1ms"), false), (load(rate, "0s"), false)]
+        {
+            let said = wrong(&[("traffic.yaml", &load), ("cluster.yaml", cluster)]);
+            assert_eq!(said.contains("would ask without end"), refused, "{load}: {said}");
+        }
+    }
+
+    #[test]
     fn everything_wrong_with_a_policy_and_a_cluster_is_shown_at_once() {
         let policy = "
 kind: Policy

@@ -123,6 +123,22 @@ impl Traffic {
         }
     }
 
+    /// Refuses users who wait for nothing at all, the network (`inside` the cluster)
+    /// included: requests that fail or cost nothing would follow each other at one instant
+    /// without end.
+    pub fn refuse_endless(&self, inside: SimDuration, into: &mut Findings) {
+        let Demand { population, journeys, client_latency, .. } = &self.demand;
+        let never_thinks = |journey: &&Journey| journey.visits.iter().all(|visit| visit.think.mean() <= 0.0);
+        if *client_latency + inside > SimDuration::ZERO || matches!(population, Population::Rate { .. }) {
+            return;
+        }
+        for journey in journeys.iter().filter(never_thinks) {
+            let at = At::root().key("journeys").key(&journey.name);
+            let message = "its users neither think nor wait for the network, and would ask without end";
+            into.wrong(&at, message, "give a visit a `think`, or a `clientLatency` above 0s");
+        }
+    }
+
     /// Squeezes a load that is `usual` long into the observed time where that is
     /// shorter, so that its peak is seen.
     pub fn shorten(&mut self, usual: SimDuration) {
