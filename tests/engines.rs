@@ -2,7 +2,7 @@
 
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec};
 use kubeplan::k8s::probe::{Handler, Probe};
-use kubeplan::observe::{Cause, PoolSeen};
+use kubeplan::observe::{Cause, Observations, PoolSeen};
 use kubeplan::scenario::{
     Autoscaler, Balancing, Breaker, Call, Counted, CustomMetric, External, FailureRatio, Interpolation,
     Outlier, Pool, Population, Quota, Retry, RetryBudget, Scenario, Shape, Sidecar, Step, Target, Upstream,
@@ -262,6 +262,16 @@ fn demand(dice: &mut Dice, made: &mut Scenario) {
         .collect();
 }
 
+/// Only users call the first workload: as many of their calls end there as they sent, each
+/// once, but for those under way.
+fn once_each(scenario: &Scenario, seen: &Observations, what: &str) {
+    if scenario.demand.journeys[0].visits.iter().all(|visit| visit.retry.attempts == 0) {
+        let (sent, ended) = (seen.journeys[0].arrived, seen.workloads[0].traffic.arrived);
+        let under_way = seen.balance.in_flight;
+        assert!(ended <= sent && sent <= ended + under_way, "{what}: {sent} calls, {ended} ended");
+    }
+}
+
 /// Requests and usage curves side by side, on nodes too small for both, and curves alone.
 #[test]
 fn curves_go_the_same_way_on_both_engines() {
@@ -305,6 +315,7 @@ fn random_systems_go_the_same_way_on_both_engines() {
         assert_eq!(wheel, heap, "system {number} was seen differently");
         let balance = wheel.balance;
         assert_eq!(balance.arrived, balance.answered + balance.failed + balance.in_flight);
+        once_each(&scenario, &wheel, &format!("system {number}"));
         events += wheel.events;
         answered += balance.answered;
         failed += balance.failed;

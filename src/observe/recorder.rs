@@ -307,6 +307,17 @@ impl Recorder {
         }
     }
 
+    /// A caller has given a call up whose good answer was on its way already: it counts
+    /// once, as the failure that it is for its caller.
+    pub fn answered_late(&mut self, workload: usize, (sent, weight): (SimTime, u32)) {
+        if sent >= self.counts_from {
+            let traffic = &mut self.workloads[workload].traffic;
+            traffic.arrived -= u64::from(weight);
+            traffic.answered -= u64::from(weight);
+        }
+        self.call_failed(workload, (sent, weight), Cause::Timeout);
+    }
+
     /// A call that was sent then has waited so long for the connection that it has now,
     /// one of so many that its pod keeps.
     pub fn connection_found(&mut self, pool: usize, sent: SimTime, (wait, kept): (SimDuration, u32)) {
@@ -363,6 +374,20 @@ impl Recorder {
     pub fn external_failed(&mut self, external: usize, sent: SimTime, cause: Cause) {
         if sent >= self.counts_from {
             self.externals[external].failures[cause as usize] += u64::from(self.weight);
+        }
+    }
+
+    /// A caller gives a call to an external service up that would have been answered, or
+    /// have `failed`, later.
+    pub fn external_given_up(&mut self, external: usize, whose: (SimTime, u32), failed: Option<Cause>) {
+        let (sent, weight) = (whose.0, u64::from(whose.1));
+        if sent >= self.counts_from {
+            let traffic = &mut self.externals[external];
+            match failed {
+                Some(cause) => traffic.failures[cause as usize] -= weight,
+                None => traffic.answered -= weight,
+            }
+            traffic.failures[Cause::Timeout as usize] += weight;
         }
     }
 

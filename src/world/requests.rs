@@ -404,7 +404,10 @@ fn not_connected(state: &mut State, cx: &mut Context, id: FrameId, cause: Cause)
         connect(state, cx, id, operation);
         return;
     }
-    cx.seen.call_failed(workload, (frame.sent, frame.weight), cause);
+    // Whoever has given the call up meanwhile has counted it as such.
+    if frame.caller != Caller::Nobody {
+        cx.seen.call_failed(workload, (frame.sent, frame.weight), cause);
+    }
     let travel = state.program.travel[usize::from(from_outside)];
     if let Some(frame) = state.frames.get_mut(id.index, id.generation) {
         answer(frame, Some(cause));
@@ -466,8 +469,7 @@ fn work_of(frame: &Frame, program: &Program) -> Option<SimDuration> {
 #[inline(always)]
 fn compute(pod: &mut Pod, rules: &ServingCode, now: SimTime, id: FrameId, work: SimDuration) {
     let as_usual = pod.slower.to_bits() == AS_USUAL && pod.warm_at <= now;
-    let work =
-        if as_usual { work } else { work.scale(slower(pod, rules, now)).min(SimDuration::OUTLASTING) };
+    let work = if as_usual { work } else { work.scale(slower(pod, rules, now)).min(SimDuration::OUTLASTING) };
     pod.station.add(now, Job(id.index), work);
 }
 
@@ -736,12 +738,7 @@ fn call_done(state: &mut State, cx: &mut Context, id: FrameId) {
 /// An attempt failed: another one, or the caller has to live with it.
 fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &Frame, cause: Cause) {
     let code = state.program.calls[frame.call as usize];
-    let still_there = match caller {
-        Caller::Nobody | Caller::Probe(_) => false,
-        Caller::User(_) => true,
-        Caller::Frame(parent) => state.frames.get(parent.index, parent.generation).is_some(),
-    };
-    if !still_there {
+    if !is_awaited(state, caller) {
         return;
     }
     if u32::from(frame.attempt) < code.retry.attempts && may_retry(state, frame.call) {
@@ -771,6 +768,19 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
     }
 }
 
+/// Whether a call still matters to its caller. A request that has failed meanwhile, by a
+/// call beside this one or because its pod is gone, fails once and tries nothing again.
+fn is_awaited(state: &State, caller: Caller) -> bool {
+    match caller {
+        Caller::User(_) => true,
+        Caller::Frame(parent) => {
+            let parent = state.frames.get(parent.index, parent.generation);
+            parent.is_some_and(|parent| parent.phase == Phase::Calling)
+        }
+        Caller::Nobody | Caller::Probe(_) => false,
+    }
+}
+
 /// Whether a call's budget has room for another attempt, which then is taken.
 fn may_retry(state: &mut State, call: u32) -> bool {
     let budget = state.program.calls[call as usize].retry.budget;
@@ -780,12 +790,7 @@ fn may_retry(state: &mut State, call: u32) -> bool {
 /// The wait before another attempt is over.
 pub fn backoff_ended(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get(id.index, id.generation) else { return };
-    let alive = match frame.caller {
-        Caller::Frame(parent) => state.frames.get(parent.index, parent.generation).is_some(),
-        Caller::User(_) => true,
-        Caller::Nobody | Caller::Probe(_) => false,
-    };
-    if alive {
+    if is_awaited(state, frame.caller) {
         dispatch(state, cx, id);
     } else {
         state.frames.remove(id.index, id.generation);
@@ -811,11 +816,7 @@ pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
     let Some(frame) = state.frames.get_mut(id.index, id.generation) else { return };
     let caller = std::mem::replace(&mut frame.caller, Caller::Nobody);
     let copy = *frame;
-    let operation = state.program.calls[copy.call as usize].target;
-    if let TargetCode::Operation(operation) = operation {
-        let workload = state.program.operations[operation as usize].workload as usize;
-        cx.seen.call_failed(workload, (copy.sent, copy.weight), Cause::Timeout);
-    }
+    note_given_up(state, cx, &copy);
     if !state.program.pools.is_empty() {
         connections::given_up(state, cx, id);
     }
@@ -827,6 +828,25 @@ pub fn timed_out(state: &mut State, cx: &mut Context, id: FrameId) {
     }
     forget_if_orphan(state, cx, id);
     attempt_failed(state, cx, caller, &copy, Cause::Timeout);
+}
+
+/// Takes down that a call is given up, unless its failure is on its way already.
+fn note_given_up(state: &State, cx: &mut Context, frame: &Frame) {
+    let whose = (frame.sent, frame.weight);
+    match state.program.calls[frame.call as usize].target {
+        TargetCode::External(external) => {
+            cx.seen.external_given_up(external as usize, whose, frame.failed);
+        }
+        TargetCode::Operation(operation) if frame.failed.is_none() => {
+            let workload = state.program.operations[operation as usize].workload as usize;
+            if frame.phase == Phase::Answering {
+                cx.seen.answered_late(workload, whose);
+            } else {
+                cx.seen.call_failed(workload, whose, Cause::Timeout);
+            }
+        }
+        TargetCode::Operation(_) => {}
+    }
 }
 
 /// Frees a frame that nobody waits for and that nothing will come to.

@@ -1,10 +1,10 @@
 //! Laws that hold in every system: Little's, that of utilisation, and that
 //! nothing is lost.
 
-use kubeplan::observe::Observations;
-use kubeplan::scenario::{Scenario, Step};
+use kubeplan::observe::{Cause, Observations};
+use kubeplan::scenario::{Call, Concurrency, External, Retry, Scenario, Step, Target};
 use kubeplan::sim::random::{Distribution, Seed};
-use kubeplan::units::{Bytes, MilliCpu};
+use kubeplan::units::{Bytes, MilliCpu, SimDuration};
 use kubeplan::world::simulate;
 
 use crate::networks::{call, gateway};
@@ -68,6 +68,51 @@ fn nothing_is_lost() {
     let balance = seen.balance;
     assert_eq!(balance.arrived, balance.answered + balance.failed + balance.in_flight);
     assert_eq!(balance.failed, 0);
+}
+
+/// A gateway whose requests all make such calls, none of which is any good: to a server of
+/// 1 ms, to one that is busy for ever, to nobody, or to an external service of 50 ms.
+fn in_vain(calls: &[(Target, Option<u64>)]) -> Observations {
+    let calls = calls.iter().map(|&(target, micros)| Call {
+        target,
+        probability: 1.0,
+        timeout: micros.map(SimDuration::from_micros),
+        retry: Retry::NONE,
+        required: true,
+    });
+    let server = workload("server", 1, vec![Step::Compute(always(0.001))]);
+    let mut busy = workload("busy", 1, vec![Step::Wait(always(1e6))]);
+    busy.behaviour.concurrency = Concurrency { limit: Some(1), queue: Some(0) };
+    let nobody = workload("nobody", 0, Vec::new());
+    let all = vec![gateway(vec![Step::Parallel(calls.collect())]), server, busy, nobody];
+    let mut scenario = scenario(all, 10.0, 100);
+    scenario.warm_up = SimDuration::ZERO;
+    scenario.externals =
+        vec![External { name: "outside".to_owned(), latency: always(0.05), error_rate: 0.0, quota: None }];
+    simulate(&scenario, Seed { base: 3, replication: 0 })
+}
+
+#[test]
+fn a_call_ends_once_for_its_caller() {
+    let to = |workload| Target::Operation { workload, operation: 0 };
+    // Which calls are made side by side, and where the first is counted, as what.
+    for (what, calls, whose, cause) in [
+        ("both fail at one instant", vec![(to(3), None), (to(3), None)], 0, Cause::Dependency),
+        ("one fails after the other", vec![(to(3), None), (to(1), Some(700))], 0, Cause::Dependency),
+        ("given up on its way there", vec![(to(1), Some(100))], 1, Cause::Timeout),
+        ("given up at work", vec![(to(1), Some(1_000))], 1, Cause::Timeout),
+        ("given up on the answer's way", vec![(to(1), Some(1_400))], 1, Cause::Timeout),
+        ("given up on a refusal's way", vec![(to(2), Some(400))], 2, Cause::QueueFull),
+        ("outside, given up", vec![(Target::External(0), Some(20_000))], 4, Cause::Timeout),
+    ] {
+        let seen = in_vain(&calls);
+        let (asked, left) = (seen.balance.arrived, seen.balance.in_flight);
+        let traffic = if whose < 4 { &seen.workloads[whose].traffic } else { &seen.externals[0] };
+        let others = traffic.arrived - traffic.failures[cause as usize];
+        assert!((asked - left..=asked).contains(&traffic.arrived), "{what}: {asked} calls, {traffic:?}");
+        // The one that keeps the busy server busy is given up; of the others none is left.
+        assert!(others <= left + 1 && traffic.answered <= left, "{what}: {:?}", traffic.failures);
+    }
 }
 
 #[test]
