@@ -1,11 +1,14 @@
 //! How many ask over time: k6's executors, a day's curve, or a recorded trace.
 
+use std::ops::Range;
+use std::sync::Arc;
+
 use serde::Deserialize;
 
 use crate::input::findings::{At, Findings};
 use crate::input::scalar::{self, Scalar};
 use crate::input::usage::moment;
-use crate::scenario::{Interpolation, Shape};
+use crate::scenario::{Interpolation, Replay, Shape};
 use crate::units::{SimDuration, SimTime};
 
 /// The load of a traffic file.
@@ -29,6 +32,9 @@ pub enum LoadFile {
     /// Requests per second as they were recorded.
     #[serde(rename = "trace")]
     Trace(Trace),
+    /// Journey starts as they were recorded, one by one.
+    #[serde(rename = "replay")]
+    Replay(Trace),
 }
 
 /// `constant-vus`
@@ -85,7 +91,7 @@ pub struct DayCurve {
     weekdays: Option<Vec<Scalar>>,
 }
 
-/// `trace`
+/// `trace`, `replay`
 #[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Trace {
@@ -115,6 +121,8 @@ pub struct Curve {
     pub shape: Shape,
     /// How long it is by itself.
     pub length: SimDuration,
+    /// A record's journeys, one by one.
+    pub replay: Option<Replay>,
 }
 
 /// How long a load without a length of its own is observed.
@@ -124,7 +132,21 @@ const DAY: SimDuration = SimDuration::from_secs(86_400);
 impl LoadFile {
     /// The trace that has to be read for it.
     pub fn trace_file(&self) -> Option<&str> {
-        if let Self::Trace(trace) = self { Some(&trace.file) } else { None }
+        if let Self::Trace(trace) | Self::Replay(trace) = self { Some(&trace.file) } else { None }
+    }
+
+    /// Its key, and what a line of its file is.
+    pub fn recorded_as(&self) -> (&'static str, &'static str) {
+        if matches!(self, Self::Replay(_)) {
+            ("replay", "a line is the moment at which a journey started")
+        } else {
+            ("trace", "a line is `t_seconds,requests_per_second`")
+        }
+    }
+
+    /// What its file says. What is wrong comes with the bytes of its line.
+    pub fn read(&self, text: &str) -> Result<Rows, (Range<usize>, String)> {
+        if matches!(self, Self::Replay(_)) { read_starts(text) } else { read_trace(text) }
     }
 
     /// The curve. `horizon` is how long it has to be, where somebody said so.
@@ -161,6 +183,7 @@ impl LoadFile {
             }
             Self::DayCurve(of) => of.curve(&at.key("dayCurve"), horizon, into),
             Self::Trace(of) => of.curve(&at.key("trace"), trace.unwrap_or(&[]), into),
+            Self::Replay(of) => of.replay(&at.key("replay"), trace.unwrap_or(&[]), into),
         }
     }
 }
@@ -179,7 +202,7 @@ fn time_unit(at: &At, text: Option<&Scalar>, into: &mut Findings) -> f64 {
 /// The same value all the time.
 fn constant(counts: Counts, value: f64, at: &At, length: Option<&Scalar>, into: &mut Findings) -> Curve {
     let length = into.or(&at.key("duration"), length, scalar::duration, USUAL_LENGTH);
-    Curve { counts, shape: Shape::steady(value), length }
+    Curve { counts, shape: Shape::steady(value), length, replay: None }
 }
 
 /// Straight lines from stage to stage.
@@ -198,7 +221,7 @@ fn stages(counts: Counts, start: f64, stages: &[Stage], unit: f64, at: &At, into
             points.push((SimTime::ZERO + length, target / unit));
         }
     }
-    Curve { counts, shape: Shape { points, interpolation: Interpolation::Linear }, length }
+    Curve { counts, shape: Shape { points, interpolation: Interpolation::Linear }, length, replay: None }
 }
 
 impl DayCurve {
@@ -223,7 +246,7 @@ impl DayCurve {
         let points =
             (0..=last as usize).map(|hour| (SimTime::from_secs(hour as u64 * 3_600), peak * level(hour)));
         let shape = Shape { points: points.collect(), interpolation: Interpolation::Linear };
-        Curve { counts, shape, length }
+        Curve { counts, shape, length, replay: None }
     }
 
     /// What is counted, and how many at the peak.
@@ -279,6 +302,35 @@ impl Trace {
             counts: Counts::Requests,
             shape: Shape { points, interpolation: Interpolation::Step },
             length,
+            replay: None,
+        }
+    }
+
+    /// The journeys themselves, and as a curve what they come to a second: minute by minute,
+    /// or in ten pieces where there are less than ten minutes of them.
+    fn replay(&self, at: &At, trace: &[(f64, f64)], into: &mut Findings) -> Curve {
+        let scale = into.or(&at.key("scale"), self.scale.as_ref(), scalar::number, 1.0);
+        let from = into.or(&at.key("from"), self.from.as_ref(), scalar::duration, SimDuration::ZERO);
+        let later = trace.partition_point(|(time, _)| *time < from.as_secs_f64());
+        if later == trace.len() && later > 0 {
+            into.wrong(&at.key("from"), "the record ends before that", "choose an earlier start");
+        }
+        let since = |time: f64| SimDuration::from_secs_f64(time).saturating_sub(from);
+        let starts: Arc<[SimDuration]> = trace[later..].iter().map(|(time, _)| since(*time)).collect();
+        let whole = starts.last().map_or(1, |last| last.whole_secs() + 1);
+        let piece = whole.div_ceil(10).min(60);
+        let mut rates = vec![0.0; whole.div_ceil(piece) as usize];
+        for start in starts.iter() {
+            rates[(start.whole_secs() / piece) as usize] += 1.0 / piece as f64;
+        }
+        let peak_per_second = rates.iter().copied().fold(0.0, f64::max);
+        let time = |index: usize| SimTime::from_secs(index as u64 * piece);
+        let points = rates.iter().enumerate().map(|(index, rate)| (time(index), rate * scale)).collect();
+        Curve {
+            counts: Counts::Journeys,
+            shape: Shape { points, interpolation: Interpolation::Step },
+            length: SimDuration::from_secs(whole),
+            replay: Some(Replay { starts, peak_per_second }),
         }
     }
 }
@@ -292,17 +344,10 @@ const LONGEST: f64 = 366.0 * 86_400.0;
 /// Reads a trace, `t_seconds,requests_per_second` with or without that heading. Times
 /// are those of a usage file, and count from the first line. What is wrong comes with
 /// the bytes of its line.
-pub fn read_trace(text: &str) -> Result<Rows, (std::ops::Range<usize>, String)> {
+fn read_trace(text: &str) -> Result<Rows, (Range<usize>, String)> {
     let mut rows: Vec<(f64, f64)> = Vec::new();
     let mut first = None;
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let place = start..start + line.trim_end().len();
-        let heading = start == 0 && bare(line).starts_with(|c: char| c.is_ascii_alphabetic());
-        start += line.len();
-        if heading || line.trim().is_empty() {
-            continue;
-        }
+    for (place, line) in lines(text) {
         let row = line
             .split_once(',')
             .and_then(|(time, rate)| Some((moment(bare(time))?, bare(rate).parse::<f64>().ok()?)));
@@ -322,6 +367,36 @@ pub fn read_trace(text: &str) -> Result<Rows, (std::ops::Range<usize>, String)> 
         rows.push((time, rate));
     }
     if rows.is_empty() { Err((0..0, "the trace is empty".to_owned())) } else { Ok(rows) }
+}
+
+/// Reads the moments at which journeys started, one in a line, in any order: a log is
+/// written when requests end. Each counts once.
+fn read_starts(text: &str) -> Result<Rows, (Range<usize>, String)> {
+    let mut moments = Vec::new();
+    for (place, line) in lines(text) {
+        let Some(time) = moment(bare(line)) else {
+            return Err((place, "expected a moment, such as `1735689600.250`".to_owned()));
+        };
+        moments.push((time, place));
+    }
+    let first = moments.iter().map(|(time, _)| *time).fold(f64::INFINITY, f64::min);
+    if let Some((_, place)) = moments.iter().find(|(time, _)| time - first > LONGEST) {
+        return Err((place.clone(), "the record is longer than a year".to_owned()));
+    }
+    let mut rows: Rows = moments.iter().map(|(time, _)| (time - first, 1.0)).collect();
+    rows.sort_unstable_by(|one, other| one.0.total_cmp(&other.0));
+    if rows.is_empty() { Err((0..0, "the record is empty".to_owned())) } else { Ok(rows) }
+}
+
+/// The lines that say something, each with its bytes.
+fn lines(text: &str) -> impl Iterator<Item = (Range<usize>, &str)> {
+    let mut start = 0;
+    text.split_inclusive('\n').filter_map(move |line| {
+        let place = start..start + line.trim_end().len();
+        let heading = start == 0 && bare(line).starts_with(|c: char| c.is_ascii_alphabetic());
+        start += line.len();
+        (!heading && !line.trim().is_empty()).then_some((place, line))
+    })
 }
 
 /// A field without what exports put around it, or before the first.
@@ -359,6 +434,22 @@ mod tests {
     }
 
     #[test]
+    fn starts_are_read_in_any_order_and_as_often_as_they_come() {
+        for text in ["5\n0\n5.25\n5\n", "\"time\"\r\n1735689605\r\n1735689600\r\n1735689605.25\r\n1735689605"]
+        {
+            let wanted = [0.0, 5.0, 5.0, 5.25].map(|time| (time, 1.0));
+            assert_eq!(read_starts(text), Ok(wanted.to_vec()), "{text:?}");
+        }
+        for (text, place, message) in [
+            ("", 0..0, "the record is empty"),
+            ("1\n2,3\n", 2..5, "expected a moment, such as `1735689600.250`"),
+            ("1735689600\n1\n", 0..10, "the record is longer than a year"),
+        ] {
+            assert_eq!(read_starts(text), Err((place, message.to_owned())), "{text:?}");
+        }
+    }
+
+    #[test]
     fn loads_become_curves() {
         let rows = [
             ("constant-vus: {vus: 10, duration: 5m}", "Users 300 [(0, 10)]"),
@@ -372,6 +463,11 @@ mod tests {
                 "Journeys 60 [(0, 0), (60, 1)]",
             ),
             ("trace: {file: x, scale: 2, from: 10s}", "Requests 20 [(0, 4), (10, 6)]"),
+            // Starts at 10 s and 20 s, in pieces of a tenth of the 11 s, rounded up.
+            (
+                "replay: {file: x, scale: 2, from: 10s}",
+                "Journeys 11 [(0, 1), (2, 0), (4, 0), (6, 0), (8, 0), (10, 1)]",
+            ),
         ];
         let trace = [(0.0, 1.0), (10.0, 2.0), (20.0, 3.0)];
         for (yaml, expected) in rows {

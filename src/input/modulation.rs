@@ -36,7 +36,7 @@ pub fn resolve(
     if states.is_empty() {
         return Vec::new();
     }
-    if matches!(load, LoadFile::Trace(_)) {
+    if load.trace_file().is_some() {
         into.wrong(at, "a trace has its own bursts", "leave `modulation` out, or use another load");
     } else if counts == Counts::Users {
         let help = "use a load of rates, such as `constant-arrival-rate`, or `bursts`";

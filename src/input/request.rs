@@ -14,7 +14,6 @@ use crate::input::drills;
 use crate::input::embedded;
 use crate::input::findings::At;
 use crate::input::injected;
-use crate::input::load::read_trace;
 use crate::input::manifest::trees::Trees;
 use crate::input::manifest::{self, ManifestSet};
 use crate::input::model::ModelFile;
@@ -345,23 +344,23 @@ impl Reading {
     ) -> Option<Vec<(f64, f64)>> {
         let folder = traffic.and_then(Path::parent).unwrap_or(Path::new("traffic"));
         let path = folder.join(file);
+        let (key, help) = document.file.load.recorded_as();
         let embedded = self.embedded(&format!("traffic/{file}")).filter(|_| !path.exists());
         let id = match (embedded, fs::read_to_string(&path)) {
             (Some(id), _) => id,
             (None, Ok(text)) => self.sources.add(path.display().to_string(), text),
             (None, Err(error)) => {
                 let message = format!("cannot read `{}`: {error}", path.display());
-                let place = document.place("load.trace.file");
+                let place = document.place(&format!("load.{key}.file"));
                 self.problems
                     .push(Problem::error(message).at(place).help("seen from the traffic file's folder"));
                 return None;
             }
         };
-        match read_trace(self.sources.text(id)) {
+        match document.file.load.read(self.sources.text(id)) {
             Ok(rows) => Some(rows),
             Err((span, message)) => {
                 let place = Place { source: id, span };
-                let help = "a line is `t_seconds,requests_per_second`";
                 self.problems.push(Problem::error(message).at(place).help(help));
                 None
             }

@@ -119,7 +119,7 @@ impl Traffic {
             name: "recorded usage".to_owned(),
             warm_up: USUAL_WARM_UP,
             horizon: horizon.unwrap_or(load::USUAL_LENGTH),
-            demand: Demand { population, journeys: Vec::new(), client_latency, ramp_in },
+            demand: Demand { population, replay: None, journeys: Vec::new(), client_latency, ramp_in },
         }
     }
 
@@ -204,7 +204,8 @@ impl TrafficFile {
         let client_latency = client_latency.unwrap_or(SimDuration::from_millis(20));
         // Two thirds of the warm-up for users to come in, one to settle.
         let ramp_in = warm_up * 2 / 3;
-        Traffic { name, warm_up, horizon, demand: Demand { population, journeys, client_latency, ramp_in } }
+        let demand = Demand { population, replay: curve.replay, journeys, client_latency, ramp_in };
+        Traffic { name, warm_up, horizon, demand }
     }
 
     fn journeys(&self, directory: &Directory, into: &mut Findings) -> Vec<Journey> {
@@ -234,7 +235,7 @@ impl TrafficFile {
         if bursts.is_empty() {
             return base;
         }
-        if matches!(self.load, LoadFile::Trace(_)) {
+        if self.load.trace_file().is_some() {
             into.wrong(at, "a trace has its own bursts", "leave `bursts` out, or use another load");
             return base;
         }

@@ -149,6 +149,7 @@ pub fn at_peak(scenario: &Scenario) -> Scenario {
     let mut at_peak = scenario.clone();
     at_peak.drills.clear();
     let end = SimTime::ZERO + scenario.warm_up + scenario.horizon;
+    at_peak.demand.replay = None;
     match &mut at_peak.demand.population {
         Population::Users { shape, .. } | Population::Rate { shape, .. } => {
             *shape = Shape::steady(shape.peak(SimTime::ZERO, end));

@@ -1,5 +1,7 @@
 //! Who asks, how often, for what.
 
+use std::sync::Arc;
+
 use crate::scenario::interpolation::Interpolation;
 use crate::scenario::workload::Retry;
 use crate::sim::random::Distribution;
@@ -10,6 +12,9 @@ use crate::units::{SimDuration, SimTime};
 pub struct Demand {
     /// How many at which time.
     pub population: Population,
+    /// Recorded starts of journeys, which an open population takes from the end of the
+    /// warm-up on; its shape is then what they come to, piece by piece.
+    pub replay: Option<Replay>,
     /// What one of them does. The weights' sum is above 0; empty where nobody asks,
     /// because all workloads follow recorded usage.
     pub journeys: Vec<Journey>,
@@ -60,6 +65,16 @@ pub enum Population {
         /// that is the shape's alone.
         modulation: Vec<RateState>,
     },
+}
+
+/// Journeys that start when others did.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Replay {
+    /// When, from the end of the warm-up on, in order; several may start at one moment.
+    pub starts: Arc<[SimDuration]>,
+    /// The population's peak at which each of them counts once. Under another load they
+    /// are repeated, or left out at random.
+    pub peak_per_second: f64,
 }
 
 /// One state of a modulated rate.

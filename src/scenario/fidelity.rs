@@ -58,6 +58,8 @@ impl Scenario {
         // A rate that jumps at random moments has no calm time to speak of.
         let jumps =
             matches!(&self.demand.population, Population::Rate { modulation, .. } if !modulation.is_empty());
+        // Nor has a record of journeys, whose moments are what is wanted of it.
+        let jumps = jumps || self.demand.replay.is_some();
         // Usage curves go by the clock that is never stopped.
         let jumps = jumps || self.has_usage() || !self.has_users();
         // Whoever comes at a rate asks again by the clock that is stopped, and would lag

@@ -17,7 +17,7 @@ pub mod usage;
 pub mod workload;
 
 pub use cluster::{Cluster, NodePool, NodeType, ProvisionedBy};
-pub use demand::{Demand, Journey, Population, RateState, Shape, Visit};
+pub use demand::{Demand, Journey, Population, RateState, Replay, Shape, Visit};
 pub use drill::{Drill, Failure, Release, ReleaseFault, Share};
 pub use fidelity::{ErrorBound, Fidelity};
 pub use goals::{Comparison, DrillRule, Goals, Indicator, Objective, Scope};

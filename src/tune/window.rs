@@ -21,6 +21,8 @@ pub fn hardest(scenario: &Scenario, sites: &[Site], needs: &[Need]) -> Scenario 
     let mut cut = scenario.clone();
     let begin = SimTime::ZERO + scenario.warm_up;
     let end = begin + scenario.horizon;
+    // Candidates meet a record's rate; the proof meets the record itself.
+    cut.demand.replay = None;
     let shape = match &mut cut.demand.population {
         Population::Users { shape, .. } | Population::Rate { shape, .. } => shape,
     };

@@ -28,6 +28,8 @@ pub struct Users {
     pub candidate_at: f64,
     /// Open population: where its modulation stands.
     pub spell: Spell,
+    /// Open population: how many recorded starts are over.
+    pub replayed: usize,
     /// Open population: journeys a second that the shape last asked for.
     pub rate: f64,
     /// How many users each of them a second stands for, if anybody gave a number of users.
@@ -128,6 +130,7 @@ impl Users {
             started: 0,
             candidate_at: 0.0,
             spell: Spell::UNKNOWN,
+            replayed: 0,
             rate: 0.0,
             per_rate,
         }

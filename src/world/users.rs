@@ -1,7 +1,7 @@
 //! Who asks: users with think times, or journeys that start at a rate.
 
 use crate::observe::Cause;
-use crate::scenario::Population;
+use crate::scenario::{Population, Replay};
 use crate::sim::random::{below, draw, unit};
 use crate::units::{SimDuration, SimTime};
 use crate::world::context::{Context, alarm};
@@ -30,6 +30,8 @@ pub mod purpose {
     pub const REQUEST: u64 = 3 << 40;
     /// Where in a journey a user is met first.
     pub const PLACE: u64 = 4 << 40;
+    /// Whether a recorded journey is made once more.
+    pub const AGAIN: u64 = 5 << 40;
 }
 
 /// The first users and arrivals of a run.
@@ -331,16 +333,23 @@ fn rate_now(state: &State, now: SimTime) -> f64 {
     }
 }
 
-/// Puts the next candidate in; where none comes within a piece of the shape and
-/// before the modulation's next state, looks again at that moment.
+/// Puts the next candidate in; where none comes within a piece of the shape, before the
+/// modulation's next state and before a record begins, looks again at that moment.
 fn next_arrival(state: &mut State, cx: &mut Context) {
+    let begins = match &state.scenario.demand.replay {
+        None => SimTime::NEVER,
+        Some(_) => SimTime::ZERO + state.scenario.warm_up,
+    };
+    if cx.now() >= begins {
+        return replay(state, cx, begins);
+    }
     let Population::Rate { peak_per_second, shape, modulation, .. } = &state.scenario.demand.population
     else {
         return;
     };
     let now = cx.now();
     let factor = state.users.spell.factor(modulation, now, &mut cx.streams.modulation);
-    let piece = PIECE.min(state.users.spell.until.since(now));
+    let piece = PIECE.min(state.users.spell.until.min(begins).since(now));
     // A piece may last much longer than it says where time is skipped.
     let until = if state.pace.may_skip { SimTime::NEVER } else { now + piece };
     let bound = peak_per_second * shape.peak(now, until) * state.broken.most_surge();
@@ -349,4 +358,26 @@ fn next_arrival(state: &mut State, cx: &mut Context) {
     state.users.candidate_at = if within { bound } else { 0.0 };
     let wait = if within { SimDuration::from_secs_f64(gap) } else { piece };
     cx.agenda.set_alarm(alarm::ARRIVAL, cx.agenda.active() + wait, Event::JourneyDue);
+}
+
+/// Starts the recorded journeys that are due, and puts the next one in.
+#[cold]
+fn replay(state: &mut State, cx: &mut Context, begins: SimTime) {
+    let Some(Replay { starts, peak_per_second }) = state.scenario.demand.replay.as_ref() else { return };
+    let Population::Rate { peak_per_second: asked, .. } = state.scenario.demand.population else { return };
+    let now = cx.now();
+    let times = asked / peak_per_second * state.broken.surge(now);
+    while let Some(start) = starts.get(state.users.replayed) {
+        if begins + *start > now {
+            let wait = (begins + *start).since(now);
+            return cx.agenda.set_alarm(alarm::ARRIVAL, cx.agenda.active() + wait, Event::JourneyDue);
+        }
+        // The same number decides at every load: what a light one has, a heavier one has, too.
+        let even = unit(draw(state.users.key, purpose::AGAIN + state.users.replayed as u64));
+        state.users.replayed += 1;
+        for _ in 0..(times + even) as u64 {
+            let user = state.users.take_place();
+            start_journey(state, cx, user, false);
+        }
+    }
 }

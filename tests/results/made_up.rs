@@ -225,6 +225,7 @@ fn demand() -> Demand {
     let journey = |name: &str, weight| Journey { name: name.to_owned(), weight, visits: vec![visit.clone()] };
     Demand {
         population: Population::Users { peak: 100_000.0, shape: users() },
+        replay: None,
         journeys: vec![journey("send-message", 3.0), journey("sign-in", 1.0)],
         client_latency: SimDuration::from_millis(20),
         ramp_in: SimDuration::ZERO,

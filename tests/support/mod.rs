@@ -164,6 +164,7 @@ pub fn scenario(workloads: Vec<Workload>, per_second: f64, seconds: u64) -> Scen
                 users: None,
                 modulation: Vec::new(),
             },
+            replay: None,
             journeys: vec![journey()],
             client_latency: SimDuration::ZERO,
             ramp_in: SimDuration::ZERO,

@@ -1,13 +1,16 @@
-//! Rates that change: by the clock, against Kolmogorov's forward equations, and
-//! at random (Markov-modulated), against closed forms.
+//! Rates that change: by the clock, against Kolmogorov's forward equations, at random
+//! (Markov-modulated), against closed forms, and as they were recorded.
 
+use kubeplan::observe::Observations;
 use kubeplan::run::replicate;
-use kubeplan::scenario::{Interpolation, Population, RateState, Scenario, Shape, Step};
+use kubeplan::scenario::{Interpolation, Population, RateState, Replay, Scenario, Shape, Step};
+use kubeplan::sim::random::Seed;
 use kubeplan::units::{SimDuration, SimTime};
+use kubeplan::world::simulate;
 
 use crate::forward::Queue;
-use crate::support::{exponential, scenario, workload};
-use crate::{REPLICATIONS, SERVICE, agree, compare, lost};
+use crate::support::{always, exponential, scenario, workload};
+use crate::{REPLICATIONS, SERVICE, agree, compare, lost, response, servers};
 
 /// From low to high and back.
 const PERIOD: u64 = 60;
@@ -207,6 +210,46 @@ fn bursts_turn_away_as_many_as_the_forward_equations_say() {
             &[("turned away", blocked / all, &lost)],
         );
     }
+}
+
+#[test]
+fn recorded_journeys_start_when_they_did() {
+    // Starts in milliseconds; how often each; time in a server of 10 ms, in milliseconds.
+    for (starts, times, mean) in [
+        (vec![0, 0, 0, 1_000, 1_005], 1.0, (10.0 + 20.0 + 30.0 + 10.0 + 15.0) / 5.0),
+        (vec![0, 1_000, 1_005], 2.0, (10.0 + 20.0 + 10.0 + 20.0 + 25.0 + 35.0) / 6.0),
+        (vec![7, 50_000], 1.0, 10.0),
+    ] {
+        let seen = replayed(&starts, times, SimDuration::ZERO);
+        assert_eq!(seen.balance.answered as f64, starts.len() as f64 * times, "{starts:?}");
+        assert!((response(&seen) * 1e3 - mean).abs() < 1e-6, "{starts:?}: {} s", response(&seen));
+    }
+}
+
+#[test]
+fn a_record_under_another_load_is_repeated_or_thinned() {
+    let starts: Vec<u64> = (0..10_000).map(|start| start * 11).collect();
+    let arrived = |times: f64| {
+        let seen = replayed(&starts, times, SimDuration::from_secs(20));
+        // What came in the warm-up, at chance, isn't counted.
+        seen.journeys[0].arrived as f64
+    };
+    for (times, least, most) in
+        [(0.3, 2_850.0, 3_150.0), (1.0, 10_000.0, 10_000.0), (1.7, 16_850.0, 17_150.0)]
+    {
+        let seen = arrived(times);
+        assert!((least..=most).contains(&seen), "{times} times 10,000 are {seen}");
+    }
+}
+
+/// One server of 10 ms under such starts in milliseconds, each so many times.
+fn replayed(starts: &[u64], times: f64, warm_up: SimDuration) -> Observations {
+    let mut scenario = servers(1, 0.5, always(SERVICE), 10_000.0);
+    (scenario.warm_up, scenario.horizon) = (warm_up, SimDuration::from_secs(120));
+    let starts = starts.iter().map(|start| SimDuration::from_millis(*start)).collect();
+    let peak_per_second = 0.5 / SERVICE / times;
+    scenario.demand.replay = Some(Replay { starts, peak_per_second });
+    simulate(&scenario, Seed { base: 5, replication: 0 })
 }
 
 #[test]
