@@ -17,7 +17,7 @@ fn library() -> Value {
     let path = "models/priors.yaml";
     let id = sources.add(path, embedded::text(path).unwrap_or_default());
     let (documents, _) = source::parse(&sources, id);
-    documents.first().map_or(Value::Null, |node| value_of(node))
+    documents.first().map_or(Value::Null, value_of)
 }
 
 /// The file.

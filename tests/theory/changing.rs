@@ -221,7 +221,8 @@ fn recorded_journeys_start_when_they_did() {
         (vec![7, 50_000], 1.0, 10.0),
     ] {
         let seen = replayed(&starts, times, SimDuration::ZERO);
-        assert_eq!(seen.balance.answered as f64, starts.len() as f64 * times, "{starts:?}");
+        let all = (starts.len() as f64 * times) as u64;
+        assert_eq!(seen.balance.answered, all, "{starts:?}");
         assert!((response(&seen) * 1e3 - mean).abs() < 1e-6, "{starts:?}: {} s", response(&seen));
     }
 }
