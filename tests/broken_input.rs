@@ -232,8 +232,17 @@ fn sidecars_are_checked_where_they_are_described() {
     }
     let (code, said) = with(&app, &model("      logs: {idleCpu: 5m, memory: 20Mi}\n"));
     assert!(code != Some(2) && !said.contains("logs"), "{said}");
-    let (code, said) = run(&[("app.yaml", app.as_bytes())], QUICK);
-    assert!(code != Some(2) && said.contains("what `logs` of Deployment/web uses isn't known"), "{said}");
+    // An HPA by the CPU of whole pods counts it, and so does one by its own.
+    let cpu = "{type: Resource, resource: {name: cpu, ";
+    for (metric, told) in [
+        (cpu, true),
+        ("{type: ContainerResource, containerResource: {name: cpu, container: logs, ", true),
+        ("{type: ContainerResource, containerResource: {name: cpu, container: web, ", false),
+    ] {
+        let (code, said) = run(&[("app.yaml", app.replace(cpu, metric).as_bytes())], QUICK);
+        let found = said.contains("what `logs` of Deployment/web uses isn't known");
+        assert!(code != Some(2) && found == told, "{metric}: {said}");
+    }
     // A mesh adds what no manifest shows.
     let meshed = app.replace("labels: {app: web}", "labels: {app: web, sidecar.istio.io/inject: \"true\"}");
     let proxy = "      istio-proxy: {requests: {cpu: 100m, memory: 128Mi}, cpuPerCall: 0.35ms}\n";

@@ -260,6 +260,22 @@ fn a_pod_that_fits_nowhere_holds_nobody_up() {
 }
 
 #[test]
+fn doubled_back_offs_of_hours_end_at_their_most() {
+    let retry = Retry {
+        attempts: 40,
+        backoff: SimDuration::from_secs(6 * 3_600),
+        max_backoff: SimDuration::from_secs(1),
+        ..Retry::NONE
+    };
+    let target = Target::Operation { workload: 1, operation: 0 };
+    let call = Call { target, probability: 1.0, timeout: None, retry, required: true };
+    let web = workload("web", 1, vec![Step::Call(call)]);
+    let nobody = workload("nobody", 0, vec![Step::Compute(always(0.001))]);
+    let seen = run(&scenario(vec![web, nobody], 1.0, 300));
+    assert!(seen.journeys[0].failed() > 100, "after 41 attempts a second apart");
+}
+
+#[test]
 fn a_peak_of_a_moment_is_a_peak() {
     // A day's peak lies between two rows, and between two looks at who has to come.
     let points = vec![(SimTime::ZERO, 0.5), (SimTime::from_nanos(613_400_000_000), 1.0)];

@@ -122,6 +122,11 @@ impl SimDuration {
         Self(self.0.saturating_add(other.0))
     }
 
+    /// So many times this length, or [`SimDuration::MAX`] where that would not fit.
+    pub const fn saturating_mul(self, times: u64) -> Self {
+        Self(self.0.saturating_mul(times))
+    }
+
     /// The difference, or zero when `other` is longer.
     pub const fn saturating_sub(self, other: Self) -> Self {
         Self(self.0.saturating_sub(other.0))

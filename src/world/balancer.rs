@@ -274,7 +274,7 @@ impl Host {
         let well = now.since_or_zero(self.until).as_nanos() / interval;
         self.times = self.times.saturating_sub(u32::try_from(well).unwrap_or(u32::MAX)) + 1;
         let longest = Outlier::LONGEST.max(rule.ejection);
-        let lasts = (rule.ejection * u64::from(self.times)).min(longest);
+        let lasts = rule.ejection.saturating_mul(u64::from(self.times)).min(longest);
         let back = (now + lasts).as_nanos().div_ceil(interval);
         self.until = SimTime::from_nanos(back.saturating_mul(interval));
     }

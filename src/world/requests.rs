@@ -745,8 +745,8 @@ fn attempt_failed(state: &mut State, cx: &mut Context, caller: Caller, frame: &F
         // The same request again: the same key but for the attempt.
         let attempt = frame.attempt + 1;
         let key = draw(frame.key, purpose::RETRY + u64::from(attempt));
-        let backoff =
-            (code.retry.backoff * (1 << u64::from(frame.attempt.min(20)))).min(code.retry.max_backoff);
+        let doubled = code.retry.backoff.saturating_mul(1 << u64::from(frame.attempt.min(20)));
+        let backoff = doubled.min(code.retry.max_backoff);
         let kept = 1.0 - code.retry.jitter * unit(draw(frame.key, purpose::JITTER));
         let again =
             Frame { caller, attempt, connections: 0, failed: None, key, phase: Phase::BackingOff, ..*frame };
