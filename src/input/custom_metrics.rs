@@ -79,20 +79,23 @@ pub fn unknown<'a>(
     autoscalers.iter().flat_map(move |hpa| {
         let unknown = hpa.spec.metrics.iter().filter_map(name_of);
         let unknown = unknown.filter(|name| files.0.iter().all(|(known, _)| known != name));
-        let place = set.iter().find(|one| one.name == hpa.name && one.spec == hpa.spec);
         unknown.map(move |name| {
             let message = format!("HPA `{}`: nobody says what its metric `{name}` counts", hpa.name);
             let help = format!(
                 "write `metrics: {{{name}: {{counts: requests}}}}` into the model; without a value the HPA goes \
                  by its other metrics, and never scales down"
             );
-            let problem = Problem::warning(message).help(help);
-            match place {
-                Some(one) => problem.at(one.place.clone()),
-                None => problem,
-            }
+            hpa_problem(set, hpa, Problem::warning(message).help(help))
         })
     })
+}
+
+/// A problem with an HPA, at the place in the manifests where it says what it scales.
+pub fn hpa_problem(set: &[ManifestHpa], hpa: &Autoscaler, problem: Problem) -> Problem {
+    match set.iter().find(|one| one.name == hpa.name && one.spec == hpa.spec) {
+        Some(one) => problem.at(one.place.clone()),
+        None => problem,
+    }
 }
 
 /// The name of a metric that is no resource's.

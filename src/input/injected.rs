@@ -1,10 +1,11 @@
 //! What stands beside the serving containers of a set's workloads: injected as the model
 //! says, and warned of where nobody knows what it does.
 
+use crate::input::custom_metrics::hpa_problem;
 use crate::input::directory::Directory;
 use crate::input::document::Document;
 use crate::input::findings::{At, Findings, suggest};
-use crate::input::manifest::set::{ManifestHpa, ManifestSet, ManifestWorkload};
+use crate::input::manifest::set::{ManifestSet, ManifestWorkload};
 use crate::input::model::{ModelFile, WorkloadFile};
 use crate::input::problem::Problem;
 use crate::input::sidecars::{MOST, SidecarFile, beside};
@@ -65,17 +66,9 @@ pub fn unknown<'a>(
     let asked = autoscalers.iter().map(move |hpa| (hpa, known(hpa.workload)));
     asked.filter(|(_, file)| file.usage.is_none()).flat_map(move |(hpa, file)| {
         let (workload, files) = (&set.workloads[hpa.workload], &file.sidecars);
-        let place = set.autoscalers.iter().find(|one| one.name == hpa.name && one.spec == hpa.spec);
         let found = [unmeasured(hpa, workload, files), injected(hpa, workload, files)];
-        found.into_iter().flatten().map(move |problem| at(place, problem))
+        found.into_iter().flatten().map(move |problem| hpa_problem(&set.autoscalers, hpa, problem))
     })
-}
-
-fn at(place: Option<&ManifestHpa>, problem: Problem) -> Problem {
-    match place {
-        Some(one) => problem.at(one.place.clone()),
-        None => problem,
-    }
 }
 
 /// Containers that an HPA counts and whose use neither the model nor the priors know.

@@ -95,18 +95,7 @@ impl SidecarFile {
         let mut requests = amounts(self.requests.as_ref(), "requests");
         requests.cpu = requests.cpu.or(limits.cpu);
         requests.memory = requests.memory.or(limits.memory);
-        Container {
-            name: name.to_owned(),
-            image: String::new(),
-            requests,
-            limits,
-            startup: None,
-            readiness: None,
-            liveness: None,
-            pre_stop: None,
-            sidecar: false,
-            always_pull: false,
-        }
+        Container { requests, limits, ..Container::plain(name, "") }
     }
 }
 

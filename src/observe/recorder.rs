@@ -479,7 +479,7 @@ impl Recorder {
 
     /// Nodes of this price have been there since the last row, or since observation began.
     pub fn pay(&mut self, now: SimTime, price_per_hour: f64) {
-        let last = self.series.times.last().copied().unwrap_or(SimTime::ZERO);
+        let last = self.series.until();
         let hours = now.since_or_zero(last.max(self.start)).as_secs_f64() / 3_600.0;
         self.cluster.cost += price_per_hour * hours;
     }

@@ -33,6 +33,13 @@ pub struct Series {
     pub workloads: Vec<WorkloadSeries>,
 }
 
+impl Series {
+    /// The end of the last step.
+    pub fn until(&self) -> SimTime {
+        self.times.last().copied().unwrap_or(SimTime::ZERO)
+    }
+}
+
 /// One workload over time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct WorkloadSeries {

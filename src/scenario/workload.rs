@@ -127,6 +127,24 @@ pub struct Container {
     pub always_pull: bool,
 }
 
+impl Container {
+    /// One that asks for nothing and isn't asked anything.
+    pub fn plain(name: &str, image: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            image: image.to_owned(),
+            requests: Resources::default(),
+            limits: Resources::default(),
+            startup: None,
+            readiness: None,
+            liveness: None,
+            pre_stop: None,
+            sidecar: false,
+            always_pull: false,
+        }
+    }
+}
+
 /// A preStop hook, as the time it takes.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Hook {

@@ -4,6 +4,8 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Mul, Sub};
 
+use crate::units::SimDuration;
+
 /// CPU in thousandths of a core (`500m` is half a core).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MilliCpu(pub u64);
@@ -23,6 +25,16 @@ impl MilliCpu {
     /// The same in cores.
     pub fn as_cores(self) -> f64 {
         self.0 as f64 / 1e3
+    }
+
+    /// The CPU time that it comes to over a length of time.
+    #[inline]
+    pub fn over(self, length: SimDuration) -> SimDuration {
+        // Of pods that follow usage curves, each sample asks for what nothing comes to.
+        match self.0 {
+            0 => SimDuration::ZERO,
+            milli => SimDuration::from_nanos(milli * length.as_nanos() / 1_000),
+        }
     }
 }
 

@@ -24,7 +24,7 @@ pub fn step_ended(state: &mut State, cx: &mut Context) {
     let step = cx.seen.series.step;
     let rows: Vec<WorkloadRow> =
         (0..state.workloads.len()).map(|workload| workload_row(state, cx, workload)).collect();
-    let last = cx.seen.series.times.last().copied().unwrap_or(SimTime::ZERO);
+    let last = cx.seen.series.until();
     let row = cluster_row(state, (last, cx.agenda.now()));
     cx.seen.step_ended(cx.agenda.now(), &row, &rows);
     cx.agenda.after(step, Event::StepEnded);
@@ -101,7 +101,7 @@ fn cluster_row(state: &State, step: (SimTime, SimTime)) -> ClusterRow {
 /// series and watch, and the price of what is left of one.
 fn last_steps(state: &mut State, cx: &mut Context) {
     let (now, step) = (cx.now(), cx.seen.series.step);
-    let last = cx.seen.series.times.last().copied().unwrap_or(SimTime::ZERO);
+    let last = cx.seen.series.until();
     if now.since(last) == step {
         step_ended(state, cx);
     }

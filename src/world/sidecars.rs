@@ -63,8 +63,7 @@ impl Beside {
     fn used(&self, one: &Sidecar, requests: u64, (started, clocks): (SimTime, Clocks)) -> SimDuration {
         let skipped = self.skipped + self.rate * clocks.paused.as_secs_f64();
         let calls = self.passed(requests) - self.before + skipped as u64;
-        let idle = one.idle_cpu.0 * clocks.now.since(started).as_nanos() / 1_000;
-        one.cpu_per_call * calls + SimDuration::from_nanos(idle)
+        one.cpu_per_call * calls + one.idle_cpu.over(clocks.now.since(started))
     }
 
     /// The kubelet samples the containers of a pod that has got so many `requests`.

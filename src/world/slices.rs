@@ -16,9 +16,10 @@ use crate::scenario::Population;
 use crate::units::{MilliCpu, SimDuration, SimTime};
 use crate::world::context::Context;
 use crate::world::event::Event;
+use crate::world::kubelet;
 use crate::world::pace::{Cost, Costs, Done, PERIOD, Stage, slice_for, while_skipped};
 use crate::world::state::{Pod, State};
-use crate::world::{kubelet, users};
+use crate::world::users::{self, load};
 
 /// Nothing may have moved for so long before time is skipped.
 const CALM: SimDuration = SimDuration::from_secs(10);
@@ -252,15 +253,6 @@ fn learn(state: &mut State, cx: &mut Context) -> Vec<Cost> {
     let times = f64::from(cx.seen.weight());
     state.pace.costs.learn(load, (seconds, times), trouble.asked, &costs);
     costs.iter().map(|one| Cost { cpu: one.cpu / seconds, calls: one.calls / seconds }).collect()
-}
-
-/// The load at a moment: users, or journeys a second.
-fn load(state: &State, at: SimTime) -> f64 {
-    let peak = match &state.scenario.demand.population {
-        Population::Users { peak, .. } => *peak,
-        Population::Rate { peak_per_second, .. } => *peak_per_second,
-    };
-    peak * state.scenario.demand.level(at) * state.broken.surge(at)
 }
 
 /// Whether nothing moves, and nothing will within a period.

@@ -442,14 +442,14 @@ impl Pod {
     /// CPU time used in this run of the container, what it uses at rest included.
     pub fn cpu_used(&mut self, behaviour: &Behaviour, clocks: Clocks) -> SimDuration {
         let ContainerState::Running(started) = self.container else { return SimDuration::ZERO };
-        let idle = behaviour.idle_cpu.0 * clocks.now.since(started).as_nanos() / 1_000;
+        let idle = behaviour.idle_cpu.over(clocks.now.since(started));
         let paused = clocks.paused;
         let skipped = if paused == SimDuration::ZERO {
             self.skipped.used
         } else {
             self.skipped.used + paused.scale(self.skipped.cores)
         };
-        self.station.used(clocks.active) + skipped + SimDuration::from_nanos(idle)
+        self.station.used(clocks.active) + skipped + idle
     }
 
     /// Takes the kubelet's sample of the moment `at`, if that is newer than the last.
@@ -468,11 +468,8 @@ impl Pod {
     /// What its kubelet saw of a steady pod at the moment `at`.
     fn steady_sample(&self, at: SimTime, behaviour: &Behaviour) -> Option<ContainerSample> {
         let ContainerState::Running(started) = self.container else { return None };
-        let idle = match behaviour.idle_cpu.0 {
-            0 => 0,
-            idle => idle * at.since(started).as_nanos() / 1_000,
-        };
-        let used = self.station.used_evenly(at) + self.skipped.used + SimDuration::from_nanos(idle);
+        let idle = behaviour.idle_cpu.over(at.since(started));
+        let used = self.station.used_evenly(at) + self.skipped.used + idle;
         let (cpu_core_nanos, working_set) = (used.as_nanos(), self.memory(behaviour, 0.0));
         Some(ContainerSample { started, time: at, cpu_core_nanos, working_set })
     }

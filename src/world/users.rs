@@ -56,11 +56,23 @@ pub fn begin(state: &mut State, cx: &mut Context) {
 /// How many users the shape asks for.
 fn wanted_now(state: &State, now: SimTime) -> u32 {
     match &state.scenario.demand.population {
-        Population::Users { peak, .. } => {
-            (peak * state.scenario.demand.level(now) * state.broken.surge(now)).round().max(0.0) as u32
-        }
+        Population::Users { .. } => load(state, now).round().max(0.0) as u32,
         Population::Rate { .. } => 0,
     }
+}
+
+/// The load at a moment: users, or journeys a second.
+pub fn load(state: &State, at: SimTime) -> f64 {
+    load_at(state, state.scenario.demand.level(at), at)
+}
+
+/// The same where the shape has this value.
+fn load_at(state: &State, level: f64, at: SimTime) -> f64 {
+    let peak = match &state.scenario.demand.population {
+        Population::Users { peak, .. } => *peak,
+        Population::Rate { peak_per_second, .. } => *peak_per_second,
+    };
+    peak * level * state.broken.surge(at)
 }
 
 /// The most users that there were at a time from one moment to the present one: those who
@@ -72,14 +84,13 @@ pub fn most(state: &State, (from, now): (SimTime, SimTime)) -> f64 {
     if !state.scenario.has_users() || now < SimTime::ZERO + demand.ramp_in {
         return present;
     }
-    let surge = state.broken.surge(now);
-    let asked = match &demand.population {
-        Population::Users { peak, shape } => (peak * shape.peak(from, now) * surge).round(),
-        Population::Rate { peak_per_second, shape, .. } => {
-            state.users.standing_for(peak_per_second * shape.peak(from, now) * surge).unwrap_or(present)
-        }
+    let (Population::Users { shape, .. } | Population::Rate { shape, .. }) = &demand.population;
+    let asked = load_at(state, shape.peak(from, now), now);
+    let users = match &demand.population {
+        Population::Users { .. } => asked.round(),
+        Population::Rate { .. } => state.users.standing_for(asked).unwrap_or(present),
     };
-    present.max(asked)
+    present.max(users)
 }
 
 /// The number of users follows its shape: newcomers start, surplus users leave
@@ -315,22 +326,12 @@ fn end_journey(state: &mut State, cx: &mut Context, user: u32) {
 /// Lewis and Shedler 1979).
 pub fn journey_due(state: &mut State, cx: &mut Context) {
     let bound = state.users.candidate_at;
-    state.users.rate = rate_now(state, cx.now());
+    state.users.rate = load(state, cx.now());
     if bound > 0.0 && cx.streams.arrivals.unit() * bound < state.users.rate {
         let user = state.users.take_place();
         start_journey(state, cx, user, false);
     }
     next_arrival(state, cx);
-}
-
-/// Journeys per second that the shape asks for.
-fn rate_now(state: &State, now: SimTime) -> f64 {
-    match &state.scenario.demand.population {
-        Population::Rate { peak_per_second, .. } => {
-            peak_per_second * state.scenario.demand.level(now) * state.broken.surge(now)
-        }
-        Population::Users { .. } => 0.0,
-    }
 }
 
 /// Puts the next candidate in; where none comes within a piece of the shape, before the

@@ -127,16 +127,9 @@ fn workload(name: &str, replicas: u32, limit: u64, calls: &[usize]) -> Workload 
         ..Resources::default()
     };
     let container = Container {
-        name: name.to_owned(),
-        image: format!("{name}:1"),
         requests: amounts(limit / 2),
         limits: amounts(limit),
-        startup: None,
-        readiness: None,
-        liveness: None,
-        pre_stop: None,
-        sidecar: false,
-        always_pull: false,
+        ..Container::plain(name, &format!("{name}:1"))
     };
     Workload {
         name: name.to_owned(),

@@ -43,20 +43,12 @@ pub const fn exponential(mean: f64) -> Distribution {
 /// A workload of `replicas` bare containers that do `steps` for each request.
 pub fn workload(name: &str, replicas: u32, steps: Vec<Step>) -> Workload {
     let container = Container {
-        name: name.to_owned(),
-        image: name.to_owned(),
         requests: Resources {
             cpu: Some(MilliCpu(1_000)),
             memory: Some(Bytes::from_mib(64)),
             ..Resources::default()
         },
-        limits: Resources::default(),
-        startup: None,
-        readiness: None,
-        liveness: None,
-        pre_stop: None,
-        sidecar: false,
-        always_pull: false,
+        ..Container::plain(name, name)
     };
     let template = PodTemplate {
         labels: Labels::from([("app".to_owned(), name.to_owned())]),

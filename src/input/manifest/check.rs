@@ -33,10 +33,7 @@ pub(super) fn all(reading: &mut Reading<'_>, objects: &[&Object<'_>]) {
     problems.extend(objects.iter().filter_map(|object| served_by_another(reading, object, objects)));
     reading.problems.extend(problems);
     for object in objects {
-        let same = |one: &&mut ManifestWorkload| {
-            (&one.api_kind, &one.name, &one.namespace) == (&object.kind, &object.name, &object.namespace)
-        };
-        if let Some(workload) = reading.set.workloads.iter_mut().find(same) {
+        if let Some(workload) = reading.set.workloads.iter_mut().find(|one| is_made_of(one, object)) {
             workload.injects = injected_into(workload, object, objects);
         }
     }
@@ -77,13 +74,17 @@ fn injected_into(
     all.all(|one| one.name != proxy).then_some(proxy)
 }
 
+/// Whether a workload is what an object says.
+fn is_made_of(workload: &ManifestWorkload, object: &Object<'_>) -> bool {
+    (&workload.api_kind, &workload.name, &workload.namespace)
+        == (&object.kind, &object.name, &object.namespace)
+}
+
 /// Whether a Service sends to a container that isn't its pod's first.
 fn served_by_another(reading: &Reading<'_>, object: &Object<'_>, objects: &[&Object<'_>]) -> Option<Problem> {
     let path = if object.class == Class::Pod { "spec.containers" } else { "spec.template.spec.containers" };
     let containers = object.node.at(path).map(Node::items).filter(|containers| containers.len() > 1)?;
-    let workload = reading.set.workloads.iter().find(|one| {
-        (&one.api_kind, &one.name, &one.namespace) == (&object.kind, &object.name, &object.namespace)
-    })?;
+    let workload = reading.set.workloads.iter().find(|one| is_made_of(one, object))?;
     let services = reading.set.services.iter().filter(|service| service.leads_to(workload));
     let written = services.filter_map(|service| {
         objects.iter().find(|one| {
