@@ -387,6 +387,31 @@ mod tests {
     }
 
     #[test]
+    fn what_stands_beside_is_recognised_and_known() {
+        let library = library();
+        let known = |name: &str, image: &str| library.companion(&Container::plain(name, image));
+        for (name, image, companion) in [
+            ("istio-proxy", "docker.io/istio/proxyv2:1.24.0", Some("envoy")),
+            ("sidecar", "envoyproxy/envoy:v1.31", Some("envoy")),
+            ("linkerd-proxy", "cr.l5d.io/linkerd/proxy:stable-2.14.1", Some("linkerd")),
+            ("logs", "fluent/fluent-bit:3.1", Some("collector")),
+            ("otel-agent", "acme/tools:1", Some("collector")),
+            ("nginx", "nginx:1.27", None),
+        ] {
+            assert_eq!(known(name, image).map(|(kind, _)| kind.as_str()), companion, "{name}, {image}");
+        }
+        let files = library.companions.0.iter().map(|(name, one)| (name.clone(), one.sidecar.clone()));
+        let mut found = Findings::default();
+        let all = sidecars::resolve(&Named(files.collect()), "web", &At::root(), &mut found);
+        assert_eq!(found.problems, []);
+        assert!(found.assumptions.iter().all(|one| !one.source.is_empty()));
+        // A thousand calls a second keep a third of a core busy.
+        let envoy = all.iter().find(|one| one.name == "envoy").expect("it is known");
+        assert_eq!((envoy.cpu_per_call.as_nanos(), envoy.memory.0), (350_000, 50_000_000));
+        assert!(all.iter().all(|one| one.memory.0 > 0 && one.idle_cpu.0 > 0));
+    }
+
+    #[test]
     fn addresses_are_found_in_the_environment() {
         let rows = [
             ("REDIS_ADDR", "redis-cart:6379", vec!["redis-cart"]),
