@@ -22,5 +22,26 @@ pub fn png(svg: &str) -> Vec<u8> {
     let mut pixels = Pixmap::new((size.width() * SCALE) as u32, (size.height() * SCALE) as u32)
         .expect("charts have an area");
     resvg::render(&tree, Transform::from_scale(SCALE, SCALE), &mut pixels.as_mut());
-    pixels.encode_png().expect("memory takes every picture")
+    encode(pixels)
+}
+
+/// A picture's bytes. A chart covers its whole area, so no pixel shows anything through.
+/// They are packed as fast as can be: the usual level takes five times as long for two thirds
+/// of the bytes.
+fn encode(pixels: Pixmap) -> Vec<u8> {
+    let (width, height) = (pixels.width(), pixels.height());
+    let mut rgb = pixels.take();
+    let count = rgb.len() / 4;
+    for pixel in 1..count {
+        rgb.copy_within(4 * pixel..4 * pixel + 3, 3 * pixel);
+    }
+    rgb.truncate(3 * count);
+    let mut bytes = Vec::new();
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_filter(png::Filter::Up);
+    encoder.set_deflate_compression(png::DeflateCompression::Level(1));
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(&rgb));
+    written.expect("memory takes every picture");
+    bytes
 }
