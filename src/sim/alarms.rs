@@ -123,13 +123,22 @@ impl<E: Copy> Alarms<E> {
         event
     }
 
-    /// Sets an alarm, or forgets what it was set for (`u64::MAX`). No alarm is set for
-    /// before `now`.
+    /// Says what an alarm hands out from now on. Said once and not whenever it is set, as an
+    /// event that has just been put together takes longest to copy.
+    pub fn name(&mut self, alarm: u32, event: E) {
+        let alarm = alarm as usize;
+        if self.all.len() <= alarm {
+            self.all.resize(alarm + 1, Alarm { time: NEVER, next: END, event });
+        }
+        self.all[alarm].event = event;
+    }
+
+    /// Sets an alarm that has a name, or forgets what it was set for (`u64::MAX`). No alarm
+    /// is set for before `now`.
     #[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
     #[inline(always)]
-    pub fn set(&mut self, alarm: u32, (now, time): (u64, u64), event: E) {
-        let Some(one) = self.all.get_mut(alarm as usize) else { return self.add(alarm, (now, time), event) };
-        one.event = event;
+    pub fn set(&mut self, alarm: u32, (now, time): (u64, u64)) {
+        let one = &mut self.all[alarm as usize];
         let (before, next) = (std::mem::replace(&mut one.time, time), one.next);
         if before == time {
             return;
@@ -213,16 +222,6 @@ impl<E: Copy> Alarms<E> {
         }
         first
     }
-
-    /// Adds an alarm, and those before it that there aren't yet.
-    #[cold]
-    fn add(&mut self, alarm: u32, (now, time): (u64, u64), event: E) {
-        // Most pods that follow a usage curve never have an alarm.
-        if time != NEVER {
-            self.all.resize(alarm as usize + 1, Alarm { time: NEVER, next: END, event });
-            self.set(alarm, (now, time), event);
-        }
-    }
 }
 
 #[cfg(test)]
@@ -245,7 +244,8 @@ mod tests {
                 let time =
                     if stream.below(4) == 0 { NEVER } else { (now >> scale << scale) + (few << scale) };
                 times[alarm] = time.max(now);
-                alarms.set(alarm as u32, (now, times[alarm]), alarm);
+                alarms.name(alarm as u32, alarm);
+                alarms.set(alarm as u32, (now, times[alarm]));
                 if stream.below(3) > 0 {
                     continue;
                 }

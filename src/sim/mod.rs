@@ -2,6 +2,7 @@
 
 pub mod agenda;
 pub mod alarms;
+pub mod chunks;
 pub mod fingerprint;
 pub mod minima;
 pub mod random;

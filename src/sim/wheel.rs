@@ -9,6 +9,8 @@
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
+use crate::sim::chunks::{Chunks, List};
+
 /// log2 of a fine bucket's width in nanoseconds where there are a hundred thousand
 /// entries in a second.
 pub const DENSE: u32 = 16;
@@ -19,8 +21,9 @@ const BLOCK: u32 = 14;
 const FINE: usize = 1 << BLOCK;
 const COARSE: usize = 1 << 12;
 const NONE: u32 = u32::MAX;
-/// Emptied buckets kept: as many as think times of a few minutes fill at a time.
-const SPARE: usize = 256;
+/// How many entries are shown at a time: as many as a core fetches from memory at once, and
+/// few enough to be there still when their time comes.
+const SHOWN: usize = 32;
 /// Above every order: where the keys of lane 0 begin at an instant. Lanes of 16
 /// bits stay below the keys of alarms.
 const IN_LANE: u64 = 1 << 46;
@@ -114,6 +117,8 @@ pub struct Wheel<E, const WIDTH: u32> {
     block: u64,
     /// The first fine bucket that hasn't become `current` yet.
     next_fine: usize,
+    /// Entries in fine buckets before this one have been shown.
+    shown: usize,
     /// Nothing outside `current` comes before this moment; `u64::MAX` when nothing is there.
     next_start: u64,
     /// The fine buckets: lists of nodes.
@@ -122,12 +127,11 @@ pub struct Wheel<E, const WIDTH: u32> {
     nodes: Vec<Node<E>>,
     free: u32,
     /// The coarse buckets. Hundreds of thousands of users think in them, so their
-    /// entries lie side by side: a list would meet cold memory at each.
-    blocks: Vec<Vec<Entry<E>>>,
+    /// entries lie side by side: a list of nodes would meet cold memory at each.
+    blocks: Vec<List>,
+    chunks: Chunks<Entry<E>>,
     coarse: Bits,
     beyond: BTreeMap<u64, Vec<Entry<E>>>,
-    /// Emptied buckets, to be filled again.
-    spare: Vec<Vec<Entry<E>>>,
 }
 
 /// An entry in a fine bucket's list, or a free place. Half a cache line with the
@@ -197,15 +201,16 @@ impl<E: Copy, const WIDTH: u32> Default for Wheel<E, WIDTH> {
             current: Vec::new(),
             block: 0,
             next_fine: 0,
+            shown: 0,
             next_start: u64::MAX,
             heads: vec![NONE; FINE],
             fine: Bits::new(FINE),
             nodes: Vec::new(),
             free: NONE,
-            blocks: vec![Vec::new(); COARSE],
+            blocks: vec![List::EMPTY; COARSE],
+            chunks: Chunks::default(),
             coarse: Bits::new(COARSE),
             beyond: BTreeMap::new(),
-            spare: Vec::new(),
         }
     }
 }
@@ -234,7 +239,7 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
     }
 
     /// The key of the first entry, if there is one that comes at `limit` or before.
-    /// `soon` is shown the entries of a block when it is opened.
+    /// `soon` is shown entries a little before their time.
     #[inline]
     pub fn first(&mut self, limit: u64, soon: impl Fn(&E)) -> Option<Key> {
         loop {
@@ -265,25 +270,23 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
         let time = entry.key.time();
         let block = time >> Self::BLOCK_WIDTH;
         if block == self.block {
-            self.file_fine((time >> WIDTH) as usize % FINE, entry);
+            self.file_fine(entry);
         } else if block - self.block < COARSE as u64 {
             let bucket = block as usize % COARSE;
             let list = &mut self.blocks[bucket];
             if list.is_empty() {
                 self.coarse.set(bucket);
-                if list.capacity() == 0 {
-                    *list = self.spare.pop().unwrap_or_default();
-                }
             }
-            list.push(entry);
+            self.chunks.push(list, entry);
         } else {
             self.beyond.entry(block).or_default().push(entry);
         }
     }
 
-    /// Makes an entry the head of a fine bucket's list.
-    fn file_fine(&mut self, bucket: usize, entry: Entry<E>) {
+    /// Makes an entry of the open block the head of its fine bucket's list.
+    fn file_fine(&mut self, entry: Entry<E>) {
         let (time, order) = entry.key.parts();
+        let bucket = (time >> WIDTH) as usize % FINE;
         let next = std::mem::replace(&mut self.heads[bucket], self.free);
         let node = Node { time, order, event: entry.event, next };
         self.fine.set(bucket);
@@ -304,10 +307,15 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
     fn open_next(&mut self, soon: &impl Fn(&E)) {
         match self.fine.first_from(self.next_fine) {
             Some(bucket) => self.open_bucket(bucket),
-            None => self.open_next_block(soon),
+            None => self.open_next_block(),
         }
         self.next_start = match self.fine.first_from(self.next_fine) {
-            Some(bucket) => (self.block << Self::BLOCK_WIDTH) + ((bucket as u64) << WIDTH),
+            Some(bucket) => {
+                if bucket >= self.shown {
+                    self.show(bucket, soon);
+                }
+                (self.block << Self::BLOCK_WIDTH) + ((bucket as u64) << WIDTH)
+            }
             None => self.next_block().map_or(u64::MAX, |block| block << Self::BLOCK_WIDTH),
         };
     }
@@ -330,27 +338,32 @@ impl<E: Copy, const WIDTH: u32> Wheel<E, WIDTH> {
     }
 
     /// Spreads the next block with entries over the fine buckets.
-    fn open_next_block(&mut self, soon: &impl Fn(&E)) {
+    fn open_next_block(&mut self) {
         let Some(next) = self.next_block() else { return };
         self.block = next;
-        self.next_fine = 0;
+        (self.next_fine, self.shown) = (0, 0);
         let bucket = next as usize % COARSE;
         self.coarse.clear(bucket);
-        let near = std::mem::take(&mut self.blocks[bucket]);
-        self.spread(near, soon);
-        if let Some(far) = self.beyond.remove(&next) {
-            self.spread(far, soon);
+        let mut near = std::mem::replace(&mut self.blocks[bucket], List::EMPTY);
+        while let Some(entry) = self.chunks.pop(&mut near) {
+            self.file_fine(entry);
+        }
+        for entry in self.beyond.remove(&next).into_iter().flatten() {
+            self.file_fine(entry);
         }
     }
 
-    /// Moves the open block's entries into their fine buckets.
-    fn spread(&mut self, mut entries: Vec<Entry<E>>, soon: &impl Fn(&E)) {
-        for entry in entries.drain(..) {
-            soon(&entry.event);
-            self.file(entry);
-        }
-        if entries.capacity() > 0 && self.spare.len() < SPARE {
-            self.spare.push(entries);
+    /// Shows `soon` the next entries, from a fine bucket on.
+    fn show(&mut self, first: usize, soon: &impl Fn(&E)) {
+        let (mut bucket, mut count) = (Some(first), 0);
+        while let Some(this) = bucket.filter(|_| count < SHOWN) {
+            let mut at = self.heads[this];
+            while let Some(node) = self.nodes.get(at as usize) {
+                soon(&node.event);
+                (at, count) = (node.next, count + 1);
+            }
+            self.shown = this + 1;
+            bucket = self.fine.first_from(this + 1);
         }
     }
 

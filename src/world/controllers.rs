@@ -6,7 +6,8 @@ use crate::scenario::Kind;
 use crate::service::Station;
 use crate::sim::random::draw;
 use crate::units::{MilliCpu, SimTime};
-use crate::world::context::Context;
+use crate::world::context::{Context, alarm};
+use crate::world::event::Event;
 use crate::world::ids::PodId;
 use crate::world::sidecars::Beside;
 use crate::world::state::{ContainerState, Curve, NodeLife, Pod, Reported, Skipped, State};
@@ -219,6 +220,7 @@ pub fn make(state: &mut State, cx: &mut Context, workload: u32, ordinal: u32, se
     };
     let (index, generation) = state.pods.insert(pod);
     let id = PodId { index, generation };
+    cx.agenda.name_alarm(alarm::of_pod(id), Event::WorkEnded(id));
     let one = &mut state.workloads[workload as usize];
     one.pods.push(id);
     if state.has_usage && state.scenario.workloads[workload as usize].usage.is_some() {

@@ -84,11 +84,18 @@ impl Phase {
 /// What the draw of an endpoint is for; apart from what `world::requests` draws for.
 pub const ROUTE: u64 = 1 << 40;
 
+/// Random bits that choose the endpoint of an attempt that so many `connections` were tried
+/// for.
+#[inline]
+pub fn route(key: u64, connections: u8) -> u64 {
+    draw(key, ROUTE + u64::from(connections))
+}
+
 impl Frame {
     /// Random bits that choose its endpoint.
     #[inline]
     pub fn route(&self) -> u64 {
-        draw(self.key, ROUTE + u64::from(self.connections))
+        route(self.key, self.connections)
     }
 
     /// The endpoint that has just refused this attempt, if one has.

@@ -20,7 +20,7 @@ use crate::world::context::Context;
 use crate::world::cores::NodeCpu;
 use crate::world::endpoints;
 use crate::world::event::Event;
-use crate::world::frames::{Caller, Frame, NO_POD, Phase};
+use crate::world::frames::{self, Caller, Frame, NO_POD, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::program::{Program, ServingCode, StepCode, TargetCode};
 use crate::world::sharing::{watch, watch_pod};
@@ -58,26 +58,26 @@ pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, atte
     if let Some(budget) = code.retry.budget {
         budget.earn(&mut state.retry_tokens[call as usize]);
     }
-    let mut frame = Frame {
+    let way = straight(state, matches!(caller, Caller::User(_)), target, key);
+    let (pod, step, _) = way.unwrap_or((NO_POD, 0, 0));
+    let (index, generation) = state.frames.insert(Frame {
         caller,
         call,
         attempt,
-        connections: 0,
+        connections: u8::from(way.is_some()),
         phase: Phase::Travelling,
         failed: None,
-        pod: NO_POD,
-        step: 0,
+        pod,
+        step,
         outstanding: 0,
         key,
         weight: cx.seen.weight(),
         sent: cx.agenda.active(),
         arrived: SimTime::ZERO,
         begun: SimTime::ZERO,
-    };
-    let way = straight(state, &mut frame, target);
-    let (index, generation) = state.frames.insert(frame);
+    });
     let id = FrameId { index, generation };
-    let Some(travel) = way else { return dispatch(state, cx, id) };
+    let Some((.., travel)) = way else { return dispatch(state, cx, id) };
     if let Some(lane) = lane {
         cx.agenda.in_lane(lane, Event::DeadlineCame(id));
     }
@@ -85,22 +85,26 @@ pub fn send(state: &mut State, cx: &mut Context, caller: Caller, call: u32, atte
 }
 
 /// What nearly every call meets: no connections, no breaker, no balancer, a network that is
-/// whole, and an endpoint. Then the frame gets its pod here, and the lane is returned in
-/// which it travels; else nothing has happened yet.
+/// whole, and an endpoint. Then the call's pod, its first step there, and the lane in which
+/// it travels; else nothing has happened yet.
 #[inline]
-fn straight(state: &mut State, frame: &mut Frame, target: TargetCode) -> Option<u16> {
+fn straight(
+    state: &mut State,
+    from_outside: bool,
+    target: TargetCode,
+    key: u64,
+) -> Option<(PodId, u32, u16)> {
     let TargetCode::Operation(operation) = target else { return None };
     if !state.program.is_direct || !state.broken.network.is_empty() {
         return None;
     }
     let code = state.program.operations[operation as usize];
-    let from_outside = matches!(frame.caller, Caller::User(_));
-    frame.pod = endpoints::choose(state, code.workload as usize, (from_outside, NO_POD), frame.route())?;
+    let pod =
+        endpoints::choose(state, code.workload as usize, (from_outside, NO_POD), frames::route(key, 0))?;
     if from_outside {
         earn_at_ingress(state, code.workload as usize);
     }
-    (frame.connections, frame.step) = (1, code.first_step);
-    Some(state.program.travel[usize::from(from_outside)])
+    Some((pod, code.first_step, state.program.travel[usize::from(from_outside)]))
 }
 
 /// A request from outside adds to what the ingress of its workload may try again.
@@ -795,6 +799,16 @@ pub fn backoff_ended(state: &mut State, cx: &mut Context, id: FrameId) {
     } else {
         state.frames.remove(id.index, id.generation);
     }
+}
+
+/// The user on whose behalf a call is made, if one still waits.
+#[inline]
+pub fn asked_by(state: &State, call: FrameId) -> Option<u32> {
+    let mut caller = Caller::Frame(call);
+    while let Caller::Frame(id) = caller {
+        caller = state.frames.get(id.index, id.generation)?.caller;
+    }
+    if let Caller::User(user) = caller { Some(user) } else { None }
 }
 
 /// Whether an event still means something. A deadline doesn't once the answer is

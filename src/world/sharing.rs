@@ -49,7 +49,7 @@ pub fn watch(state: &mut State, cx: &mut Context, id: PodId) {
 pub fn watch_pod(pod: &mut Pod, cpus: &mut [NodeCpu], cx: &mut Context, id: PodId) {
     note(pod, cpus, cx);
     let end = pod.station.next_end().unwrap_or(SimTime::NEVER);
-    cx.agenda.set_alarm(alarm::of_pod(id), end, Event::WorkEnded(id));
+    cx.agenda.set_alarm(alarm::of_pod(id), end);
 }
 
 /// Tells a pod's node what the pod wants now.

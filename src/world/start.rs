@@ -14,7 +14,7 @@ use crate::units::{SimDuration, SimTime};
 use crate::world::balancer::{Balancer, Balancers};
 use crate::world::breaker::Breakers;
 use crate::world::connections;
-use crate::world::context::{Context, Times};
+use crate::world::context::{Context, Times, alarm};
 use crate::world::event::Event;
 use crate::world::ids::{Arena, PodId};
 use crate::world::links::Connections;
@@ -44,6 +44,7 @@ pub fn begin(scenario: &Scenario, seed: Seed, engine: Engine) -> (State<'_>, Con
     let mut state = state_of(scenario, seed);
     let agenda = Agenda::new(engine, &state.program.lanes);
     let mut cx = context_of(scenario, seed, agenda);
+    cx.agenda.name_alarm(alarm::ARRIVAL, Event::JourneyDue);
     for (pool, spec) in scenario.cluster.pools.iter().enumerate() {
         for number in 0..spec.count as usize {
             let node = nodes::order(&mut state, pool as u32, number % spec.zones.len());

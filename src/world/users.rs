@@ -227,14 +227,20 @@ fn think(state: &mut State, cx: &mut Context, user: u32) {
     cx.agenda.after_active(time, Event::UserThought(user));
 }
 
-/// Fetches a user from memory who will have thought soon. A hundred thousand of them don't
-/// fit a cache; fetched many at a time they come side by side, where each would be waited
-/// for when it asks.
+/// Fetches a user from memory who will have thought soon, or gets an answer that took long. A
+/// hundred thousand of them don't fit a cache; fetched many at a time they come side by side,
+/// where each would be waited for when it asks.
 #[inline]
 pub fn fetch(state: &State, event: &Event) {
-    if let Event::UserThought(user) = *event {
-        std::hint::black_box(state.users.all[user as usize].count);
-    }
+    let user = match *event {
+        Event::UserThought(user) => user,
+        Event::AnswerArrived(id) => match requests::asked_by(state, id) {
+            Some(user) => user,
+            None => return,
+        },
+        _ => return,
+    };
+    std::hint::black_box(state.users.all[user as usize].count);
 }
 
 /// A user has thought: asks, or leaves if there are too many.
@@ -358,7 +364,7 @@ fn next_arrival(state: &mut State, cx: &mut Context) {
     let within = gap < piece.as_secs_f64();
     state.users.candidate_at = if within { bound } else { 0.0 };
     let wait = if within { SimDuration::from_secs_f64(gap) } else { piece };
-    cx.agenda.set_alarm(alarm::ARRIVAL, cx.agenda.active() + wait, Event::JourneyDue);
+    cx.agenda.set_alarm(alarm::ARRIVAL, cx.agenda.active() + wait);
 }
 
 /// Starts the recorded journeys that are due, and puts the next one in.
@@ -371,7 +377,7 @@ fn replay(state: &mut State, cx: &mut Context, begins: SimTime) {
     while let Some(start) = starts.get(state.users.replayed) {
         if begins + *start > now {
             let wait = (begins + *start).since(now);
-            return cx.agenda.set_alarm(alarm::ARRIVAL, cx.agenda.active() + wait, Event::JourneyDue);
+            return cx.agenda.set_alarm(alarm::ARRIVAL, cx.agenda.active() + wait);
         }
         // The same number decides at every load: what a light one has, a heavier one has, too.
         let even = unit(draw(state.users.key, purpose::AGAIN + state.users.replayed as u64));
