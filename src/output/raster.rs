@@ -31,6 +31,7 @@ pub fn png(svg: &str) -> Vec<u8> {
 fn encode(pixels: Pixmap) -> Vec<u8> {
     let (width, height) = (pixels.width(), pixels.height());
     let mut rgb = pixels.take();
+    debug_assert!(rgb.chunks_exact(4).all(|pixel| pixel[3] == u8::MAX), "a chart has a background");
     let count = rgb.len() / 4;
     for pixel in 1..count {
         rgb.copy_within(4 * pixel..4 * pixel + 3, 3 * pixel);

@@ -184,30 +184,21 @@ impl<E: Copy> Lanes<E> {
     /// A lane that was empty has something.
     #[inline]
     fn begins(&mut self, lane: (u64, usize)) {
-        if lane.1 == self.second.1 {
-            self.second = lane;
-            if self.second < self.first {
-                std::mem::swap(&mut self.first, &mut self.second);
-            }
-        } else if lane < self.first {
-            self.others = self.others.min(self.second.0);
-            (self.first, self.second) = (lane, self.first);
-        } else {
+        if lane >= self.second {
             self.others = self.others.min(lane.0);
+            return;
         }
+        self.others = self.others.min(self.second.0);
+        (self.first, self.second) = if lane < self.first { (lane, self.first) } else { (self.first, lane) };
     }
 
     /// Looks for the first two lanes, and when the first of the others comes.
     fn look_for_first(&mut self) {
         (self.first, self.second, self.others) = (NO_LANE, NO_LANE, u64::MAX);
-        for (number, lane) in self.all.iter().enumerate().filter(|(_, lane)| lane.head != u64::MAX) {
-            let lane = (lane.head, number);
-            if lane < self.first {
-                (self.first, self.second, self.others) = (lane, self.first, self.second.0.min(self.others));
-            } else if lane < self.second {
-                (self.second, self.others) = (lane, self.second.0.min(self.others));
-            } else {
-                self.others = self.others.min(lane.0);
+        for number in 0..self.all.len() {
+            match self.all[number].head {
+                u64::MAX => {}
+                head => self.begins((head, number)),
             }
         }
     }
@@ -361,7 +352,7 @@ impl<E: Copy> Agenda<E> {
     /// ([`SimTime::NEVER`]); what it was set for before is forgotten.
     ///
     /// # Panics
-    /// When `time` lies in the past, or the alarm has no name.
+    /// When `time` lies in the past, or neither this alarm nor one of a greater number was named.
     #[expect(clippy::inline_always, reason = "ten times for a request of three hops")]
     #[inline(always)]
     pub fn set_alarm(&mut self, alarm: u32, time: SimTime) {
