@@ -29,6 +29,8 @@ fn pods_use_together_what_the_curve_says() {
     let web = &seen.workloads[0];
     assert!(near(web.demanded.mean(), (1.0 + 2.5 + 0.007) / 3.0, 1e-9), "{:?}", web.demanded);
     assert_eq!((web.demanded.max(), web.overload.max()), (2.5, 0.0));
+    // A step's CPU once counted for the step after it, and the first one's twice.
+    assert!(near(web.cpu_cores.mean(), (1.0 + 2.5 + 0.007) / 3.0, 1e-9), "{:?}", web.cpu_cores);
     // What the series says is what the curve says, step by step.
     let rows = seen.series.workloads[0].cpu.iter().zip(&seen.series.times);
     for (cpu, time) in rows {

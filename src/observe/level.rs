@@ -34,6 +34,12 @@ impl Level {
         self.max = self.max.max(value);
     }
 
+    /// The value was `value` in the mean since it was last told, until `time`.
+    pub fn was(&mut self, time: SimTime, value: f64) {
+        self.value = value;
+        self.set(time, value);
+    }
+
     /// Forgets the past: observation starts at `time` with the present value.
     pub fn restart(&mut self, time: SimTime) {
         *self = Self::starting(time, self.value);
@@ -73,8 +79,13 @@ mod tests {
         level.set(SimTime::from_secs(40), 0.0);
         assert!((level.mean() - 3.5).abs() < 1e-12);
         assert_eq!((level.min(), level.max()), (0.0, 4.0));
-        level.restart(SimTime::from_secs(40));
-        level.set(SimTime::from_secs(50), 0.0);
-        assert_eq!((level.mean(), level.max()), (0.0, 0.0));
+        // Means of a time that is over count for that time.
+        level.was(SimTime::from_secs(50), 8.0);
+        assert!((level.mean() - 4.4).abs() < 1e-12 && level.value() == 8.0, "{level:?}");
+        level.restart(SimTime::from_secs(50));
+        level.set(SimTime::from_secs(60), 0.0);
+        assert_eq!((level.mean(), level.max()), (8.0, 8.0));
+        level.set(SimTime::from_secs(70), 0.0);
+        assert_eq!((level.mean(), level.min()), (4.0, 0.0));
     }
 }

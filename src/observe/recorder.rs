@@ -485,7 +485,7 @@ impl Recorder {
     }
 
     /// The same figures as levels of the observed time. CPU is a mean over the
-    /// step that has just ended, so it is entered for that step.
+    /// step that has just ended, and counts for that step.
     fn levels(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
         let step = self.series.step;
         self.cluster.users.set(now, cluster.most_users);
@@ -505,8 +505,8 @@ impl Recorder {
                 seen.cpu_per_pod = Level::starting(self.start, row.cpu / f64::from(row.running.max(1)));
                 seen.memory = Level::starting(self.start, row.memory);
             }
-            seen.cpu_cores.set(now, row.cpu);
-            seen.cpu_per_pod.set(now, row.cpu / f64::from(row.running.max(1)));
+            seen.cpu_cores.was(now, row.cpu);
+            seen.cpu_per_pod.was(now, row.cpu / f64::from(row.running.max(1)));
             seen.memory.set(now, row.memory);
             seen.memory_pod_max = seen.memory_pod_max.max(row.memory_pod_max);
             seen.connections_max = seen.connections_max.max(row.connections_max);
