@@ -57,8 +57,8 @@ pub struct Fare {
     pub kept: Vec<Option<bool>>,
     /// How far objectives are missed, summed.
     pub violation: f64,
-    /// Money per month at the mean of what was simulated.
-    pub cost: f64,
+    /// Money per month at the mean of what was simulated; `None` where nothing was.
+    pub cost: Option<f64>,
 }
 
 impl Fare {
@@ -88,6 +88,15 @@ pub struct Fared {
     pub worlds: Vec<Fare>,
     /// What another of the sides would have spared.
     pub regret: Regret,
+}
+
+impl Fared {
+    /// Money per month in the mean of the worlds whose files can be read; `None` where there
+    /// is none.
+    pub fn mean_cost(&self) -> Option<f64> {
+        let read: Vec<f64> = self.worlds.iter().filter_map(|fare| fare.cost).collect();
+        (!read.is_empty()).then(|| read.iter().sum::<f64>() / read.len() as f64)
+    }
 }
 
 /// What is regretted of a choice once the world is known.
@@ -240,7 +249,12 @@ impl<F: Fn(usize, &World) -> Option<Scenario> + Sync> Task<'_, F> {
                 None => (judged.outcome == Outcome::Missed).then_some(false),
             }
         });
-        Fare { kept: kept.collect(), violation: score.violation, cost: score.nodes, values: score.values }
+        Fare {
+            kept: kept.collect(),
+            violation: score.violation,
+            cost: Some(score.nodes),
+            values: score.values,
+        }
     }
 
     /// A world that the files refuse keeps nothing.
@@ -250,7 +264,7 @@ impl<F: Fn(usize, &World) -> Option<Scenario> + Sync> Task<'_, F> {
             values: vec![None; number],
             kept: vec![Some(false); number],
             violation: f64::INFINITY,
-            cost: 0.0,
+            cost: None,
         }
     }
 
@@ -336,14 +350,14 @@ fn regret(side: usize, fares: &[Vec<Fare>]) -> Regret {
     let mut keeps = 0.0;
     for (world, own) in fares[side].iter().enumerate() {
         let cheapest = fares.iter().map(|one| &one[world]).filter(|fare| fare.keeps_all());
-        let cheapest = cheapest.map(|fare| fare.cost).min_by(f64::total_cmp);
-        match cheapest {
-            Some(cheapest) if own.keeps_all() => {
-                regret.extra += own.cost - cheapest;
+        let cheapest = cheapest.filter_map(|fare| fare.cost).min_by(f64::total_cmp);
+        match (cheapest, own.cost) {
+            (Some(cheapest), Some(cost)) if own.keeps_all() => {
+                regret.extra += cost - cheapest;
                 keeps += 1.0;
             }
-            Some(_) => regret.missed += 1,
-            None => regret.hopeless += 1,
+            (Some(_), _) => regret.missed += 1,
+            (None, _) => regret.hopeless += 1,
         }
     }
     if keeps > 0.0 {
@@ -452,7 +466,8 @@ mod tests {
     }
 
     fn fare(kept: bool, cost: f64) -> Fare {
-        Fare { values: vec![None], kept: vec![Some(kept)], violation: f64::from(u8::from(!kept)), cost }
+        let (violation, cost) = (f64::from(u8::from(!kept)), Some(cost));
+        Fare { values: vec![None], kept: vec![Some(kept)], violation, cost }
     }
 
     #[test]
@@ -462,5 +477,17 @@ mod tests {
         let fares = [small, large];
         assert_eq!(regret(0, &fares), Regret { missed: 1, hopeless: 1, extra: 0.0 });
         assert_eq!(regret(1, &fares), Regret { missed: 0, hopeless: 1, extra: 15.0 });
+    }
+
+    #[test]
+    fn worlds_that_cannot_be_read_cost_nothing_known() {
+        let unread = Fare { cost: None, ..fare(false, 0.0) };
+        let side = |worlds: &[Fare]| {
+            let regret = Regret { missed: 0, hopeless: 0, extra: 0.0 };
+            Fared { name: String::new(), middle: unread.clone(), worlds: worlds.to_vec(), regret }
+        };
+        let of = |worlds: &[Fare]| side(worlds).mean_cost();
+        assert_eq!(of(&[fare(true, 100.0), unread.clone(), fare(false, 130.0)]), Some(115.0));
+        assert_eq!(of(std::slice::from_ref(&unread)), None);
     }
 }

@@ -454,8 +454,10 @@ fn agree(request: &Request, objects: &[Object], changes: &ChangeSet, read: &Scen
         scaled.sort_by(|a, b| (&a.0, &a.1).cmp(&(&b.0, &b.1)));
         let mut budgets = scenario.budgets.clone();
         budgets.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
-        let templates: Vec<_> =
-            all.into_iter().map(|one| (one.name, one.kind, one.replicas, one.template)).collect();
+        let templates: Vec<_> = all
+            .into_iter()
+            .map(|one| (one.namespace, one.name, one.kind, one.replicas, one.template))
+            .collect();
         (templates, scaled, budgets)
     };
     if by_name(&searched) == by_name(read) {

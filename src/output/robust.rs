@@ -264,15 +264,13 @@ fn regret(shown: &Shown<'_>, width: usize) -> Vec<String> {
     let least = found.least_regret();
     for (index, side) in found.sides.iter().enumerate() {
         let (kept, of) = found.keeps_all(index);
-        let mean =
-            side.worlds.iter().map(|fare| fare.cost).sum::<f64>() / (side.worlds.len() as f64).max(1.0);
         rows.push(vec![
             if index == least { "*" } else { "" }.to_owned(),
             cut(&side.name, SIDE),
             format!("{kept}/{of}"),
             side.regret.missed.to_string(),
             if kept > 0 { money(side.regret.extra, currency) } else { "-".to_owned() },
-            money(mean, currency),
+            side.mean_cost().map_or("-".to_owned(), |mean| money(mean, currency)),
         ]);
     }
     let mut sides = [Side::Right; 6];
@@ -374,7 +372,8 @@ struct SideData {
     all_kept: ShareData,
     missed_in_vain: usize,
     extra_cost_per_month: Number,
-    mean_cost_per_month: Number,
+    /// `null` where the files can be read in none of the worlds.
+    mean_cost_per_month: Option<Number>,
 }
 
 /// The document of what was found.
@@ -406,15 +405,12 @@ pub(super) fn data(shown: &Shown<'_>) -> Data {
         kept: share(found.kept(0, number)),
         moved_most_by: found.decider(shown.scenario, number).map(name),
     });
-    let side = |(index, side): (usize, &Fared)| {
-        let cost = side.worlds.iter().map(|fare| fare.cost).sum::<f64>();
-        SideData {
-            name: side.name.clone(),
-            all_kept: share(found.keeps_all(index)),
-            missed_in_vain: side.regret.missed,
-            extra_cost_per_month: Number(side.regret.extra),
-            mean_cost_per_month: Number(cost / (side.worlds.len() as f64).max(1.0)),
-        }
+    let side = |(index, side): (usize, &Fared)| SideData {
+        name: side.name.clone(),
+        all_kept: share(found.keeps_all(index)),
+        missed_in_vain: side.regret.missed,
+        extra_cost_per_month: Number(side.regret.extra),
+        mean_cost_per_month: side.mean_cost().map(Number),
     };
     let not_judged = found.left_out.iter().map(|(number, because)| NotJudgedData {
         name: shown.scenario.goals.objectives[*number].name.clone(),
