@@ -65,18 +65,26 @@ impl Histogram {
     /// The value in seconds that a share `quantile` of all stays at or below;
     /// `None` when empty.
     pub fn quantile(&self, quantile: f64) -> Option<f64> {
-        if self.count == 0 {
+        self.quantile_since(&Self::default(), quantile)
+    }
+
+    /// The same of what was counted since it was `earlier`.
+    pub fn quantile_since(&self, earlier: &Self, quantile: f64) -> Option<f64> {
+        let all = self.count - earlier.count;
+        if all == 0 {
             return None;
         }
-        let rank = ((self.count as f64 * quantile).ceil() as u64).clamp(1, self.count);
-        let mut below = 0;
-        for (index, &count) in self.counts.iter().enumerate() {
-            if below + count >= rank {
+        let rank = ((all as f64 * quantile).ceil() as u64).clamp(1, all);
+        // Whoever asks mostly wants to know about the slow ones: from above.
+        let mut up_to = all;
+        for index in (0..=bucket(self.max)).rev() {
+            let count = self.counts[index] - earlier.counts.get(index).unwrap_or(&0);
+            if rank + count > up_to {
                 let (low, width) = bounds(index);
-                let inside = ((rank - below) as f64 - 0.5) / count as f64;
+                let inside = ((rank + count - up_to) as f64 - 0.5) / count as f64;
                 return Some((low as f64 + width as f64 * inside).min(self.max as f64) / 1e9);
             }
-            below += count;
+            up_to -= count;
         }
         self.max()
     }
@@ -159,6 +167,22 @@ mod tests {
         }
         assert_eq!(all.max(), Some(0.1));
         assert!((all.mean().unwrap_or_default() - 0.050_000_5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_came_since_is_told_from_what_was_there() {
+        let (mut all, mut late) = (Histogram::default(), Histogram::default());
+        (1..=1_000_u64).for_each(|value| all.record(SimDuration::from_micros(value * 7)));
+        let earlier = all.clone();
+        for value in 1..=500_u64 {
+            for one in [&mut all, &mut late] {
+                one.record_times(SimDuration::from_micros(value * 13), 3);
+            }
+        }
+        for quantile in [0.0, 0.25, 0.5, 0.95, 0.99] {
+            assert_eq!(all.quantile_since(&earlier, quantile), late.quantile(quantile), "{quantile}");
+        }
+        assert_eq!(all.quantile_since(&all, 0.5), None);
     }
 
     #[test]

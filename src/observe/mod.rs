@@ -2,6 +2,7 @@
 //!
 //! [`Observations`] are plain data. They say what happened and judge nothing.
 
+pub mod course;
 pub mod facts;
 pub mod histogram;
 pub mod level;
@@ -10,6 +11,7 @@ pub mod recorder;
 pub mod series;
 pub mod watch;
 
+pub use course::{Course, Whose};
 pub use histogram::Histogram;
 pub use level::Level;
 pub use pooled::{Pooled, PooledWorkload, Span};

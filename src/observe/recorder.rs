@@ -1,5 +1,6 @@
 //! Takes facts down while a run goes on: one method per fact.
 
+use crate::observe::course::{Course, Since, Whose};
 use crate::observe::{
     Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, PoolSeen, RolloutSeen,
     Series, Traffic, Watch, WatchRow, WorkloadSeen, WorkloadSeries,
@@ -49,6 +50,8 @@ pub struct Recorder {
     watched: Watched,
     /// The series' present step.
     step: StepCounts,
+    /// What each of the series' courses goes on from.
+    since: Vec<Since>,
 }
 
 /// What the watch's present step began with, and its longest latency.
@@ -76,6 +79,8 @@ struct StepCounts {
     failed: u64,
     latency: Histogram,
     failed_calls: Vec<u64>,
+    /// The most that a moment of it stood for.
+    weight: u32,
 }
 
 /// A workload's figures at the end of a step.
@@ -150,7 +155,17 @@ impl Recorder {
             rollouts: Vec::new(),
             pools: Vec::new(),
             watched: Watched::default(),
-            step: StepCounts { failed_calls: vec![0; workloads], ..StepCounts::default() },
+            step: StepCounts { failed_calls: vec![0; workloads], weight: 1, ..StepCounts::default() },
+            since: Vec::new(),
+        }
+    }
+
+    /// A quantile of somebody's latency is to be followed over time.
+    pub fn follow(&mut self, whose: Whose, quantile: f64) {
+        let known = |one: &Course| one.whose == whose && one.quantile.total_cmp(&quantile).is_eq();
+        if !self.series.courses.iter().any(known) {
+            self.series.courses.push(Course { whose, quantile, values: Vec::new() });
+            self.since.push(Since::default());
         }
     }
 
@@ -209,6 +224,7 @@ impl Recorder {
     /// The present moment stands for so many from now on.
     pub fn weigh(&mut self, weight: u32) {
         self.weight = weight;
+        self.step.weight = self.step.weight.max(weight);
     }
 
     /// What has gone wrong since this was last asked.
@@ -458,6 +474,14 @@ impl Recorder {
         series.p95.push(self.step.latency.quantile(0.95));
         series.p99.push(self.step.latency.quantile(0.99));
         self.step.latency.clear();
+        let weight = std::mem::replace(&mut self.step.weight, self.weight);
+        for (course, since) in series.courses.iter_mut().zip(&mut self.since) {
+            let seen = match course.whose {
+                Whose::Journey(journey) => &self.journeys[journey].latency,
+                Whose::Workload(workload) => &self.workloads[workload].traffic.latency,
+            };
+            course.step(since, (self.start != SimTime::NEVER).then_some(seen), weight);
+        }
         series.nodes.push(cluster.nodes);
         series.pods.push(cluster.pods);
         series.pending.push(cluster.pending);

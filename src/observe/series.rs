@@ -1,5 +1,6 @@
 //! Values over time: one row per step, however long the run.
 
+use crate::observe::Course;
 use crate::units::{SimDuration, SimTime};
 
 /// Values over time. All columns have one entry per row of `times`; a row
@@ -23,6 +24,8 @@ pub struct Series {
     pub p95: Vec<Option<f64>>,
     /// 99th percentile.
     pub p99: Vec<Option<f64>>,
+    /// The latencies of single journeys and workloads that goals are about.
+    pub courses: Vec<Course>,
     /// Ready nodes.
     pub nodes: Vec<u32>,
     /// Pods that exist.

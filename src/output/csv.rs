@@ -3,11 +3,13 @@
 use csv::{Terminator, Writer, WriterBuilder};
 
 use super::Number;
-use crate::observe::{Observations, WorkloadSeries};
+use crate::observe::{Observations, Whose, WorkloadSeries};
 use crate::scenario::Scenario;
+use crate::units::figures::amount;
 
 /// `timeseries.csv`: one row per replication and step. Counts are of the step
-/// that ends at `t_seconds`, which count from the start of the warm-up.
+/// that ends at `t_seconds`, which count from the start of the warm-up. The latencies that
+/// goals are about come last; as many steps as it takes for enough requests share a value.
 pub fn time_series(scenario: &Scenario, runs: &[Observations]) -> Vec<u8> {
     let mut header = [
         "replication",
@@ -24,8 +26,16 @@ pub fn time_series(scenario: &Scenario, runs: &[Observations]) -> Vec<u8> {
     ]
     .map(str::to_owned)
     .to_vec();
-    for name in scenario.workload_names() {
+    let names = scenario.workload_names();
+    for name in &names {
         header.extend(WORKLOAD_COLUMNS.map(|column| format!("{name}.{column}")));
+    }
+    for course in runs.iter().take(1).flat_map(|run| &run.series.courses) {
+        let (kind, name) = match course.whose {
+            Whose::Journey(journey) => ("journey", &scenario.demand.journeys[journey].name),
+            Whose::Workload(workload) => ("workload", &names[workload]),
+        };
+        header.push(format!("{kind}/{name}.p{}_seconds", amount(course.quantile * 100.0)));
     }
     let mut writer = writer();
     put(&mut writer, &header);
@@ -92,6 +102,7 @@ fn series_row(run: &Observations, row: usize) -> Vec<String> {
     for workload in &series.workloads {
         cells.extend(workload_row(workload, row));
     }
+    cells.extend(series.courses.iter().map(|course| perhaps(course.values[row])));
     cells
 }
 

@@ -6,8 +6,8 @@ use crate::k8s::placement::{ClusterView, Containers, PodKind, Profile, Queue};
 use crate::k8s::resources::cpu_shares;
 use crate::k8s::rollout::{DeploymentView, Noted};
 use crate::k8s::version::ControllerSettings;
-use crate::observe::{PoolSeen, Recorder, Watch};
-use crate::scenario::{Kind, Release, RetryBudget, Scenario, Workload};
+use crate::observe::{PoolSeen, Recorder, Watch, Whose};
+use crate::scenario::{Indicator, Kind, Release, RetryBudget, Scenario, Scope, Workload};
 use crate::sim::agenda::{Agenda, Engine};
 use crate::sim::random::{Sampler, Seed};
 use crate::units::{SimDuration, SimTime};
@@ -208,6 +208,16 @@ fn context_of(scenario: &Scenario, seed: Seed, agenda: Agenda<Event>) -> Context
         scenario.externals.len(),
         series_step(scenario),
     );
+    for objective in &scenario.goals.objectives {
+        let whose = match objective.scope {
+            Scope::Journey(journey) => Whose::Journey(journey),
+            Scope::Workload(workload) => Whose::Workload(workload),
+            Scope::All | Scope::Drill(_) => continue,
+        };
+        if let Indicator::Latency { quantile } = objective.indicator {
+            seen.follow(whose, quantile);
+        }
+    }
     seen.pools = vec![PoolSeen::default(); scenario.pools().count()];
     seen.watch = Watch::over(scenario.horizon, scenario.drills.len());
     Context::new(seed, agenda, seen, times)

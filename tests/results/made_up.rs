@@ -8,8 +8,8 @@ use kubeplan::k8s::placement::Wishes;
 use kubeplan::k8s::resources::Resources;
 use kubeplan::k8s::version::Version;
 use kubeplan::observe::{
-    Balance, Cause, ClusterSeen, Decision, Histogram, Level, Moment, MomentKind, Observations, Series,
-    Traffic, WorkloadSeen, WorkloadSeries,
+    Balance, Cause, ClusterSeen, Course, Decision, Histogram, Level, Moment, MomentKind, Observations,
+    Series, Traffic, Whose, WorkloadSeen, WorkloadSeries,
 };
 use kubeplan::scenario::{
     Assumption, Autoscaler, Balancing, Basis, Behaviour, Call, Cluster, Comparison, Concurrency, Container,
@@ -344,6 +344,9 @@ fn whole_series(
     stream: &mut Stream,
 ) -> Series {
     let mut series = Series { step: SimDuration::from_secs(STEP), times, workloads, ..Series::default() };
+    series.courses = [Whose::Journey(0), Whose::Workload(1)]
+        .map(|whose| Course { whose, quantile: 0.99, values: Vec::new() })
+        .into();
     for (row, &load) in load.iter().enumerate() {
         let pods: u32 = series.workloads.iter().map(|workload| workload.ready[row]).sum();
         let over = (load - 0.8).max(0.0) * 5.0;
@@ -361,6 +364,8 @@ fn whole_series(
         } else {
             5
         });
+        series.courses[0].values.push((row > 90).then_some(p50 * (5.0 + 20.0 * over)));
+        series.courses[1].values.push((row > 90).then_some(p50 * 2.0));
         series.pods.push(pods + u32::from((85..122).contains(&row)));
         series.pending.push(if (85..110).contains(&row) { 2 } else { u32::from((110..122).contains(&row)) });
     }

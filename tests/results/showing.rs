@@ -22,6 +22,13 @@ fn charts_name_what_they_show() {
             for words in ["my-saas-chat", "seed 42", "time since the start (h:mm)", "0:30"] {
                 assert!(svg.contains(words), "{name} does not say {words}");
             }
+            if name == "latency.svg" {
+                for words in
+                    ["Requests of journey send-message", "Calls to auth-service", "goal: auth latency"]
+                {
+                    assert!(svg.contains(words), "{name} does not say {words}");
+                }
+            }
         }
     }
 }

@@ -3,7 +3,10 @@
 
 use kubeplan::observe::Observations;
 use kubeplan::run::replicate;
-use kubeplan::scenario::{Interpolation, Population, RateState, Replay, Scenario, Shape, Step};
+use kubeplan::scenario::{
+    Comparison, Indicator, Interpolation, Objective, Population, RateState, Replay, Scenario, Scope, Shape,
+    Step,
+};
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{SimDuration, SimTime};
 use kubeplan::world::simulate;
@@ -103,6 +106,41 @@ fn seen_waves(scenario: &Scenario, each: u32) -> Vec<Vec<f64>> {
         failed as f64 / arrived as f64
     };
     (0..phases).map(|phase| runs.chunks(each as usize).map(|runs| share(phase, runs)).collect()).collect()
+}
+
+#[test]
+fn the_latencies_that_goals_are_about_are_followed() {
+    // An hour at 30 % and one at 60 %: the time in M/M/1 is exponential.
+    let mut scenario = servers(1, 0.6, exponential(SERVICE), 2.0 * HOUR as f64 * 0.6 / SERVICE);
+    let points = [(0, 0.5), (HOUR, 1.0)].map(|(second, value)| (SimTime::from_secs(second), value));
+    let shape = Shape { points: points.into(), interpolation: Interpolation::Step };
+    scenario.demand.population =
+        Population::Rate { peak_per_second: 0.6 / SERVICE, shape, users: None, modulation: Vec::new() };
+    scenario.warm_up = SimDuration::from_secs(60);
+    for (name, scope) in [("calls", Scope::Workload(0)), ("requests", Scope::Journey(0))] {
+        scenario.goals.objectives.push(Objective {
+            name: name.to_owned(),
+            indicator: Indicator::Latency { quantile: 0.9 },
+            scope,
+            comparison: Comparison::AtMost,
+            goal: 0.1,
+        });
+    }
+    let seen = simulate(&scenario, Seed { base: 1, replication: 0 });
+    assert_eq!(seen.series.courses.len(), 2);
+    for course in &seen.series.courses {
+        let rows = || seen.series.times.iter().zip(&course.values);
+        for (from, load) in [(0, 0.3), (HOUR, 0.6)] {
+            let (from, to) = (SimTime::from_secs(from + 120), SimTime::from_secs(from + HOUR));
+            let values: Vec<f64> = rows()
+                .filter(|(time, _)| (from..to).contains(*time))
+                .filter_map(|(_, value)| *value)
+                .collect();
+            let mean = values.iter().sum::<f64>() / values.len() as f64;
+            let expected = libm::log(10.0) * SERVICE / (1.0 - load);
+            assert!((mean / expected - 1.0).abs() < 0.02, "{:?}: {mean}, not {expected}", course.whose);
+        }
+    }
 }
 
 fn states(of: &[(f64, f64)]) -> Vec<RateState> {

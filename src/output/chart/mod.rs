@@ -15,7 +15,9 @@ mod plane;
 mod scale;
 mod tornado;
 
-use crate::observe::Observations;
+use plotters::style::RGBColor;
+
+use crate::observe::{Observations, Whose};
 use crate::scenario::{Indicator, Scenario, Scope};
 use crate::units::figures::{amount, count, seconds};
 use canvas::colour;
@@ -72,39 +74,69 @@ impl About<'_> {
         self.chart("load and failures", panels, 1, Vec::new())
     }
 
+    /// Those that goals are about first: they decide.
     fn latency(&self) -> String {
         let series = &self.run.series;
-        let mut panel = Panel::new(
-            "Latency of users' requests, by when they were answered",
-            "latency (log scale)",
-            vec![
-                Line::perhaps("p50", colour::SKY, Style::Solid, &series.p50),
-                Line::perhaps("p95", colour::BLUE, Style::Solid, &series.p95),
-                Line::perhaps("p99", colour::VERMILLION, Style::Solid, &series.p99),
-            ],
-        );
-        panel.log = true;
-        panel.label = |value| seconds(value).replace(".00", "").replace(".0 ", " ");
-        let mut others: Vec<&str> = Vec::new();
-        for objective in &self.scenario.goals.objectives {
-            let Indicator::Latency { quantile } = objective.indicator else { continue };
-            if objective.scope != Scope::All {
-                others.push(&objective.name);
-                continue;
-            }
-            let text = format!("{} (p{})", objective.name, amount(quantile * 100.0));
-            match panel.goals.iter_mut().find(|(_, goal)| goal.total_cmp(&objective.goal).is_eq()) {
-                Some((label, _)) => *label = format!("{label}, {text}"),
-                None => panel.goals.push((format!("goal: {text}"), objective.goal)),
+        let mut single: Vec<(Whose, Panel)> = Vec::new();
+        for course in &series.courses {
+            let quantile = format!("p{}", amount(course.quantile * 100.0));
+            let line = Line::perhaps(quantile, of_quantile(course.quantile), Style::Step, &course.values);
+            match single.iter_mut().find(|(whose, _)| *whose == course.whose) {
+                Some((_, panel)) => panel.lines.push(line),
+                None => single.push((course.whose, self.latency_panel(course.whose, line))),
             }
         }
-        // The lines are of all requests; a goal for some of them would mislead.
+        let mut panels: Vec<Panel> = single.into_iter().map(|(_, panel)| panel).collect();
+        let rest = panels.len().saturating_sub(MOST_WORKLOADS);
+        panels.truncate(MOST_WORKLOADS);
+        let all = [
+            Line::perhaps("p50", of_quantile(0.5), Style::Solid, &series.p50),
+            Line::perhaps("p95", of_quantile(0.95), Style::Solid, &series.p95),
+            Line::perhaps("p99", of_quantile(0.99), Style::Solid, &series.p99),
+        ];
+        let title = "All requests of users, by when they were answered";
+        panels.push(Panel { goals: self.latency_goals(&Scope::All), ..logarithmic(title, all.into()) });
         let mut notes = Vec::new();
-        if !others.is_empty() {
-            notes.push(format!("Goals for some requests only are not drawn: {}", others.join(", ")));
+        if rest > 0 {
+            notes.push(format!("{rest} more goals are in timeseries.csv"));
         }
-        panel.height = 360;
-        self.chart("latency", vec![panel], 1, notes)
+        if panels.len() == 1 {
+            panels[0].height = 360;
+        } else {
+            notes.push(
+                "A value of a journey or a workload spans the time in which ten requests were slower than it"
+                    .to_owned(),
+            );
+        }
+        self.chart("latency", panels, 1, notes)
+    }
+
+    fn latency_panel(&self, whose: Whose, line: Line) -> Panel {
+        let (scope, title, workload) = match whose {
+            Whose::Journey(journey) => {
+                let name = &self.scenario.demand.journeys[journey].name;
+                (Scope::Journey(journey), format!("Requests of journey {name}"), None)
+            }
+            Whose::Workload(workload) => {
+                (Scope::Workload(workload), format!("Calls to {}", self.names[workload]), Some(workload))
+            }
+        };
+        Panel { goals: self.latency_goals(&scope), workload, ..logarithmic(&title, vec![line]) }
+    }
+
+    /// The goals for a latency; those of the same height in one.
+    fn latency_goals(&self, scope: &Scope) -> Vec<(String, f64)> {
+        let mut goals: Vec<(String, f64)> = Vec::new();
+        for objective in self.scenario.goals.objectives.iter().filter(|one| one.scope == *scope) {
+            let Indicator::Latency { quantile } = objective.indicator else { continue };
+            let (name, quantile) = (&objective.name, format!("p{}", amount(quantile * 100.0)));
+            let text = if name.contains(&quantile) { name.clone() } else { format!("{name} ({quantile})") };
+            match goals.iter_mut().find(|(_, goal)| goal.total_cmp(&objective.goal).is_eq()) {
+                Some((label, _)) => *label = format!("{label}, {text}"),
+                None => goals.push((format!("goal: {text}"), objective.goal)),
+            }
+        }
+        goals
     }
 
     fn replicas(&self) -> String {
@@ -224,6 +256,21 @@ impl About<'_> {
             marks,
             notes,
         })
+    }
+}
+
+/// A panel of times that may be of any size.
+fn logarithmic(title: &str, lines: Vec<Line>) -> Panel {
+    let label = |value| seconds(value).replace(".00", "").replace(".0 ", " ");
+    Panel { log: true, label, ..Panel::new(title, "latency (log scale)", lines) }
+}
+
+/// The same quantile has the same colour everywhere.
+fn of_quantile(quantile: f64) -> RGBColor {
+    match quantile {
+        ..0.75 => colour::SKY,
+        0.75..0.97 => colour::BLUE,
+        _ => colour::VERMILLION,
     }
 }
 

@@ -1,5 +1,7 @@
 //! One set of axes with its lines.
 
+use std::borrow::Cow;
+
 use plotters::coord::Shift;
 use plotters::coord::ranged1d::{DefaultFormatting, KeyPointHint, Ranged};
 use plotters::prelude::*;
@@ -14,6 +16,9 @@ use crate::units::SimTime;
 /// So many bins of the time axis keep a least and a largest value.
 const POINTS: usize = 500;
 
+/// Up to so many times itself a goal with a label takes.
+const ROOM: f64 = 1.25;
+
 /// How a line is drawn.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Style {
@@ -25,7 +30,7 @@ pub(super) enum Style {
 
 /// One line over time: a value per row of the series, `None` for a gap.
 pub(super) struct Line {
-    pub(super) label: &'static str,
+    pub(super) label: Cow<'static, str>,
     pub(super) colour: RGBColor,
     pub(super) style: Style,
     values: Vec<Option<f64>>,
@@ -51,16 +56,16 @@ pub(super) struct Panel {
 
 impl Line {
     pub(super) fn new(label: &'static str, colour: RGBColor, style: Style, values: &[f64]) -> Self {
-        Self { label, colour, style, values: values.iter().map(|value| Some(*value)).collect() }
+        Self { label: label.into(), colour, style, values: values.iter().map(|value| Some(*value)).collect() }
     }
 
     pub(super) fn perhaps(
-        label: &'static str,
+        label: impl Into<Cow<'static, str>>,
         colour: RGBColor,
         style: Style,
         values: &[Option<f64>],
     ) -> Self {
-        Self { label, colour, style, values: values.to_vec() }
+        Self { label: label.into(), colour, style, values: values.to_vec() }
     }
 
     /// Runs of points without a gap between.
@@ -222,7 +227,7 @@ impl Panel {
     fn draw_heading(&self, area: &DrawingArea<SVGBackend<'_>, Shift>) {
         let width = area.dim_in_pixel().0 as i32;
         let mut right = width - 28;
-        let lines = self.lines.iter().map(|line| (line.label, Some(line.colour)));
+        let lines = self.lines.iter().map(|line| (&*line.label, Some(line.colour)));
         let entries: Vec<_> = lines.chain(self.bounds.as_deref().map(|bounds| (bounds, None))).collect();
         for (label, colour) in entries.into_iter().rev() {
             // The font is about 0.6 of its height wide.
@@ -251,7 +256,9 @@ impl Panel {
     /// The values that the axis names.
     fn y_ticks(&self) -> Vec<f64> {
         let values = self.lines.iter().flat_map(|line| line.values.iter().flatten().copied());
-        let all = values.chain(self.goals.iter().map(|(_, goal)| *goal));
+        // What is written over a line needs room below the title.
+        let room = |label: &str| if label.is_empty() { 1.0 } else { ROOM };
+        let all = values.chain(self.goals.iter().map(|(label, goal)| goal * room(label)));
         if !self.log {
             return linear_ticks(all.fold(0.0, f64::max) * 1.02, 5, self.whole);
         }
