@@ -20,10 +20,10 @@ use crate::input::{self, Loaded, Request};
 use crate::judge::Outcome;
 use crate::output::tune::Tuned;
 use crate::output::{self, File, folder};
-use crate::scenario::Scenario;
+use crate::scenario::{Objective, Scenario};
 use crate::tune::bounds::OutOfReach;
 use crate::tune::certify::promised;
-use crate::tune::harden::{Hardened, Headroom};
+use crate::tune::harden::Hardened;
 use crate::tune::{
     self, Certificate, Extent, Finalist, Found, Guard, Object, Reasons, Settings, Task, Trial, reasons, trial,
 };
@@ -208,21 +208,38 @@ fn prove<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
             return Ok(Proof { changes, written, certificate, hardened });
         }
         let trial = Trial::of(&written.scenario, task.seed, round);
-        say(&format!("seed {}, never used before: {}", trial.seed, trial.verdict.outcome.name()));
+        let judged = written.scenario.goals.objectives.iter().zip(&trial.verdict.objectives);
+        let missed: Vec<&Objective> = judged
+            .filter(|(_, judged)| judged.outcome == Outcome::Missed)
+            .map(|(objective, _)| objective)
+            .collect();
+        say(&format!("seed {}, never used before: {}", trial.seed, said(trial.verdict.outcome, &missed)));
         round += 1;
-        let surprised = trial.verdict.outcome == Outcome::Missed && best.verdict.outcome != Outcome::Missed;
-        if !surprised || round == ROUNDS {
+        let surprised = !missed.is_empty() && best.verdict.outcome != Outcome::Missed && round < ROUNDS;
+        let mended = surprised.then(|| tune::harden::mended(found, &best, &missed)).flatten();
+        let Some((headroom, settings)) = mended else {
             let certificate = tune::certify(&written.scenario, trial, task.stop, say);
             return Ok(Proof { changes, written, certificate, hardened });
-        }
-        best.settings = tune::harden::more(&found.sites, &best.settings);
-        hardened.retain(|one| one.headroom != Headroom::Fresh);
+        };
+        best.settings = settings;
+        hardened.retain(|one| one.headroom != headroom);
         let because = format!(
-            "{} of fresh seeds missed an objective without it",
-            plural(u64::from(round), "round", "rounds")
+            "{} of fresh seeds missed {} without it",
+            plural(u64::from(round), "round", "rounds"),
+            names(&missed)
         );
-        hardened.push(Hardened { headroom: Headroom::Fresh, kept: true, because });
+        hardened.push(Hardened { headroom, kept: true, because });
     }
+}
+
+/// `met`, or `missed: pods at most`.
+fn said(outcome: Outcome, missed: &[&Objective]) -> String {
+    let outcome = outcome.name();
+    if missed.is_empty() { outcome.to_owned() } else { format!("{outcome}: {}", names(missed)) }
+}
+
+fn names(objectives: &[&Objective]) -> String {
+    objectives.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(" and ")
 }
 
 /// Prints the answer; its exit code.

@@ -141,6 +141,15 @@ impl Objective {
         };
         !drill && !wants_more
     }
+
+    /// Whether it bounds how much there is: more pods can't mend it, but break it.
+    pub fn bounds_pods(&self) -> bool {
+        let amount = matches!(
+            self.indicator,
+            Indicator::PodsMax | Indicator::ReplicasMax | Indicator::NodesMax | Indicator::CostPerMonth
+        );
+        amount && self.comparison == Comparison::AtMost
+    }
 }
 
 impl Comparison {

@@ -51,6 +51,8 @@ pub enum Headroom {
     TwoThirds,
     /// What fresh seeds need beyond the search's.
     Fresh,
+    /// No more than the search's seeds needed, where fresh ones break a bound of the policy.
+    Bounded,
 }
 
 impl Headroom {
@@ -66,12 +68,13 @@ impl Headroom {
             Self::Third => "a third more pods of the busiest",
             Self::TwoThirds => "two thirds more pods of the busiest",
             Self::Fresh => "more pods for other days",
+            Self::Bounded => "maxReplicas within the policy",
         }
     }
 
     /// Whether it is paid for as long as nothing happens.
     fn is_paid(self) -> bool {
-        !matches!(self, Self::Ceiling | Self::Memory)
+        !matches!(self, Self::Ceiling | Self::Memory | Self::Bounded)
     }
 
     /// Whether it is more of what [`Headroom::Standing`] adds.
@@ -105,7 +108,9 @@ impl Headroom {
                 let more = |pods: u32| (f64::from(pods) * MORE).ceil() as u32;
                 Sizing { min: more(size.min), max: more(size.max), ..size }
             }
-            Self::Ceiling | Self::Memory | Self::Standing | Self::Third | Self::TwoThirds => size,
+            Self::Ceiling | Self::Memory | Self::Standing | Self::Third | Self::TwoThirds | Self::Bounded => {
+                size
+            }
         }
     }
 }
@@ -257,9 +262,53 @@ fn whole<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
     (best.clone(), hardened)
 }
 
-/// More pods of everything, where fresh seeds miss what the search's kept.
-pub fn more(sites: &[Site], settings: &Settings) -> Settings {
-    with(Headroom::Fresh, sites, settings, &vec![Peak::default(); sites.len()])
+/// What mends settings that miss under a fresh seed what the search's kept: more pods of
+/// everything, as far as the policy lets there be pods; or, where nothing but such a bound is
+/// missed, HPAs that go no further than they had to go under the search's seeds. `None` where
+/// that changes nothing.
+pub fn mended(found: &Found, best: &Finalist, missed: &[&Objective]) -> Option<(Headroom, Settings)> {
+    let (sites, before) = (&found.sites, &best.settings);
+    let is_bound = missed.iter().all(|one| one.bounds_pods());
+    let headroom = if is_bound { Headroom::Bounded } else { Headroom::Fresh };
+    let mut settings = with(headroom, sites, before, &vec![Peak::default(); sites.len()]);
+    if is_bound {
+        for (site, size) in sites.iter().zip(&mut settings.sizes).filter(|(site, _)| site.hpa.is_some()) {
+            let wanted = best.runs.iter().map(|run| run.workloads[site.workload].desired.max());
+            size.max = (wanted.fold(0.0, f64::max) as u32).clamp(size.min, size.max);
+        }
+    }
+    if let Some(most) = most_pods(&best.scenario) {
+        let least: Vec<u32> = before.sizes.iter().map(|size| size.min).collect();
+        keep_within(most.saturating_sub(others(sites, &best.scenario)), &least, &mut settings.sizes);
+    }
+    (settings != *before).then_some((headroom, settings))
+}
+
+/// Takes from what may be added most until all sites together have `most` pods, or none has
+/// more than its `least`.
+fn keep_within(most: u32, least: &[u32], sizes: &mut [Sizing]) {
+    while sizes.iter().map(|size| size.max).sum::<u32>() > most {
+        let more = sizes.iter_mut().zip(least).max_by_key(|(size, least)| size.max.saturating_sub(**least));
+        let Some((size, _)) = more.filter(|(size, least)| size.max > **least) else { return };
+        size.max -= 1;
+        size.min = size.min.min(size.max);
+    }
+}
+
+/// The most pods that the policy lets there be.
+fn most_pods(scenario: &Scenario) -> Option<u32> {
+    let limits = scenario.goals.objectives.iter().filter_map(|one| {
+        let limits = one.indicator == Indicator::PodsMax && one.comparison == Comparison::AtMost;
+        limits.then_some(one.goal.max(0.0) as u32)
+    });
+    limits.min()
+}
+
+/// Pods of workloads that are no sites.
+fn others(sites: &[Site], scenario: &Scenario) -> u32 {
+    let is_site = |workload: usize| sites.iter().any(|site| site.workload == workload);
+    let others = scenario.workloads.iter().enumerate().filter(|(workload, _)| !is_site(*workload));
+    others.map(|(_, one)| one.replicas).sum()
 }
 
 fn with(headroom: Headroom, sites: &[Site], settings: &Settings, peaks: &[Peak]) -> Settings {
@@ -276,17 +325,10 @@ fn peaks(scenario: &Scenario, found: &Found, settings: &Settings) -> Vec<Peak> {
     let busiest = (0..found.sites.len())
         .filter(scales)
         .max_by(|a, b| found.needs[*a].cores.total_cmp(&found.needs[*b].cores).then(b.cmp(a)));
-    let of_site = |workload: usize| found.sites.iter().position(|site| site.workload == workload);
-    let all: u32 = (0..scenario.workloads.len())
-        .map(|workload| of_site(workload).map_or(scenario.workloads[workload].replicas, |site| pods[site]))
-        .sum();
     // Any other HPA may be a pod above where it settles.
-    let others = found.sites.iter().filter(|site| site.hpa.is_some()).count().saturating_sub(1);
-    let limits = scenario.goals.objectives.iter().filter_map(|one| {
-        let limits = one.indicator == Indicator::PodsMax && one.comparison == Comparison::AtMost;
-        limits.then_some(one.goal.max(0.0) as u32)
-    });
-    let room = limits.min().map_or(u32::MAX / 2, |limit| limit.saturating_sub(all + others as u32));
+    let above = found.sites.iter().filter(|site| site.hpa.is_some()).count().saturating_sub(1) as u32;
+    let all = pods.iter().sum::<u32>() + others(&found.sites, scenario) + above;
+    let room = most_pods(scenario).map_or(u32::MAX / 2, |most| most.saturating_sub(all));
     let of = |(index, pods): (usize, u32)| Peak { pods, busiest: Some(index) == busiest, room };
     pods.into_iter().enumerate().map(of).collect()
 }
@@ -395,6 +437,21 @@ mod tests {
     }
 
     #[test]
+    fn what_is_added_is_taken_back_until_all_pods_are_within_the_policy() {
+        // (least, [min, max]), the most -> [min, max]
+        for (sizes, most, kept) in [
+            ([(6, [7, 10]), (3, [4, 10]), (16, [19, 23])], 43, [[7, 10], [4, 10], [19, 23]]),
+            ([(6, [7, 10]), (3, [4, 10]), (16, [19, 23])], 30, [[7, 8], [4, 5], [17, 17]]),
+            ([(6, [7, 10]), (3, [4, 10]), (16, [19, 23])], 20, [[6, 6], [3, 3], [16, 16]]),
+        ] {
+            let least: Vec<u32> = sizes.iter().map(|(least, _)| *least).collect();
+            let mut sizes = sizes.map(|(_, [min, max])| Sizing { min, max, ..SIZE });
+            keep_within(most, &least, &mut sizes);
+            assert_eq!(sizes.map(|size| [size.min, size.max]), kept, "{most}");
+        }
+    }
+
+    #[test]
     fn an_hpa_settles_where_its_target_is_met() {
         // Cores needed, and the pods of 500m at 70 %, 4 to 10 of them.
         for (cores, pods) in [(0.5, 4), (2.0, 6), (2.11, 7), (9.0, 10)] {
@@ -405,7 +462,7 @@ mod tests {
 
     #[test]
     fn only_what_is_asked_and_scales_gets_more_pods() {
-        for headroom in Headroom::TRIED.into_iter().chain([Headroom::Fresh]) {
+        for headroom in Headroom::TRIED.into_iter().chain([Headroom::Fresh, Headroom::Bounded]) {
             let nine = Peak { pods: 9, busiest: true, room: 9 };
             assert_eq!(headroom.of(&site(true, true, false), SIZE, nine), SIZE, "{headroom:?}");
             let single = headroom.of(&site(false, false, true), SIZE, nine);
