@@ -134,6 +134,21 @@ fn all_that_is_wrong_with_manifests_is_said_at_once() {
     let (_, said) =
         run(&[("app.yaml", WEB.replace("  replicas: 2", "  replicas: 2\n  replicas: 3").as_bytes())], QUICK);
     assert!(said.contains("key `replicas` is given twice in one mapping\n --> app.yaml:7:3"), "{said}");
+    for (there, slip, at, words) in [
+        ("kind: Deployment", "kind: Deploymnet", "app.yaml:2:7", "did you mean `Deployment`?"),
+        (
+            "name: web\nspec:\n  replicas",
+            "name: Web_1\nspec:\n  replicas",
+            "app.yaml:4:9",
+            "is no name for a Deployment",
+        ),
+    ] {
+        let said = wrong(&WEB.replace(there, slip));
+        assert!(said.contains(at) && said.contains(words), "{slip}:\n{said}");
+    }
+    let namespace = "---\napiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n";
+    let (code, said) = run(&[("app.yaml", format!("{WEB}{namespace}{namespace}").as_bytes())], QUICK);
+    assert!(code != Some(2), "every part of an application may bring its namespace along:\n{said}");
     let said = wrong(&WEB.replace("---\n", ""));
     assert!(said.contains("two objects need a line `---` between them"), "{said}");
 }

@@ -102,6 +102,7 @@ fn memory_over_the_limit_is_an_out_of_memory_kill() {
     let web = &seen.workloads[0];
     // Both hold 125 MiB at once; what comes back alone would have to hold all of it.
     assert!(web.oom_kills >= 3, "{} kills", web.oom_kills);
+    assert_eq!(web.memory_pod_max, Bytes::from_mib(100), "whoever was killed had all that it may");
     let ready = &seen.series.workloads[0].ready;
     assert_eq!((ready[10], ready.last().copied()), (2, Some(2)), "it is well before and after");
     assert!(web.ready.min() < 1.0 && web.overload.mean() > 0.05, "{:?}", web.overload);

@@ -84,6 +84,35 @@ fn numbers_of_ports_are_compared_with_those_that_are_declared() {
 }
 
 #[test]
+fn slos_are_checked_like_a_policy() {
+    let home = tempfile::tempdir().expect("a folder");
+    let slo = |service: &str, op: &str| {
+        format!(
+            "apiVersion: openslo/v1\nkind: SLO\nmetadata: {{name: fast}}\nspec:\n  service: {service}\n  indicator:\n    \
+             metadata: {{name: latency}}\n    spec:\n      thresholdMetric: {{metricSource: {{type: x, spec: {{}}}}}}\n  \
+             budgetingMethod: Occurrences\n  objectives:\n  - {{op: {op}, value: 0.3, target: 0.95}}\n"
+        )
+    };
+    for (service, op, words) in [
+        ("all", "lte", None),
+        ("shop", "lte", Some("neither a journey nor a workload")),
+        ("all", "gte", Some("lte")),
+    ] {
+        let path = home.path().join("slo.yaml");
+        std::fs::write(&path, slo(service, op)).expect("the file is written");
+        let request = Request { policy: Some(path), ..Request::default() };
+        let found = validate(&request).unwrap_or_else(|failure| panic!("{}", failure.render(false)));
+        let said =
+            found.problems.iter().filter(|one| one.severity == kubeplan::input::problem::Severity::Error);
+        let said: Vec<String> = said.map(|one| format!("{} {:?}", one.message, one.help)).collect();
+        match words {
+            None => assert!(said.is_empty(), "{said:?}"),
+            Some(words) => assert!(said.iter().any(|one| one.contains(words)), "{service} {op}: {said:?}"),
+        }
+    }
+}
+
+#[test]
 fn what_is_right_springs_no_trap() {
     let found = checked("clean");
     let all: Vec<&str> = found.problems.iter().map(|one| one.message.as_str()).collect();

@@ -48,7 +48,9 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
     }
     let goal = goal(&scenario);
     screen.short_of_peak(&scenario);
-    unheld(&scenario, &exercises, args, screen);
+    if args.names.is_empty() && args.drills.is_none() {
+        unheld(&scenario, &exercises, screen);
+    }
     let template = "{spinner} drilling: {pos} of {len} held, the last {msg} [{elapsed}]";
     // The time without any failure is one more.
     let progress = screen.progress(Some(exercises.len() as u64 + 1), template);
@@ -80,11 +82,8 @@ pub(super) fn drill(args: &DrillArgs, screen: Screen) -> Exit {
     }
 }
 
-/// Says which objectives are about drills that aren't held, unless only some are.
-fn unheld(scenario: &Scenario, exercises: &[Exercise], args: &DrillArgs, screen: Screen) {
-    if !args.names.is_empty() || args.drills.is_some() {
-        return;
-    }
+/// Says which objectives are about drills that aren't held.
+pub(super) fn unheld(scenario: &Scenario, exercises: &[Exercise], screen: Screen) {
     for objective in &scenario.goals.objectives {
         let Scope::Drill(name) = &objective.scope else { continue };
         if !exercises.iter().any(|one| is_about(objective, &one.name)) {

@@ -10,6 +10,7 @@ use super::Exit;
 use super::args::{Form, Format, TuneArgs};
 use super::bundle::{self, Proved};
 use super::commands::{load_files, quoted, refused, request, usual_folder};
+use super::drill;
 use super::nodes;
 use super::robust;
 use super::screen::{self, Screen, Steps};
@@ -20,7 +21,7 @@ use crate::input::{self, Loaded, Request};
 use crate::judge::Outcome;
 use crate::output::tune::Tuned;
 use crate::output::{self, File, folder};
-use crate::scenario::{Objective, Scenario};
+use crate::scenario::{Objective, Scenario, catalogue};
 use crate::tune::bounds::OutOfReach;
 use crate::tune::certify::promised;
 use crate::tune::harden::Hardened;
@@ -268,6 +269,9 @@ fn in_vain(args: &TuneArgs, scenario: &Scenario, objects: &[Object], screen: Scr
         return Some(Exit::Usage);
     }
     screen.short_of_peak(scenario);
+    if let Some(target) = catalogue::busiest(scenario) {
+        drill::unheld(scenario, &catalogue::exercises(scenario, target), screen);
+    }
     let found = tune::bounds::out_of_reach(scenario, &sites);
     (!found.is_empty()).then(|| refuted(args, scenario, &found, screen))
 }

@@ -498,7 +498,11 @@ pub fn check(parts: &Parts, problems: &mut Vec<Problem>) -> Checked {
         })
     });
     // Without traffic the policy's journeys can't be looked up.
-    let goals = documents.policy.as_ref().and_then(|document| {
+    let slos =
+        documents.slos.as_ref().zip(traffic.as_ref()).and_then(|(_, traffic)| {
+            goals(documents, &known.directory, Some(traffic), asked.users, problems)
+        });
+    let policy = documents.policy.as_ref().and_then(|document| {
         let Some(traffic) = &traffic else {
             return document.resolve(&mut Findings::default(), problems, |file, into| {
                 Some(file.for_journeys(&[]).resolve(&known.directory, &[], into))
@@ -509,7 +513,7 @@ pub fn check(parts: &Parts, problems: &mut Vec<Problem>) -> Checked {
     Checked {
         behaviours: behaviours.into_iter().zip(modelled).map(|(one, is)| is.then_some(one)).collect(),
         cluster,
-        goals,
+        goals: slos.or(policy),
     }
 }
 

@@ -114,7 +114,14 @@ fn missing(parts: &Parts, checked: &assemble::Checked) -> Vec<&'static str> {
             checked.cluster.is_none(),
             "whether pods fit the nodes: give --cluster, or Nodes with the manifests",
         ),
-        (checked.goals.is_none(), "promises of recovery and zero downtime: give --policy"),
+        (
+            parts.documents.slos.is_none() && checked.goals.is_none(),
+            "promises of recovery and zero downtime: give --policy",
+        ),
+        (
+            parts.documents.slos.is_some() && checked.goals.is_none(),
+            "what the SLOs are about: give --traffic, which names the journeys",
+        ),
     ];
     all.into_iter().filter(|(missing, _)| *missing).map(|(_, what)| what).collect()
 }

@@ -6,6 +6,9 @@ use crate::observe::{Pooled, PooledWorkload};
 use crate::scenario::{Autoscaler, DisruptionBudget, Kind, Population, Workload};
 use crate::units::figures::{count, percent, plural};
 
+/// What alerts on a rate look back on, in seconds.
+const RATE_OVER: f64 = 300.0;
+
 /// A workload with what the proof saw of it.
 pub(super) struct Seen<'a> {
     pub workload: &'a Workload,
@@ -105,12 +108,15 @@ impl<'a> Plan<'a> {
         kept.map(|(load, _)| load).reduce(f64::max).unwrap_or(1.0)
     }
 
-    /// Users' requests per second at the peak of the proof.
+    /// Users' requests per second at the peak of the proof, over the five minutes that alerts
+    /// look back on: what came in the busiest step is chance.
     pub(super) fn peak_rate(&self) -> f64 {
         let of = |run: &crate::observe::Observations| {
-            let step = run.series.step.as_secs_f64();
-            let most = run.series.arrived.iter().copied().max().unwrap_or(0);
-            if step > 0.0 { most as f64 / step } else { 0.0 }
+            let step = run.series.step.as_secs_f64().max(f64::MIN_POSITIVE);
+            let arrived = &run.series.arrived;
+            let steps = ((RATE_OVER / step).ceil() as usize).clamp(1, arrived.len().max(1));
+            let most = arrived.windows(steps).map(|some| some.iter().sum::<u64>()).max().unwrap_or(0);
+            most as f64 / (steps as f64 * step)
         };
         self.runs.iter().map(of).fold(0.0, f64::max)
     }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Number;
-use super::text::{Paint, Side, columns, painted, wrapped};
+use super::text::{Paint, Side, columns, head_of, painted, wrapped};
 use crate::capacity::{Capacity, Tried};
 use crate::judge::Outcome;
 use crate::scenario::{ErrorBound, Scenario};
@@ -37,18 +37,6 @@ pub fn pages(all: &[Carried], width: usize) -> String {
     text
 }
 
-/// Characters of a configuration's name at the head of a column.
-const NAME: usize = 20;
-
-/// The end of a path, which tells it from others.
-pub(super) fn end(name: &str) -> String {
-    let length = name.chars().count();
-    if length <= NAME {
-        return name.to_owned();
-    }
-    std::iter::once('…').chain(name.chars().skip(length + 1 - NAME)).collect()
-}
-
 /// A figure of a configuration, as it is shown.
 type Shown = fn(&Carried) -> Option<String>;
 
@@ -70,7 +58,7 @@ const BESIDE: [(&str, Shown); 10] = [
 ];
 
 fn beside(all: &[Carried]) -> Vec<String> {
-    let heads = all.iter().map(|one| end(&one.name).to_uppercase());
+    let heads = all.iter().map(|one| head_of(&one.name));
     let mut rows: Vec<Vec<String>> = vec![std::iter::once(String::new()).chain(heads).collect()];
     for (name, of) in BESIDE {
         let values = all.iter().map(|one| of(one).unwrap_or_else(|| "-".to_owned()));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::Number;
-use super::text::{Paint, Side, columns, painted, wrapped};
+use super::text::{Paint, Side, columns, head_of, painted, wrapped};
 use crate::compare::{Drilled, Figure, Unit};
 use crate::judge::Estimate;
 use crate::judge::drill::Summary;
@@ -67,8 +67,7 @@ pub fn page(compared: &Compared, width: usize) -> String {
     );
     let mut lines = wrapped("", &text, width);
     lines.push(String::new());
-    let heading = |text: &str| text.to_uppercase();
-    let mut rows = vec![vec![String::new(), heading(a), heading(b), "DIFFERENCE".to_owned()]];
+    let mut rows = vec![vec![String::new(), head_of(a), head_of(b), "DIFFERENCE".to_owned()]];
     for figure in &compared.figures {
         let of = |one: &Option<Estimate>| {
             one.map_or("-".to_owned(), |one| shown(figure.unit, one.value, &compared.currency))
@@ -93,9 +92,9 @@ fn drills(compared: &Compared, width: usize) -> Vec<String> {
     let [a, b] = &compared.names;
     let mut rows = vec![vec![
         "DRILL".to_owned(),
-        format!("{} BACK", a.to_uppercase()),
+        format!("{} BACK", head_of(a)),
         "LOST".to_owned(),
-        format!("{} BACK", b.to_uppercase()),
+        format!("{} BACK", head_of(b)),
         "LOST".to_owned(),
     ]];
     let back = |side: &Option<Summary>| match side {

@@ -29,7 +29,9 @@ pub use number::Number;
 
 use crate::judge::Verdict;
 use crate::observe::Observations;
-use crate::scenario::Scenario;
+use crate::scenario::{Population, Scenario};
+use crate::units::SimTime;
+use crate::units::figures::{amount, count};
 
 /// A file of the results folder: its name and its bytes.
 pub type File = (String, Vec<u8>);
@@ -47,4 +49,19 @@ pub fn files(scenario: &Scenario, runs: &[Observations], verdict: &Verdict) -> V
         files.push((format!("{name}.svg"), svg.into_bytes()));
     }
     files
+}
+
+/// The load in words: the most users that were seen, or what a rate asks for at its peak where
+/// nobody said how many users that is.
+fn load_at_peak(scenario: &Scenario, users: f64) -> String {
+    match &scenario.demand.population {
+        Population::Rate { peak_per_second, shape, users: None, .. } => {
+            let begin = SimTime::ZERO + scenario.warm_up;
+            let most = peak_per_second * shape.peak(begin, begin + scenario.horizon);
+            format!("{} journeys a second at the peak", amount(most))
+        }
+        Population::Rate { .. } | Population::Users { .. } => {
+            format!("{} users at the peak", count(users.round()))
+        }
+    }
 }

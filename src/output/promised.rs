@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::Number;
 use super::drill::told;
-use super::text::{Paint, Side, columns, painted, wrapped};
+use super::text::{Paint, Side, columns, head_of, painted, wrapped};
 use crate::input::promises::{Figure, Row};
 use crate::judge::{Judged, Outcome};
 use crate::promised::{Measured, Seen, Table};
@@ -108,7 +108,7 @@ pub fn page(shown: &Shown<'_>, width: usize) -> String {
     );
     let mut lines = wrapped("", &text, width);
     lines.push(String::new());
-    let head = ["", &a.to_uppercase(), "SAID", &b.to_uppercase(), "PROMISED", ""].map(str::to_owned);
+    let head = ["", &head_of(a), "SAID", &head_of(b), "PROMISED", ""].map(str::to_owned);
     let mut rows = vec![head.to_vec()];
     for one in &table.rows {
         let figure = one.row.figure;

@@ -66,7 +66,7 @@ impl Page<'_> {
         let scenario = self.scenario;
         let curves = scenario.workloads.iter().filter(|one| one.usage.is_some()).count() as u64;
         let curves = plural(curves, "workload by its recorded usage", "workloads by their recorded usage");
-        let users = format!("{} users at the peak", count(self.pooled.users.max.round()));
+        let users = super::load_at_peak(scenario, self.pooled.users.max);
         let load = match (scenario.has_users(), scenario.has_usage()) {
             (true, false) => users,
             (true, true) => format!("{users} and {curves}"),

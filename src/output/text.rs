@@ -3,6 +3,9 @@
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
+/// Characters of a configuration's name in a heading.
+const NAME: usize = 20;
+
 /// A style that says nothing which the words don't.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Paint {
@@ -24,6 +27,22 @@ pub(super) fn painted(paint: Paint, text: &str) -> String {
         Paint::Quiet => "2",
     };
     format!("\x1b[{code}m{text}\x1b[0m")
+}
+
+/// What heads a column about a configuration: a word in capitals, or the end of a path, which
+/// tells it from others.
+pub(super) fn head_of(name: &str) -> String {
+    let is_path = name.contains(['/', '\\', '.']) || name.chars().count() > NAME;
+    if is_path { end(name) } else { name.to_uppercase() }
+}
+
+/// The end of a path.
+pub(super) fn end(name: &str) -> String {
+    let length = name.chars().count();
+    if length <= NAME {
+        return name.to_owned();
+    }
+    std::iter::once('…').chain(name.chars().skip(length + 1 - NAME)).collect()
 }
 
 /// `text` in lines of at most `width` columns: the first after `first`, the
@@ -122,6 +141,18 @@ pub(super) fn length(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_heads_its_column_as_it_is_written() {
+        for (name, head) in [
+            ("compose", "COMPOSE"),
+            ("deploy/prod", "deploy/prod"),
+            ("b.yaml", "b.yaml"),
+            ("/srv/manifests/online-boutique", "…sts/online-boutique"),
+        ] {
+            assert_eq!(head_of(name), head);
+        }
+    }
 
     #[test]
     fn long_lines_hang_below_their_first_word() {

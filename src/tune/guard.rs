@@ -156,7 +156,7 @@ impl Guard {
             // These do no harm to what keeps data either, as hooks, probes and short
             // tolerations may.
             Self::Budget | Self::Spread | Self::Grace => site.several && site.asked,
-            _ => site.scales && site.asked,
+            _ => (site.scales || site.moves) && site.asked,
         }
     }
 

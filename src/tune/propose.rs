@@ -39,13 +39,21 @@ impl Room {
     /// Of a scenario: its largest node, and what its policy says of pods.
     pub fn of(scenario: &Scenario, sites: &[Site]) -> Self {
         let largest = scenario.cluster.pools.iter().map(|pool| pool.allocatable_cpu().as_cores());
-        let bound = |comparison: Comparison| {
-            let bounds =
-                |one: &&Objective| one.indicator == Indicator::PodsMax && one.comparison == comparison;
-            scenario.goals.objectives.iter().find(bounds).map(|one| one.goal.clamp(0.0, f64::from(u32::MAX)))
+        let bounds = |comparison: Comparison| {
+            let on_pods = move |one: &&Objective| {
+                matches!(one.indicator, Indicator::PodsMax | Indicator::PodsMin)
+                    && one.comparison == comparison
+            };
+            scenario
+                .goals
+                .objectives
+                .iter()
+                .filter(on_pods)
+                .map(|one| one.goal.clamp(0.0, f64::from(u32::MAX)))
         };
-        let least = bound(Comparison::AtLeast).unwrap_or(0.0);
-        let most = bound(Comparison::AtMost).unwrap_or(f64::from(u32::MAX));
+        // Pods that stand by keep both: that there are so many once, and always.
+        let least = bounds(Comparison::AtLeast).fold(0.0, f64::max);
+        let most = bounds(Comparison::AtMost).fold(f64::from(u32::MAX), f64::min);
         let searched = |workload: &usize| {
             sites.iter().any(|site| site.workload == *workload && site.asked && site.scales)
         };

@@ -236,10 +236,13 @@ pub(super) fn on_whole(scenario: &Scenario, seed: u64) -> Score {
     Score::of(&scenario, &runs, &judge(&scenario, &runs))
 }
 
-/// `auth-service 2-4 × 500m, …`.
+/// `2-4 × 500m, …`: of what scales, or else of all that is asked.
 pub fn described(settings: &Settings, sites: &[Site]) -> String {
+    let scales = sites.iter().any(|site| site.asked && site.scales);
     let one = |(site, size): (&Site, &super::Sizing)| {
-        (site.asked && site.scales).then(|| format!("{}-{} × {}m", size.min, size.max, size.cpu))
+        let pods =
+            if size.min == size.max { size.min.to_string() } else { format!("{}-{}", size.min, size.max) };
+        (site.asked && (site.scales || !scales)).then(|| format!("{pods} × {}m", size.cpu))
     };
     let all: Vec<String> = sites.iter().zip(&settings.sizes).filter_map(one).collect();
     all.join(", ")

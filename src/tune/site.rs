@@ -33,6 +33,9 @@ pub struct Site {
     /// Whether more pods do more work: it has an HPA, or is a Deployment of several
     /// replicas, and has no volume that only one node can mount.
     pub scales: bool,
+    /// Whether any node will do for its pods at any time: it is a Deployment without a volume
+    /// that only one node can mount.
+    pub moves: bool,
     /// Whether its pods stand in for each other: it scales, or is a StatefulSet of several.
     pub several: bool,
     /// Whether requests reach it, so that something is known of its needs.
@@ -61,6 +64,7 @@ impl Site {
             object: 0,
             hpa: None,
             scales: true,
+            moves: true,
             several: true,
             asked: true,
             threads: None,
@@ -143,6 +147,7 @@ fn site(scenario: &Scenario, objects: &[Object], workload: usize) -> Option<Site
         object,
         hpa,
         scales,
+        moves: !it.template.single_node_volume && kind == "Deployment",
         several: scales || kind == "StatefulSet" && several,
         asked: is_asked(scenario, workload),
         threads: it.behaviour.threads,

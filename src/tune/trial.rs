@@ -24,6 +24,8 @@ const NOTABLE: f64 = 1.0;
 const TIMES: f64 = 1.2;
 /// Users back sooner by less than this make no difference.
 const NOTABLE_SECONDS: f64 = 2.0;
+/// Nor by less than this part.
+const SOONER: f64 = 1.05;
 /// Money saved below this part makes no difference.
 const NOTABLE_COST: f64 = 0.01;
 
@@ -233,7 +235,7 @@ fn compared(on: &mut Bench, off: &mut Bench, guard: Guard) -> (bool, String) {
             return (true, text);
         }
         let back = |one: &Summary| one.users_recovered.map_or(f64::INFINITY, |back| back.value);
-        if back(&without) - back(&with) > NOTABLE_SECONDS {
+        if back(&without) - back(&with) > NOTABLE_SECONDS && back(&without) > SOONER * back(&with) {
             let late =
                 if back(&without).is_finite() { seconds(back(&without)) } else { "too late".to_owned() };
             let text =

@@ -447,7 +447,11 @@ pub fn out_of_memory(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pod(id) else { return };
     let workload = pod.workload as usize;
     if cx.seen.observing() {
-        cx.seen.workloads[workload].oom_kills += 1;
+        // It held all that it may: more than what was sampled of it before.
+        let held = state.workloads[workload].memory_limit.unwrap_or_default();
+        let seen = &mut cx.seen.workloads[workload];
+        seen.oom_kills += 1;
+        seen.memory_pod_max = seen.memory_pod_max.max(held);
     }
     let name = &state.scenario.workloads[workload].name;
     let text = format!("{name}: a container ran out of memory with {} requests in progress", pod.in_progress);

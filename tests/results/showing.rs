@@ -5,6 +5,8 @@ use std::path::Path;
 
 use kubeplan::judge::judge;
 use kubeplan::output;
+use kubeplan::scenario::{Interpolation, Population, Shape};
+use kubeplan::units::SimTime;
 
 use crate::made_up::{mixed_objectives, runs, scenario};
 
@@ -119,6 +121,20 @@ fn series_and_decisions_are_rows_for_other_tools() {
     let decisions = String::from_utf8(output::csv::decisions(&scenario, &runs)).unwrap();
     let first: Vec<&str> = decisions.lines().filter(|row| !row.starts_with("0,")).take(3).collect();
     insta::assert_snapshot!("decisions", first.join("\n"));
+}
+
+#[test]
+fn a_rate_is_told_as_a_rate() {
+    let (mut scenario, runs) = (scenario(Vec::new()), runs(1));
+    let shape = Shape { points: vec![(SimTime::ZERO, 0.5)], interpolation: Interpolation::Step };
+    for (users, words) in [(None, "20 journeys a second at the peak"), (Some(7.0), " users at the peak")] {
+        let (peak_per_second, shape) = (40.0, shape.clone());
+        scenario.demand.population =
+            Population::Rate { peak_per_second, shape, users, modulation: Vec::new() };
+        let around = output::table::Around { width: 200, folder: None, next: None };
+        let page = output::table::page(&scenario, &runs, &judge(&scenario, &runs), around);
+        assert!(page.contains(words), "{words}: {page}");
+    }
 }
 
 #[test]

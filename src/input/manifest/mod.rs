@@ -143,7 +143,8 @@ impl Reading<'_> {
         let mut seen: BTreeMap<(String, String, String), Place> = BTreeMap::new();
         let mut unique = Vec::new();
         for object in objects {
-            if object.class == Class::Other || object.name.is_empty() {
+            // Every part of an application may bring the namespace along.
+            if matches!(object.class, Class::Other | Class::Namespace) || object.name.is_empty() {
                 unique.push(object);
                 continue;
             }

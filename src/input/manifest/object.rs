@@ -190,6 +190,11 @@ fn push<'a>(
         let problem = Problem::error(format!("this {kind} has no name"));
         problems.push(problem.at(node.nearest("metadata")).help("give it a `metadata.name`"));
     }
+    if class != Class::Other && !name.is_empty() && !is_a_name(&name) {
+        let problem = Problem::error(format!("`{name}` is no name for a {kind}"));
+        let help = "lower-case letters, digits, `-` and `.`, with a letter or digit at both ends";
+        problems.push(problem.at(node.nearest("metadata.name")).help(help));
+    }
     found.push(Object { node, kind: kind.to_owned(), class, name, namespace });
 }
 
@@ -219,7 +224,10 @@ fn no_object(node: &Node, has_kind: bool, has_version: bool) -> Problem {
 /// What a kind of an API version is to us; old versions get a warning.
 fn classify(node: &Node, kind: &str, api_version: &str, problems: &mut Vec<Problem>) -> Class {
     let (group, version) = api_version.split_once('/').unwrap_or(("", api_version));
-    let Some((class, home, current)) = known(kind, group, version) else { return Class::Other };
+    let Some((class, home, current)) = known(kind, group, version) else {
+        problems.extend(misspelt(node, kind, group, version));
+        return Class::Other;
+    };
     let place = node.nearest("apiVersion");
     if !home.contains(&group) {
         // Groups of custom resources have a dot; anything else is a slip.
@@ -235,6 +243,45 @@ fn classify(node: &Node, kind: &str, api_version: &str, problems: &mut Vec<Probl
         problems.push(problem.at(place).help(format!("write `apiVersion: {current}`")));
     }
     class
+}
+
+/// A kind that its group doesn't have, but nearly so. Groups of custom resources have a dot.
+fn misspelt(node: &Node, kind: &str, group: &str, version: &str) -> Option<Problem> {
+    let there = |near: &&str| known(near, group, version).is_some_and(|(_, home, _)| home.contains(&group));
+    let near = crate::source::closest(kind, KINDS.into_iter()).filter(there)?;
+    let problem = Problem::error(format!("there is no kind `{kind}`")).at(node.nearest("kind"));
+    Some(problem.help(format!("did you mean `{near}`?")))
+}
+
+/// The kinds of [`known`].
+const KINDS: [&str; 18] = [
+    "Deployment",
+    "StatefulSet",
+    "DaemonSet",
+    "ReplicaSet",
+    "ReplicationController",
+    "Pod",
+    "Job",
+    "CronJob",
+    "HorizontalPodAutoscaler",
+    "PodDisruptionBudget",
+    "Service",
+    "Ingress",
+    "Namespace",
+    "LimitRange",
+    "ResourceQuota",
+    "PriorityClass",
+    "PersistentVolumeClaim",
+    "Node",
+];
+
+/// Whether the API server takes it for the name of an object: a DNS subdomain (RFC 1123).
+fn is_a_name(name: &str) -> bool {
+    let is_label = |label: &str| {
+        let inner = label.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        inner && !label.is_empty() && !label.starts_with('-') && !label.ends_with('-')
+    };
+    name.len() <= 253 && name.split('.').all(is_label)
 }
 
 /// A kind's class, the groups it has lived in, and where it lives now.

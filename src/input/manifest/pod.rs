@@ -47,6 +47,10 @@ pub(super) fn template(
     };
     let containers = all("containers", &spec.containers);
     let init_containers = all("initContainers", spec.init_containers.as_deref().unwrap_or_default());
+    if init_containers.iter().any(|init| !init.sidecar) {
+        let note = "init containers are taken to need a second each: what they do is not simulated";
+        reading.field(object, &format!("{path}.initContainers"), Problem::note(note));
+    }
     PodTemplate {
         labels: labels.unwrap_or_default(),
         containers,

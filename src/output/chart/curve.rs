@@ -7,7 +7,8 @@ use super::canvas::{colour, font};
 use super::plane::{Area, Axis, DRAWN, dashed, line, text};
 use super::scale::{linear_ticks, log_ticks, number_label};
 use crate::capacity::Tried;
-use crate::output::capacity::{Carried, end};
+use crate::output::capacity::Carried;
+use crate::output::text::end;
 use crate::units::figures::{percent, seconds};
 
 const WIDTH: u32 = 1_000;

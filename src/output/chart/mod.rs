@@ -18,8 +18,9 @@ mod tornado;
 use plotters::style::RGBColor;
 
 use crate::observe::{Observations, Whose};
+use crate::output::load_at_peak;
 use crate::scenario::{Indicator, Scenario, Scope};
-use crate::units::figures::{amount, count, seconds};
+use crate::units::figures::{amount, seconds};
 use canvas::colour;
 pub use curve::capacity;
 pub use drill::drill;
@@ -235,11 +236,11 @@ impl About<'_> {
         let run = self.run;
         let users = run.series.users.iter().copied().fold(0.0, f64::max);
         let subtitle = format!(
-            "seed {}, replication {} of {}; {} users at the peak; the first {} are warm-up (shaded)",
+            "seed {}, replication {} of {}; {}; the first {} are warm-up (shaded)",
             run.seed.base,
             run.seed.replication + 1,
             self.replications,
-            count(users.round()),
+            load_at_peak(self.scenario, users),
             seconds(run.start.as_secs_f64()),
         );
         // A mark that no panel is about would be a number without a line.
