@@ -13,10 +13,12 @@ const HEADER: i32 = 84;
 const ROW: i32 = 30;
 const FOOT: i32 = 44;
 /// Where the bars begin and end.
-const LEFT: i32 = 372;
+const LEFT: i32 = 424;
 const RIGHT: i32 = 950;
-/// Characters of a label that fit left of the bars.
-const LABEL: usize = 52;
+/// Between a label and the bars there is room for what an end is called.
+const GUTTER: i32 = 64;
+/// Characters of a label that fit left of that.
+const LABEL: usize = 48;
 
 /// One bar.
 pub(super) struct Bar {
@@ -35,6 +37,8 @@ pub(super) struct Tornado {
     pub(super) goal: f64,
     /// Whether the axis is one of factors.
     pub(super) log: bool,
+    /// The largest value that there can be.
+    pub(super) bound: f64,
     pub(super) figure: Box<dyn Fn(f64) -> String>,
 }
 
@@ -44,7 +48,12 @@ impl Tornado {
         let all: Vec<f64> = ends.chain([self.middle, self.goal]).collect();
         let least = all.iter().copied().filter(|value| !self.log || *value > 0.0).fold(f64::MAX, f64::min);
         let most = all.iter().copied().fold(f64::MIN, f64::max);
-        if self.log && least < most { log_ticks(least, most) } else { linear_ticks(most * 1.02, 6, false) }
+        if self.log && least < most {
+            return log_ticks(least, most);
+        }
+        let mut ticks = linear_ticks((most * 1.02).min(self.bound), 6, false);
+        ticks.retain(|tick| *tick <= self.bound);
+        ticks
     }
 
     /// The chart as SVG.
@@ -85,7 +94,7 @@ impl Tornado {
             None => bar.label.clone(),
         };
         let style = font(12, colour::INK).pos(Pos::new(HPos::Right, VPos::Center));
-        text(root, &label, (LEFT - 12, top + ROW / 2), style);
+        text(root, &label, (LEFT - GUTTER, top + ROW / 2), style);
         let middle = axis.place(self.middle);
         let (low, high) = (axis.place(bar.low.1), axis.place(bar.high.1));
         let parts = [(low, colour::SKY, &bar.low.0), (high, colour::VERMILLION, &bar.high.0)];

@@ -44,6 +44,7 @@ pub fn tornado(scenario: &Scenario, unknowns: &[Unknown], found: &Robustness, se
         middle: shown(found.sides[0].middle.values[number]?),
         goal: shown(objective.goal),
         log: latency,
+        bound: if share { 1.0 } else { f64::INFINITY },
         figure: Box::new(move |value| {
             if share { percent(value) } else { figure(indicator, value, &currency).replace(".00 ", " ") }
         }),
