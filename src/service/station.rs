@@ -142,7 +142,7 @@ impl Station {
             share: node.0,
             quota,
             quota_left: quota,
-            period_end: start - into.min(start) + PERIOD,
+            period_end: start + PERIOD - into,
             used: 0,
             used_rest: 0,
             throttled: 0,
@@ -517,6 +517,16 @@ mod tests {
                 }
                 (Some(_), None) => unreachable!("the arm above takes every arrival before an end"),
             }
+        }
+    }
+
+    #[test]
+    fn periods_begin_at_a_moment_of_the_kernel_s_choice() {
+        // Those of a run's first pods once began all together.
+        for (now, phase, end) in [(0, 0, 100), (0, 30, 30), (0, 99, 99), (250, 30, 330), (250, 60, 260)] {
+            let phase = SimDuration::from_millis(phase).as_nanos();
+            let one = Station::new(at(now), None, Some(MilliCpu(500)), MilliCpu(16_000), phase);
+            assert_eq!(SimTime::from_nanos(one.period_end), at(end), "{now} {phase}");
         }
     }
 

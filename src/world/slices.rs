@@ -106,7 +106,7 @@ pub fn looked(state: &mut State, cx: &mut Context, stamp: u32) {
         && let Some((slice, times)) = state.pace.costs.slice(load(state, cx.now()))
     {
         let skip = slice * u64::from(times - 1);
-        skip_time(state, cx, &costs, skip);
+        skip_time(state, cx, costs.as_deref(), skip);
         state.pace.slice = slice;
         look_in(state, cx, skip);
     } else {
@@ -115,13 +115,17 @@ pub fn looked(state: &mut State, cx: &mut Context, stamp: u32) {
 }
 
 /// Requests stand still for `skip` from now on.
-fn skip_time(state: &mut State, cx: &mut Context, costs: &[Cost], skip: SimDuration) {
+fn skip_time(state: &mut State, cx: &mut Context, costs: Option<&[Cost]>, skip: SimDuration) {
     let now = cx.now();
     let ran = cx.agenda.active().since(state.pace.since).as_secs_f64();
     let share = ran / (ran + skip.as_secs_f64());
     let ahead = load(state, now + skip / 2);
-    for (workload, &measured) in costs.iter().enumerate() {
-        let expected = state.pace.costs.a_second(workload, ahead).unwrap_or(measured);
+    for workload in 0..state.workloads.len() {
+        let measured = costs.map(|costs| costs[workload]);
+        let known = state.pace.costs.a_second(workload, ahead);
+        let Some(expected) = known.or(measured) else { continue };
+        // What was not measured differed from nothing.
+        let measured = measured.unwrap_or(expected);
         let all = while_skipped(expected.cpu, measured.cpu, share);
         let calls = while_skipped(expected.calls, measured.calls, share);
         let leaked =
@@ -223,8 +227,9 @@ fn mark(state: &mut State, cx: &mut Context) {
     state.pace.before = (0..count).map(done).collect();
 }
 
-/// Measures the stretch that ends now: what each workload did a second.
-fn learn(state: &mut State, cx: &mut Context) -> Vec<Cost> {
+/// Measures the stretch that ends now: what each workload did a second; `None` where that
+/// says nothing.
+fn learn(state: &mut State, cx: &mut Context) -> Option<Vec<Cost>> {
     let active = cx.agenda.active();
     let seconds = active.since(state.pace.since).as_secs_f64();
     let trouble = cx.seen.take_trouble();
@@ -240,7 +245,7 @@ fn learn(state: &mut State, cx: &mut Context) -> Vec<Cost> {
     // are no part of what the load costs.
     let steady = state.pace.was_steady && are_steady(state, active);
     if !known || !steady || cx.now().since(state.pace.stirred) < LOOK * 2 {
-        return vec![Cost::default(); count];
+        return None;
     }
     let cost = |one: usize| {
         let (cpu, all) = (used(state, one, active), calls(state, one));
@@ -252,7 +257,7 @@ fn learn(state: &mut State, cx: &mut Context) -> Vec<Cost> {
     let load = load(state, cx.now());
     let times = f64::from(cx.seen.weight());
     state.pace.costs.learn(load, (seconds, times), trouble.asked, &costs);
-    costs.iter().map(|one| Cost { cpu: one.cpu / seconds, calls: one.calls / seconds }).collect()
+    Some(costs.iter().map(|one| Cost { cpu: one.cpu / seconds, calls: one.calls / seconds }).collect())
 }
 
 /// Whether nothing moves, and nothing will within a period.
