@@ -6,6 +6,7 @@ use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget, Valu
 use kubeplan::k8s::labels::Selector;
 use kubeplan::k8s::placement::{SpreadConstraint, Taint, TaintEffect, Toleration};
 use kubeplan::k8s::probe::Probe;
+use kubeplan::k8s::rollout::Strategy;
 use kubeplan::observe::{MomentKind, Observations};
 use kubeplan::scenario::{
     Autoscaler, Call, Counted, CustomMetric, Drill, Failure, Hook, Interpolation, Kind, NodeHold, Population,
@@ -14,6 +15,7 @@ use kubeplan::scenario::{
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
 use kubeplan::world::simulate;
+use support::curves::{following, hpa, without_users};
 use support::{always, exponential, scenario, workload};
 
 const STEP_AT: u64 = 600;
@@ -382,6 +384,41 @@ fn hpas_count_what_stands_beside_the_serving_container() {
     ] {
         let desired = beside_a_proxy(metric, cpu_per_call, calls);
         assert!(wanted.contains(&desired), "{words}: {desired}");
+    }
+}
+
+#[test]
+fn a_container_that_no_pod_has_scales_nothing() {
+    let mut scenario = load_step();
+    scenario.workloads[0].replicas = 10;
+    scenario.autoscalers[0].spec.metrics = vec![MetricSpec::Resource {
+        resource: ResourceName::Cpu,
+        container: Some("wbe".to_owned()),
+        target: ResourceTarget::AverageValue(100),
+    }];
+    let desired = run(&scenario).series.workloads[0].desired.clone();
+    assert!(desired.iter().all(|&desired| desired == 10), "no value is not zero: {desired:?}");
+}
+
+#[test]
+fn a_scale_up_of_more_than_a_burst_goes_on() {
+    let points = [(0, 1_000, 10)];
+    for kind in [
+        Kind::ReplicaSet,
+        Kind::Deployment { strategy: Strategy::default(), progress_deadline: SimDuration::from_secs(600) },
+    ] {
+        let mut scenario = without_users(vec![following("web", 1, &points)], 600);
+        scenario.workloads[0].kind = kind;
+        scenario.workloads[0].template.containers[0].requests.cpu = Some(MilliCpu(10));
+        scenario.autoscalers = vec![hpa(0, 60, (1_200, 1_300))];
+        let pool = &mut scenario.cluster.pools[0];
+        (pool.count, pool.min, pool.max) = (16, 16, 16);
+        let seen = run(&scenario);
+        assert!(
+            seen.workloads[0].ready.max() >= 1_200.0,
+            "500 are made at a time: {:?}",
+            seen.workloads[0].ready
+        );
     }
 }
 

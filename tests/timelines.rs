@@ -670,6 +670,42 @@ fn a_pod_that_is_deleted_while_a_probe_kills_it_goes_by_its_deletion() {
 }
 
 #[test]
+fn a_container_that_ends_by_itself_ends_the_termination_of_its_pod() {
+    // A request takes longer than the run; what leaks kills the container 10 s into a grace
+    // period of five minutes, once after SIGTERM and once while the preStop hook sleeps.
+    for (sleep, gone) in [(0, 15), (20, 25)] {
+        let mut scenario = web(1, 2, 200);
+        scenario.workloads[0].behaviour.operations[0].steps = vec![Step::Wait(always(1_000.0))];
+        let template = &mut scenario.workloads[0].template;
+        template.grace = seconds(300);
+        template.containers[0].limits.memory = Some(Bytes::from_mib(200));
+        template.containers[0].pre_stop = (sleep > 0).then_some(Hook { takes: seconds(sleep) });
+        let leak =
+            Failure::MemoryLeak { workload: 0, pods: Share::Count(1), per_second: Bytes::from_mib(16) };
+        let scenario = with(scenario, 60, Some(20), leak);
+        let delete = Failure::PodDelete { workload: 0, pods: Share::Count(1), force: false };
+        let seen = run(&with(scenario, 60, None, delete), 0);
+        let start = seen.start;
+        let pods = |after: u64| {
+            let at = start + seconds(60 + after);
+            let row = seen.series.times.iter().position(|&time| time >= at).expect("a row");
+            seen.series.pods[row]
+        };
+        assert_eq!((pods(5), pods(gone + 10)), (2, 1), "{sleep} s of preStop: {:?}", seen.series.pods);
+    }
+}
+
+#[test]
+fn an_outage_shorter_than_a_row_is_an_outage() {
+    let mut scenario = without_users(vec![following("web", 2, &[(0, 100, 10)])], 86_400);
+    scenario.warm_up = seconds(600);
+    let delete = Failure::PodDelete { workload: 0, pods: Share::Part(1.0), force: true };
+    let seen = run(&with(scenario, 40_000, None, delete), 0);
+    assert!(seen.series.step > seconds(30), "{}", seen.series.step);
+    assert_eq!((seen.cluster.ready_pods.min(), seen.cluster.ready_pods.max()), (0.0, 2.0));
+}
+
+#[test]
 fn an_overloaded_container_finishes_what_it_has_when_a_probe_kills_it() {
     // One pod of two cores gets work for eight; probes wait for one of ten places as others do.
     let ends = |drains, grace| {

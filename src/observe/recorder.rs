@@ -121,8 +121,6 @@ pub struct ClusterRow {
     pub nodes: u32,
     /// Pods that exist.
     pub pods: u32,
-    /// Pods that are ready.
-    pub ready_pods: u32,
     /// Pods waiting for a node.
     pub pending: u32,
     /// Requested ÷ allocatable CPU.
@@ -411,6 +409,9 @@ impl Recorder {
     pub fn replicas(&mut self, now: SimTime, workload: usize, ready: u32, desired: u32) {
         self.workloads[workload].ready.set(now, f64::from(ready));
         self.workloads[workload].desired.set(now, f64::from(desired));
+        // At each change: a step's end would miss what is shorter than a step.
+        let all = self.workloads.iter().map(|one| one.ready.value()).sum();
+        self.cluster.ready_pods.set(now, all);
     }
 
     /// A workload's usage curve asks for so many cores.
@@ -514,9 +515,7 @@ impl Recorder {
         let step = self.series.step;
         self.cluster.users.set(now, cluster.most_users);
         self.cluster.users.set(now, cluster.users);
-        self.cluster.nodes.set(now, f64::from(cluster.nodes));
         self.cluster.pods.set(now, f64::from(cluster.pods));
-        self.cluster.ready_pods.set(now, f64::from(cluster.ready_pods));
         self.cluster.cpu_requested_share.set(now, cluster.cpu_requested_share);
         if !self.observing() || now.since_or_zero(self.start) < step {
             return;

@@ -190,6 +190,13 @@ fn samples_of(state: &State, pods: &[PodId], metric: &MetricSpec, into: &mut Vec
         None => Counted::All,
         Some(name) if *name == serving.name => Counted::Serving,
         Some(name) => {
+            let template = &workload.template;
+            let restarts = template.init_containers.iter().filter(|one| one.sidecar);
+            if !template.containers.iter().chain(restarts).any(|one| one.name == *name) {
+                // No pod has such a container, and no value of it.
+                into.resize(pods.len(), None);
+                return;
+            }
             let sidecars = &workload.behaviour.sidecars;
             sidecars.iter().position(|one| one.name == *name).map_or(Counted::Unknown, Counted::Sidecar)
         }

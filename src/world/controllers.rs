@@ -1,6 +1,6 @@
 //! Workload controllers: make and delete pods until there are as many as wanted.
 
-use crate::k8s::ranking::{Candidate, Gates, Manage, Phase, manage, order, sort};
+use crate::k8s::ranking::{BURST, Candidate, Gates, Manage, Phase, manage, order, sort};
 use crate::k8s::statefulset::{self, Action, Health, StatefulSetView, Update};
 use crate::scenario::Kind;
 use crate::service::Station;
@@ -45,6 +45,13 @@ fn sync_replica_set(state: &mut State, cx: &mut Context, workload: u32, set: u32
         Manage::Create(count) => {
             for _ in 0..count {
                 create(state, cx, workload, 0, set);
+            }
+            // What is missing beyond a burst is made as soon as the watch has shown these.
+            if count == BURST {
+                match state.spec(workload).kind {
+                    Kind::ReplicaSet => workloads::soon(state, cx, workload),
+                    _ => workloads::sets_soon(state, cx, workload),
+                }
             }
         }
         Manage::Delete(count) => {

@@ -418,7 +418,8 @@ pub fn status_reported(state: &mut State, cx: &mut Context, id: PodId) {
 pub fn set_ready(state: &mut State, cx: &mut Context, id: PodId, ready: bool) -> bool {
     let now = cx.now();
     let Some(pod) = state.pod_mut(id) else { return false };
-    if pod.ready == ready && pod.ready_since.is_some() {
+    // A pod that was never ready has been unready since its start.
+    if pod.ready == ready && (pod.ready_since.is_some() || !ready) {
         return false;
     }
     let counted = pod.ready && !pod.deleting;
@@ -519,6 +520,9 @@ fn container_ended(state: &mut State, cx: &mut Context, id: PodId, cause: Cause)
     let workload = pod.workload;
     usage::share(state, cx, workload);
     requests::cut_off(state, cx, id, Some(cause));
+    if state.pod(id).is_some_and(|pod| pod.deleting && pod.terminated) {
+        return ended(state, cx, id);
+    }
     cx.agenda.after(RELIST / 2 + STATUS_LAG, Event::StatusReported(id));
     let restarts = state.pod(id).is_some_and(|pod| state.spec(pod.workload).template.restart_always);
     if restarts {
@@ -676,6 +680,10 @@ pub fn delete(state: &mut State, cx: &mut Context, id: PodId) {
 /// SIGTERM: no new connections; the process ends when it has drained, or soon.
 pub fn terminated(state: &mut State, cx: &mut Context, id: PodId) {
     let Some(pod) = state.pod_mut(id) else { return };
+    if pod.deleting && pod.container == ContainerState::Waiting {
+        // It ended by itself while the preStop hook of its deletion was under way.
+        return ended(state, cx, id);
+    }
     if !pod.runs() || pod.ending {
         return;
     }

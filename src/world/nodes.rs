@@ -53,6 +53,7 @@ pub fn join(state: &mut State, cx: &mut Context, node: u32) {
     (one.place, one.life, one.ready_since) = (Some(place), NodeLife::Ready, cx.now());
     let phase = cx.streams.kubelets.below(10_000_000_000);
     cx.agenda.after(SimDuration::from_nanos(phase), Event::NodeSampled(node));
+    note_count(state, cx);
     for workload in 0..state.scenario.workloads.len() as u32 {
         if matches!(state.spec(workload).kind, Kind::DaemonSet) {
             workloads::soon(state, cx, workload);
@@ -77,6 +78,7 @@ pub fn lose_power(state: &mut State, cx: &mut Context, node: u32) {
         kubelet::lose_power(state, cx, id);
     }
     state.nodes[node as usize].life = NodeLife::Dead;
+    note_count(state, cx);
     state.nodes[node as usize].images.break_off(cx.now());
     node_lifecycle::silenced(state, cx, node);
 }
@@ -118,6 +120,7 @@ pub fn power_back(state: &mut State, cx: &mut Context, node: u32) {
         return;
     }
     state.nodes[node as usize].life = NodeLife::Ready;
+    note_count(state, cx);
     cx.agenda.after(SimDuration::from_secs(1), Event::NodeSampled(node));
     volumes::let_go(state, cx, node);
     for id in state.nodes[node as usize].pods.clone() {
@@ -132,6 +135,13 @@ pub fn report(state: &mut State, cx: &mut Context, node: u32, ready: bool) {
     node_lifecycle::watch(state, cx);
 }
 
+/// Takes down how many nodes are ready, whenever that changes: a step's end would miss what is
+/// shorter than a step.
+fn note_count(state: &State, cx: &mut Context) {
+    let (count, _) = count_and_price(state);
+    cx.seen.cluster.nodes.set(cx.agenda.now(), f64::from(count));
+}
+
 /// How many nodes are ready, and what they cost per hour.
 pub fn count_and_price(state: &State) -> (u32, f64) {
     let ready = state.nodes.iter().filter(|node| node.life == NodeLife::Ready);
@@ -143,6 +153,7 @@ pub fn count_and_price(state: &State) -> (u32, f64) {
 /// A node is deleted, and what still runs there with it.
 pub fn leave(state: &mut State, cx: &mut Context, node: u32) {
     state.nodes[node as usize].life = NodeLife::Gone;
+    note_count(state, cx);
     for id in std::mem::take(&mut state.nodes[node as usize].pods) {
         kubelet::lose(state, cx, id);
     }

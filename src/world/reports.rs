@@ -90,7 +90,6 @@ fn cluster_row(state: &State, step: (SimTime, SimTime)) -> ClusterRow {
         most_users: users::most(state, step),
         nodes,
         pods: state.pods.len() as u32,
-        ready_pods: state.workloads.iter().map(|workload| workload.ready).sum(),
         pending: state.scheduler.waiting.len() as u32,
         cpu_requested_share: requested as f64 / (allocatable as f64).max(1.0),
         price_per_hour,
@@ -130,7 +129,10 @@ pub fn conclude(
     let simulated = cx.agenda.active().since_or_zero(seen.counts_from()).as_secs_f64();
     let Balance { arrived, answered, failed, in_flight } = seen.balance;
     assert_eq!(arrived, answered + failed + in_flight, "every request is somewhere");
-    let mut workloads = seen.workloads;
+    let (mut workloads, mut cluster) = (seen.workloads, seen.cluster);
+    for level in [&mut cluster.nodes, &mut cluster.pods, &mut cluster.ready_pods, &mut cluster.users] {
+        level.set(now, level.value());
+    }
     for one in &mut workloads {
         for level in [&mut one.ready, &mut one.desired, &mut one.demanded, &mut one.overload] {
             level.set(now, level.value());
@@ -148,7 +150,7 @@ pub fn conclude(
         journeys: seen.journeys,
         workloads,
         externals: seen.externals,
-        cluster: seen.cluster,
+        cluster,
         decisions: seen.decisions,
         moments: seen.moments,
         series: seen.series,

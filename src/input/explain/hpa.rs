@@ -179,7 +179,17 @@ fn case(
     let selector = target.and_then(|target| target.selector.as_ref());
     let pods =
         pods_of(&hpa.object, pods, |pod| selector.map(|one| one.matches(&pod.template.labels)), &mut notes);
-    let stated = request.current.or(hpa.current_replicas).or(target.and_then(|target| target.replicas));
+    let live = target.filter(|target| target.is_live).and_then(|target| target.replicas);
+    if let (None, Some(replicas), Some(status)) = (request.current, live, hpa.current_replicas)
+        && replicas != status
+    {
+        notes.push(format!(
+            "The target's spec.replicas is {replicas}, and the HPA's status says {status}: that is of its last \
+             look, and the controller goes by the target's."
+        ));
+    }
+    let written = target.and_then(|target| target.replicas);
+    let stated = request.current.or(live).or(hpa.current_replicas).or(written);
     let current = stated.unwrap_or_else(|| {
         let live = pods.iter().filter(|pod| !pod.view.deleting).count();
         notes.push(format!(

@@ -113,6 +113,9 @@ pub struct LiveTarget {
     pub namespace: String,
     /// `spec.replicas`.
     pub replicas: Option<u32>,
+    /// Whether it is as the cluster has it, with a status: a file in a repository may say what
+    /// an HPA has changed since.
+    pub is_live: bool,
     /// `spec.selector`.
     pub selector: Option<Selector>,
 }
@@ -346,6 +349,7 @@ fn target(reading: &mut Reading<'_>, object: &Object<'_>) -> Option<LiveTarget> 
         name: object.name.clone(),
         namespace: object.namespace.clone(),
         replicas: number(object.node, "spec.replicas"),
+        is_live: object.node.at("status").is_some(),
         selector,
     })
 }
