@@ -79,6 +79,8 @@ struct StepCounts {
     failed: u64,
     latency: Histogram,
     failed_calls: Vec<u64>,
+    /// Running pods of each workload when it began.
+    running: Vec<u32>,
     /// The most that a moment of it stood for.
     weight: u32,
 }
@@ -153,7 +155,12 @@ impl Recorder {
             rollouts: Vec::new(),
             pools: Vec::new(),
             watched: Watched::default(),
-            step: StepCounts { failed_calls: vec![0; workloads], weight: 1, ..StepCounts::default() },
+            step: StepCounts {
+                failed_calls: vec![0; workloads],
+                running: vec![0; workloads],
+                weight: 1,
+                ..StepCounts::default()
+            },
             since: Vec::new(),
         }
     }
@@ -513,6 +520,8 @@ impl Recorder {
     /// step that has just ended, and counts for that step.
     fn levels(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
         let step = self.series.step;
+        let running = rows.iter().map(|row| row.running).collect();
+        let before = std::mem::replace(&mut self.step.running, running);
         self.cluster.users.set(now, cluster.most_users);
         self.cluster.users.set(now, cluster.users);
         self.cluster.pods.set(now, f64::from(cluster.pods));
@@ -520,19 +529,40 @@ impl Recorder {
         if !self.observing() || now.since_or_zero(self.start) < step {
             return;
         }
-        for (row, seen) in rows.iter().zip(&mut self.workloads) {
+        for ((row, seen), before) in rows.iter().zip(&mut self.workloads).zip(before) {
+            // Pods that ended in the step have used of it, too.
+            let per_pod = row.cpu / f64::from(row.running.max(before).max(1));
             // The first whole step replaces the starting value, which nobody
             // measured; the warm-up may have ended in the middle of a step.
             if now.since(self.start) < step * 2 {
                 seen.cpu_cores = Level::starting(self.start, row.cpu);
-                seen.cpu_per_pod = Level::starting(self.start, row.cpu / f64::from(row.running.max(1)));
+                seen.cpu_per_pod = Level::starting(self.start, per_pod);
                 seen.memory = Level::starting(self.start, row.memory);
             }
             seen.cpu_cores.was(now, row.cpu);
-            seen.cpu_per_pod.was(now, row.cpu / f64::from(row.running.max(1)));
+            seen.cpu_per_pod.was(now, per_pod);
             seen.memory.set(now, row.memory);
             seen.memory_pod_max = seen.memory_pod_max.max(row.memory_pod_max);
             seen.connections_max = seen.connections_max.max(row.connections_max);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pods_that_end_in_a_step_have_used_of_it() {
+        let mut seen = Recorder::new(0, 1, 0, SimDuration::from_secs(10));
+        seen.begin(SimTime::ZERO, SimTime::ZERO);
+        // Ten pods of half a core, five of which end in the second step's last moment.
+        for (second, running) in [(10, 10), (20, 5), (30, 5)] {
+            let cpu = if second == 30 { 2.5 } else { 5.0 };
+            let row = WorkloadRow { running, cpu, ..WorkloadRow::default() };
+            seen.step_ended(SimTime::from_secs(second), &ClusterRow::default(), &[row]);
+        }
+        let per_pod = seen.workloads[0].cpu_per_pod;
+        assert!((per_pod.max() - 0.5).abs() < 1e-12 && (per_pod.min() - 0.5).abs() < 1e-12, "{per_pod:?}");
     }
 }

@@ -36,8 +36,11 @@ fn target(site: &Site, scenario: &Scenario, run: &Observations, series: &Workloa
     let step = run.series.step.max(SimDuration::from_secs(1));
     let per_minute = (MINUTE.as_nanos() / step.as_nanos()).max(1) as usize;
     let (mut cpu, mut taken) = (0.0, 0);
-    for ((time, ready), (used, held)) in rows.filter(|((time, _), _)| **time > run.start) {
-        let pods = f64::from((*ready).max(1));
+    // What a row says was used was used by those that ended in it, too.
+    let before = std::iter::once(&0).chain(&series.ready);
+    let rows = rows.zip(before).filter(|(((time, _), _), _)| **time > run.start);
+    for (((time, ready), (used, held)), before) in rows {
+        let pods = f64::from((*ready).max(*before).max(1));
         cpu += used / pods;
         taken += 1;
         if taken == per_minute {
@@ -46,7 +49,7 @@ fn target(site: &Site, scenario: &Scenario, run: &Observations, series: &Workloa
             (cpu, taken) = (0.0, 0);
         }
         for one in memory.iter_mut().take(*ready as usize) {
-            history.add_memory(one, Bytes((held / pods) as u64), *time);
+            history.add_memory(one, Bytes((held / f64::from((*ready).max(1))) as u64), *time);
         }
     }
     let seen = &run.workloads[site.workload];
