@@ -20,7 +20,7 @@ use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::requests::{self, START_UP};
 use crate::world::state::{ContainerState, NodeLife, Pod, Sampled, State};
-use crate::world::{endpoints, probing, scheduler, sharing, usage, volumes, workloads};
+use crate::world::{endpoints, probing, scheduler, sharing, standing, usage, volumes, workloads};
 
 /// The kubelet notices a container's end at its next relist (PLEG, 1 s).
 const RELIST: SimDuration = SimDuration::from_secs(1);
@@ -448,6 +448,7 @@ pub fn out_of_memory(state: &mut State, cx: &mut Context, id: PodId) {
     let workload = pod.workload as usize;
     if cx.seen.observing() {
         cx.seen.workloads[workload].oom_kills += 1;
+        cx.seen.workloads[workload].filled.merge(&standing::filled(state, id));
     }
     let name = &state.scenario.workloads[workload].name;
     let text = format!("{name}: a container ran out of memory with {} requests in progress", pod.in_progress);
