@@ -2,6 +2,7 @@
 
 mod support;
 
+use kubeplan::judge::judge;
 use kubeplan::k8s::hpa::{HpaSpec, MetricSpec, ResourceName, ResourceTarget, ValueTarget};
 use kubeplan::k8s::labels::Selector;
 use kubeplan::k8s::placement::{SpreadConstraint, Taint, TaintEffect, Toleration};
@@ -9,8 +10,9 @@ use kubeplan::k8s::probe::Probe;
 use kubeplan::k8s::rollout::Strategy;
 use kubeplan::observe::{MomentKind, Observations};
 use kubeplan::scenario::{
-    Autoscaler, Call, Counted, CustomMetric, Drill, Failure, Hook, Interpolation, Kind, NodeHold, Population,
-    ProvisionedBy, Retry, Scenario, Shape, Share, Sidecar, Step, Target,
+    Autoscaler, Call, Comparison, Counted, CustomMetric, Drill, Failure, Hook, Indicator, Interpolation,
+    Kind, NodeHold, Objective, Population, ProvisionedBy, Retry, Scenario, Scope, Shape, Share, Sidecar,
+    Step, Target, Upstream,
 };
 use kubeplan::sim::random::Seed;
 use kubeplan::units::{Bytes, MilliCpu, SimDuration, SimTime};
@@ -327,6 +329,156 @@ fn a_pod_that_runs_out_of_memory_restarts_with_back_off() {
     let killed = seen.workloads[0].oom_kills;
     assert!((5..=9).contains(&killed), "{killed} kills in ten minutes");
     assert!(seen.journeys[0].failed() > 0, "whoever asks meanwhile is refused");
+}
+
+/// A front of 128 MiB, of which each request holds a quarter of one, that calls a middle
+/// that calls a back: 40 requests a second, and none of them is given up.
+fn three_in_a_row() -> Scenario {
+    let call = |workload| {
+        let target = Target::Operation { workload, operation: 0 };
+        Step::Call(Call { target, probability: 1.0, timeout: None, retry: Retry::NONE, required: true })
+    };
+    let work = || Step::Compute(always(0.01));
+    let mut front = workload("front", 1, vec![work(), call(1)]);
+    front.template.containers[0].limits.memory = Some(Bytes::from_mib(128));
+    front.behaviour.memory.per_request = Bytes(256 << 10);
+    let (middle, back) = (workload("middle", 1, vec![work(), call(2)]), workload("back", 1, vec![work()]));
+    let mut scenario = scenario(vec![front, middle, back], 40.0, 600);
+    let objective = |name: &str, indicator, comparison, goal| Objective {
+        name: name.to_owned(),
+        indicator,
+        scope: Scope::All,
+        comparison,
+        goal,
+    };
+    scenario.goals.objectives = vec![
+        objective("availability", Indicator::Availability, Comparison::AtLeast, 0.999),
+        objective("restarts", Indicator::Restarts, Comparison::AtMost, 0.0),
+    ];
+    scenario
+}
+
+fn limit_cpu(scenario: &mut Scenario, workload: usize, cpu: u64) {
+    let resources = &mut scenario.workloads[workload].template.containers[0];
+    (resources.requests.cpu, resources.limits.cpu) = (Some(MilliCpu(cpu)), Some(MilliCpu(cpu)));
+}
+
+fn held_at_one(scenario: &mut Scenario, workload: usize) {
+    limit_cpu(scenario, workload, 200);
+    let metrics = vec![MetricSpec::default_cpu()];
+    let spec = HpaSpec { min_replicas: 1, max_replicas: 1, metrics, behavior: None };
+    scenario.autoscalers.push(Autoscaler { name: "one".to_owned(), workload, spec, custom: Vec::new() });
+}
+
+/// What is said of each objective.
+fn reasons(scenario: &Scenario) -> Vec<(String, String)> {
+    let judged = judge(scenario, &[run(scenario)]).objectives;
+    let names = scenario.goals.objectives.iter().map(|objective| objective.name.clone());
+    names.zip(judged.iter().map(|judged| judged.because.join("\n"))).collect()
+}
+
+/// What is changed of three in a row, and what is said to bind.
+type Bound = (&'static str, fn(&mut Scenario), &'static str);
+
+const MEMORY: &str = "resources.limits.memory: 128Mi of front";
+
+#[test]
+fn what_requests_wait_for_binds_before_the_memory_that_they_fill() {
+    let rows: [Bound; 8] = [
+        ("its own CPU", |all| limit_cpu(all, 0, 200), "resources.limits.cpu: 200m of front"),
+        (
+            "CPU where memory is tight at rest",
+            |all| {
+                limit_cpu(all, 0, 200);
+                all.workloads[0].behaviour.memory.base = Bytes::from_mib(100);
+            },
+            "resources.limits.cpu: 200m of front",
+        ),
+        ("a callee's CPU", |all| limit_cpu(all, 1, 200), "resources.limits.cpu: 200m of middle"),
+        ("CPU further on", |all| limit_cpu(all, 2, 200), "resources.limits.cpu: 200m of back"),
+        ("an HPA's maximum", |all| held_at_one(all, 2), "spec.maxReplicas: 1 of HPA one"),
+        (
+            "places further on",
+            |all| {
+                let back = &mut all.workloads[2].behaviour;
+                back.operations[0].steps = vec![Step::Wait(always(0.1))];
+                back.concurrency.limit = Some(2);
+            },
+            "concurrency limit 2 of back (in the model)",
+        ),
+        (
+            "connections of a callee's",
+            |all| {
+                all.workloads[2].behaviour.operations[0].steps = vec![Step::Wait(always(0.1))];
+                let upstream = Upstream { pool: Some(support::pool(2)), ..Upstream::to(2) };
+                all.workloads[1].behaviour.upstreams = vec![upstream];
+            },
+            "upstreams.back.pool.size: 2 of middle (in the model)",
+        ),
+        (
+            "both callees' CPU, the tighter one first",
+            |all| {
+                limit_cpu(all, 1, 390);
+                limit_cpu(all, 2, 200);
+            },
+            "resources.limits.cpu: 200m of back; resources.limits.cpu: 390m of middle",
+        ),
+    ];
+    for (name, change, first) in rows {
+        let mut scenario = three_in_a_row();
+        change(&mut scenario);
+        let wanted = format!("what binds: {first}; {MEMORY}");
+        // Restarts follow from it, too, and whoever counts them is told.
+        for (objective, because) in reasons(&scenario) {
+            let said = because.contains(&wanted) && because.contains("memory grows with the requests");
+            assert!(said, "{name}, {objective}: no \"{wanted}\" in:\n{because}");
+        }
+    }
+}
+
+#[test]
+fn memory_that_no_shortage_fills_binds_first() {
+    let rows: [Bound; 4] = [
+        (
+            "too little at rest beside a callee that is throttled",
+            |all| {
+                limit_cpu(all, 1, 410);
+                all.workloads[0].behaviour.memory.base = Bytes::from_mib(126);
+            },
+            "resources.limits.cpu: 410m of middle",
+        ),
+        (
+            "a leak beside no more than sixty requests, as many as there are places",
+            |all| {
+                limit_cpu(all, 1, 200);
+                let front = &mut all.workloads[0].behaviour;
+                (front.concurrency.limit, front.memory.leak) = (Some(60), Bytes(256 << 10));
+            },
+            "concurrency limit 60 of front (in the model); resources.limits.cpu: 200m of middle",
+        ),
+        (
+            "requests that wait for nothing that is short, beside one on the way that is throttled",
+            |all| {
+                limit_cpu(all, 1, 410);
+                all.workloads[2].behaviour.operations[0].steps = vec![Step::Wait(always(30.0))];
+            },
+            "resources.limits.cpu: 410m of middle",
+        ),
+        (
+            "requests that wait where nobody is short of anything",
+            |all| all.workloads[2].behaviour.operations[0].steps = vec![Step::Wait(always(30.0))],
+            "",
+        ),
+    ];
+    for (name, change, then) in rows {
+        let mut scenario = three_in_a_row();
+        change(&mut scenario);
+        let (_, because) = &reasons(&scenario)[0];
+        let wanted = if then.is_empty() { MEMORY.to_owned() } else { format!("{MEMORY}; {then}") };
+        let wanted = format!("what binds: {wanted}");
+        assert!(because.contains(&wanted), "{name}: no \"{wanted}\" in:\n{because}");
+        assert!(!because.contains("memory grows with the requests"), "{name}:\n{because}");
+    }
 }
 
 /// The same load on pods with a proxy beside the serving container, which requests 100m

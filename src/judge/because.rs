@@ -315,16 +315,15 @@ impl Case<'_> {
         self.chain(None, of)
     }
 
-    /// The findings on the way of this objective's requests, those of the root
-    /// first, and then the settings that bind.
+    /// The findings on the way of this objective's requests that are `of` its kinds, with
+    /// what they follow from, those of the root first; and then the settings that bind.
     fn chain(&self, root: Option<usize>, of: impl Fn(Kind) -> bool) -> Vec<String> {
         let reachable = path::reachable(self.scenario, &self.objective.scope);
-        let mut all: Vec<&Finding> = self
-            .findings
-            .iter()
-            .filter(|finding| reachable.contains(&finding.workload) && of(finding.kind))
-            .collect();
-        all.sort_by_key(|finding| Some(finding.workload) != root);
+        let on_the_way = |finding: &&Finding| reachable.contains(&finding.workload);
+        let own: Vec<&Finding> = self.findings.iter().filter(|one| of(one.kind)).filter(on_the_way).collect();
+        let leads = |one: &&Finding| of(one.kind) || own.iter().any(|own| own.cause(one).is_some());
+        let wanted = self.findings.iter().filter(on_the_way).filter(leads).collect();
+        let mut all = causes_first(wanted, root);
         let rest = all.len().saturating_sub(FINDINGS);
         all.truncate(FINDINGS);
         let mut lines: Vec<String> = all.iter().map(|finding| finding.text.clone()).collect();
@@ -342,6 +341,21 @@ impl Case<'_> {
         }
         lines
     }
+}
+
+/// Findings with those of the root first, the gravest first. What another one follows from
+/// comes before it: memory that is full of requests that wait would be full again, however
+/// much there were of it.
+fn causes_first(findings: Vec<&Finding>, root: Option<usize>) -> Vec<&Finding> {
+    let place = |finding: &Finding| (Some(finding.workload) != root, finding.kind, finding.workload);
+    let rank = |finding: &Finding| {
+        let own = (place(finding), usize::MAX);
+        let before = findings.iter().filter_map(|other| Some((place(other), other.cause(finding)?)));
+        before.fold(own, std::cmp::min)
+    };
+    let mut ranked: Vec<_> = findings.iter().map(|finding| (rank(finding), *finding)).collect();
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, finding)| finding).collect()
 }
 
 /// The causes of failures, most first, with their shares.

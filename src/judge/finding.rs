@@ -1,6 +1,8 @@
 //! What went wrong with each workload, in sentences with figures, and the
 //! setting that binds.
 
+use std::collections::BTreeSet;
+
 use crate::observe::{Cause, MomentKind, Observations, PoolSeen, Pooled, PooledWorkload};
 use crate::scenario::{Autoscaler, Link, ProvisionedBy, Scenario, Workload};
 use crate::units::figures::{amount, bytes, clock, count, duration, percent, plural, seconds};
@@ -12,6 +14,10 @@ const THROTTLED: f64 = 0.25;
 const USED_UP: f64 = 0.9;
 /// From this 95th percentile on, waiting for a place in a pod is felt.
 const LONG_WAIT: f64 = 0.025;
+/// From this share of a container's memory on, that of requests in progress is no trifle.
+const FELT: f64 = 0.1;
+/// From this share of those requests on, it matters that they wait somewhere.
+const PILED: f64 = 0.1;
 
 /// Something that went wrong with a workload.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,6 +30,16 @@ pub struct Finding {
     pub text: String,
     /// The setting that binds, as it stands: `spec.maxReplicas: 10 of HPA web`.
     pub binds: Option<String>,
+    /// The workloads whose shortages it follows from, what counts most first.
+    pub follows: Vec<usize>,
+}
+
+impl Finding {
+    /// The place of another finding among the causes of this one, if it is one.
+    pub(super) fn cause(&self, other: &Self) -> Option<usize> {
+        let place = self.follows.iter().position(|workload| *workload == other.workload);
+        place.filter(|_| other.kind.is_shortage())
+    }
 }
 
 /// What a finding is about, the gravest first.
@@ -53,13 +69,39 @@ pub enum Kind {
     ScaledLate,
 }
 
+impl Kind {
+    /// Whether requests pile up where it is so.
+    fn is_shortage(self) -> bool {
+        match self {
+            Self::Unschedulable
+            | Self::HeldAtMaximum
+            | Self::ShortOfConnections
+            | Self::ShortOfCpu
+            | Self::Waited
+            | Self::ScaledLate => true,
+            Self::OutOfMemory
+            | Self::NoReadyPod
+            | Self::MetricFailed
+            | Self::Restarted
+            | Self::ConnectionsRefused => false,
+        }
+    }
+}
+
 /// All findings: times from the shown run, figures from all of them.
 pub(super) fn all(scenario: &Scenario, shown: &Observations, pooled: &Pooled) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (index, workload) in scenario.workloads.iter().enumerate() {
-        let view = View { scenario, shown, pooled, index, workload, seen: &pooled.workloads[index] };
+    let views = scenario.workloads.iter().enumerate().map(|(index, workload)| View {
+        scenario,
+        shown,
+        pooled,
+        index,
+        workload,
+        seen: &pooled.workloads[index],
+    });
+    for view in views.clone() {
+        let index = view.index;
         findings.extend(view.unschedulable());
-        findings.extend(view.out_of_memory());
         findings.extend(view.held_at_maximum());
         findings.extend(view.no_ready_pod());
         findings.extend(view.metric_failed());
@@ -75,6 +117,9 @@ pub(super) fn all(scenario: &Scenario, shown: &Observations, pooled: &Pooled) ->
         findings.extend(short);
         findings.extend(waited);
     }
+    let short = findings.iter().filter(|finding| finding.kind.is_shortage());
+    let short: BTreeSet<usize> = short.map(|finding| finding.workload).collect();
+    findings.extend(views.filter_map(|view| view.out_of_memory(&short)));
     findings.sort_by_key(|finding| (finding.kind, finding.workload));
     findings
 }
@@ -106,13 +151,14 @@ impl View<'_> {
         Some(self.finding(Kind::Unschedulable, text, Some(self.pools())))
     }
 
-    fn out_of_memory(&self) -> Option<Finding> {
+    /// `short` are the workloads where requests pile up.
+    fn out_of_memory(&self, short: &BTreeSet<usize>) -> Option<Finding> {
         let kills = self.pooled.per_run(self.seen.oom_kills as f64);
         if self.seen.oom_kills == 0 {
             return None;
         }
         let limit = self.limit(|limits| limits.memory.map(|bytes| bytes.0));
-        let text = format!(
+        let mut text = format!(
             "{}: {} a run killed for running out of memory; the largest pod held {}{}",
             self.workload.name,
             if kills > 0.95 && kills < 1.05 {
@@ -126,7 +172,37 @@ impl View<'_> {
         let binds = limit.map(|limit| {
             format!("resources.limits.memory: {} of {}", crate::units::Bytes(limit), self.workload.name)
         });
-        Some(self.finding(Kind::OutOfMemory, text, binds))
+        let piled = self.piled(short);
+        if !piled.is_empty() {
+            let names: Vec<String> = piled.iter().map(|(index, share)| self.named(*index, *share)).collect();
+            let names = names.join(", ");
+            text = format!("{text}; memory grows with the requests in progress, and these waited in {names}");
+        }
+        let follows = piled.into_iter().map(|(index, _)| index).collect();
+        Some(Finding { follows, ..self.finding(Kind::OutOfMemory, text, binds) })
+    }
+
+    /// Where the requests that filled its containers' memory waited, of the workloads that
+    /// were `short` of something: these with their shares, the largest first. None if it
+    /// wasn't requests that filled it.
+    fn piled(&self, short: &BTreeSet<usize>) -> Vec<(usize, f64)> {
+        let filled = &self.seen.filled;
+        let beyond_rest = filled.held.saturating_sub(filled.at_rest);
+        if (filled.by_requests as f64) < FELT * filled.held as f64 || filled.by_requests < beyond_rest / 2 {
+            return Vec::new();
+        }
+        let all = filled.requests() as f64;
+        let share = |(index, requests): (&usize, &u64)| (*index, *requests as f64 / all);
+        let mut piled: Vec<(usize, f64)> = filled.standing.iter().map(share).collect();
+        piled.retain(|(index, share)| short.contains(index) && *share >= PILED);
+        piled.sort_by(|one, other| other.1.total_cmp(&one.1).then(one.0.cmp(&other.0)));
+        piled
+    }
+
+    /// A workload and its share.
+    fn named(&self, index: usize, share: f64) -> String {
+        let own = if index == self.index { " itself" } else { "" };
+        format!("{}{own} ({})", self.scenario.workloads[index].name, percent(share))
     }
 
     fn held_at_maximum(&self) -> Option<Finding> {
@@ -365,11 +441,13 @@ impl View<'_> {
         let rows = (0..series.times.len()).filter(|&row| series.times[row] > self.shown.start);
         let row =
             rows.max_by(|&one, &other| own.cpu[one].total_cmp(&own.cpu[other]).then(other.cmp(&one)))?;
+        // What was used was used by those that ended in the step, too.
+        let of_those = |column: &[f64]| column[row].max(column[row.saturating_sub(1)]);
         Some(Peak {
             time: series.times[row],
             used: own.cpu[row],
-            request: own.cpu_request[row],
-            limit: own.cpu_limit[row],
+            request: of_those(&own.cpu_request),
+            limit: of_those(&own.cpu_limit),
         })
     }
 
@@ -431,7 +509,7 @@ impl View<'_> {
     }
 
     fn finding(&self, kind: Kind, text: String, binds: Option<String>) -> Finding {
-        Finding { workload: self.index, kind, text, binds }
+        Finding { workload: self.index, kind, text, binds, follows: Vec::new() }
     }
 }
 

@@ -19,6 +19,8 @@ pub use recorder::{ClusterRow, Recorder, Trouble, WorkloadRow};
 pub use series::{Series, WorkloadSeries};
 pub use watch::{RolloutSeen, Strike, Watch, WatchRow};
 
+use std::collections::BTreeMap;
+
 use crate::sim::random::Seed;
 use crate::units::{Bytes, SimDuration, SimTime};
 
@@ -232,6 +234,8 @@ pub struct WorkloadSeen {
     pub restarts: u64,
     /// Out-of-memory kills.
     pub oom_kills: u64,
+    /// What filled the memory of the first containers that ran out of it by themselves.
+    pub filled: Filled,
     /// Pods that started and became ready.
     pub pods_started: u64,
     /// From creation to ready, of those.
@@ -246,6 +250,41 @@ pub struct WorkloadSeen {
     pub held_at_max_since: Option<SimTime>,
     /// Changes of the replica count.
     pub scale_events: u64,
+}
+
+/// Containers at the moment that they ran out of memory: what held it, and where the
+/// requests in progress stood. Sums over those that were looked into.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Filled {
+    /// Bytes in use.
+    pub held: u64,
+    /// Of these, what is in use at rest.
+    pub at_rest: u64,
+    /// Of these, what requests in progress use.
+    pub by_requests: u64,
+    /// Those requests, or the calls that they waited for, by the workload in whose pods
+    /// they waited for CPU, for a place or for a connection.
+    pub standing: BTreeMap<usize, u64>,
+    /// The same of what was anywhere else: in a wait, on its way, outside the cluster.
+    pub elsewhere: u64,
+}
+
+impl Filled {
+    /// Requests in progress and calls that they waited for, wherever they stood.
+    pub fn requests(&self) -> u64 {
+        self.standing.values().sum::<u64>() + self.elsewhere
+    }
+
+    /// Adds what others held.
+    pub fn merge(&mut self, other: &Self) {
+        self.held += other.held;
+        self.at_rest += other.at_rest;
+        self.by_requests += other.by_requests;
+        for (workload, requests) in &other.standing {
+            *self.standing.entry(*workload).or_default() += requests;
+        }
+        self.elsewhere += other.elsewhere;
+    }
 }
 
 /// What happened to the connections of one workload's pods to another.

@@ -1,6 +1,6 @@
 //! Several replications of one scenario, seen as one.
 
-use super::{Histogram, Level, Observations, PoolSeen, Traffic};
+use super::{Filled, Histogram, Level, Observations, PoolSeen, Traffic};
 use crate::units::{Bytes, SimDuration, SimTime};
 
 /// Several replications of one scenario, seen as one. Counts are sums over the
@@ -68,6 +68,8 @@ pub struct PooledWorkload {
     pub restarts: u64,
     /// Out-of-memory kills.
     pub oom_kills: u64,
+    /// What filled the memory of containers that ran out of it by themselves.
+    pub filled: Filled,
     /// Changes of the replica count.
     pub scale_events: u64,
     /// Seconds its pods spent unschedulable.
@@ -140,6 +142,7 @@ impl PooledWorkload {
             all.throttled_periods += seen.throttled_periods;
             all.restarts += seen.restarts;
             all.oom_kills += seen.oom_kills;
+            all.filled.merge(&seen.filled);
             all.scale_events += seen.scale_events;
             all.pending_seconds += seen.pending_seconds;
             all.pending_because = all.pending_because.or_else(|| seen.pending_because.clone());

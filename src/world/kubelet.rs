@@ -20,7 +20,7 @@ use crate::world::frames::{Caller, Frame, Phase};
 use crate::world::ids::{FrameId, PodId};
 use crate::world::requests::{self, START_UP};
 use crate::world::state::{ContainerState, NodeLife, Pod, Sampled, State};
-use crate::world::{endpoints, probing, scheduler, sharing, usage, volumes, workloads};
+use crate::world::{endpoints, probing, scheduler, sharing, standing, usage, volumes, workloads};
 
 /// The kubelet notices a container's end at its next relist (PLEG, 1 s).
 const RELIST: SimDuration = SimDuration::from_secs(1);
@@ -34,6 +34,10 @@ const INIT_CONTAINER: SimDuration = SimDuration::from_secs(1);
 const PULL_BACK_OFF: SimDuration = SimDuration::from_secs(10);
 /// The longest.
 const PULL_BACK_OFF_MAX: SimDuration = SimDuration::from_secs(300);
+
+/// So many kills for memory of a workload are looked into: each costs a look at every call in
+/// progress, and the first tell what the others are about.
+const LOOKED_INTO: u64 = 100;
 
 const KINDS: [Kind; 3] = [Kind::Startup, Kind::Readiness, Kind::Liveness];
 const STARTUP: usize = 0;
@@ -453,6 +457,9 @@ pub fn out_of_memory(state: &mut State, cx: &mut Context, id: PodId) {
         let seen = &mut cx.seen.workloads[workload];
         seen.oom_kills += 1;
         seen.memory_pod_max = seen.memory_pod_max.max(held);
+        if seen.oom_kills <= LOOKED_INTO {
+            seen.filled.merge(&standing::filled(state, id));
+        }
     }
     let name = &state.scenario.workloads[workload].name;
     let text = format!("{name}: a container ran out of memory with {} requests in progress", pod.in_progress);

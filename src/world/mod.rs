@@ -42,6 +42,7 @@ pub mod scraped;
 pub mod sharing;
 pub mod sidecars;
 pub mod slices;
+pub mod standing;
 pub mod start;
 pub mod state;
 pub mod tcp;
