@@ -373,14 +373,21 @@ impl View<'_> {
     }
 
     fn waited(&self) -> Option<Finding> {
-        let wait = self.seen.wait.quantile(0.95).filter(|wait| *wait >= LONG_WAIT)?;
+        let wait = self.seen.wait.quantile(0.95).unwrap_or_default();
+        let refused = self.pooled.per_run(self.seen.traffic.failures[Cause::QueueFull as usize] as f64);
+        if wait < LONG_WAIT && refused <= 0.0 {
+            return None;
+        }
         let places = self.workload.behaviour.concurrency.limit;
-        let text = format!(
-            "{}: calls waited {} (p95) for {}",
-            self.workload.name,
-            seconds(wait),
-            places.map_or("a place in a pod".to_owned(), |places| format!("one of {places} places in a pod")),
-        );
+        let place =
+            places.map_or("a place in a pod".to_owned(), |places| format!("one of {places} places in a pod"));
+        // Where the queue is short, those who wait don't wait long.
+        let full = if refused > 0.0 {
+            format!("; {} a run found the queue full", count(refused))
+        } else {
+            String::new()
+        };
+        let text = format!("{}: calls waited {} (p95) for {place}{full}", self.workload.name, seconds(wait));
         let binds = places
             .map(|places| format!("concurrency limit {places} of {} (in the model)", self.workload.name));
         Some(self.finding(Kind::Waited, text, binds.or_else(|| Some(self.replicas_setting()))))
