@@ -278,8 +278,19 @@ pub fn mended(found: &Found, best: &Finalist, missed: &[&Objective]) -> Option<(
         }
     }
     if let Some(most) = most_pods(&best.scenario) {
+        let most = most.saturating_sub(others(sites, &best.scenario));
         let least: Vec<u32> = before.sizes.iter().map(|size| size.min).collect();
-        keep_within(most.saturating_sub(others(sites, &best.scenario)), &least, &mut settings.sizes);
+        if is_bound {
+            keep_within(most, &least, &mut settings.sizes);
+        } else {
+            // How far HPAs may go is for other days; what stands by is there on all of them.
+            let mut standing = settings.sizes.clone();
+            standing.iter_mut().for_each(|size| size.max = size.min);
+            keep_within(most, &least, &mut standing);
+            for (size, one) in settings.sizes.iter_mut().zip(standing) {
+                size.min = one.min;
+            }
+        }
     }
     (settings != *before).then_some((headroom, settings))
 }
