@@ -284,8 +284,8 @@ pub fn mended(found: &Found, best: &Finalist, missed: &[&Objective]) -> Option<(
             keep_within(most, &least, &mut settings.sizes);
         } else {
             // How far HPAs may go is for other days; what stands by is there on all of them.
-            let mut standing = settings.sizes.clone();
-            standing.iter_mut().for_each(|size| size.max = size.min);
+            let alone = |size: &Sizing| Sizing { max: size.min, ..*size };
+            let mut standing: Vec<Sizing> = settings.sizes.iter().map(alone).collect();
             keep_within(most, &least, &mut standing);
             for (size, one) in settings.sizes.iter_mut().zip(standing) {
                 size.min = one.min;
