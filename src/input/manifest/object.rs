@@ -318,3 +318,29 @@ fn known(kind: &str, group: &str, version: &str) -> Option<(Class, &'static [&'s
         _ => return None,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_meant_is_known() {
+        assert!(KINDS.iter().all(|kind| known(kind, "", "v1").is_some()));
+    }
+
+    #[test]
+    fn names_are_dns_subdomains() {
+        for (name, is) in [
+            ("web", true),
+            ("web-1.shop", true),
+            ("0", true),
+            ("Web", false),
+            ("web_1", false),
+            ("-web", false),
+            ("web.", false),
+            (&"a".repeat(254), false),
+        ] {
+            assert_eq!(is_a_name(name), is, "{name}");
+        }
+    }
+}
