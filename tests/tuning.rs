@@ -80,15 +80,21 @@ fn every_change_has_a_reason_and_every_form_says_the_same() {
     }
 }
 
+/// Exit code and page of a tuning under a policy of these objectives.
+fn tuned_under(objectives: &str, arguments: &str) -> (Option<i32>, String) {
+    let home = tempfile::tempdir().unwrap();
+    let policy = format!("apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n{objectives}");
+    fs::write(home.path().join("policy.yaml"), policy).unwrap();
+    let output = plan(home.path(), &format!("tune {arguments} --policy policy.yaml --no-out"));
+    (output.status.code(), String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 #[test]
 fn an_infeasible_policy_gets_an_explanation() {
-    let home = tempfile::tempdir().unwrap();
-    let policy = "apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n\
-                  - {name: many, indicator: podsMax, atLeast: 40}\n- {name: few, indicator: podsMax, atMost: 5}\n";
-    fs::write(home.path().join("policy.yaml"), policy).unwrap();
-    let output = plan(home.path(), &format!("tune {SMALL} --policy policy.yaml --no-out"));
-    let page = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{page}");
+    let objectives =
+        "- {name: many, indicator: podsMax, atLeast: 40}\n- {name: few, indicator: podsMax, atMost: 5}\n";
+    let (code, page) = tuned_under(objectives, SMALL);
+    assert_eq!(code, Some(1), "{page}");
     assert!(page.contains("NOT ALL"), "{page}");
     assert!(page.contains("WHAT CAN'T BE KEPT") && page.contains("few is missed"), "{page}");
     assert!(page.contains("nearest: a goal of ≤"), "{page}");
@@ -96,13 +102,8 @@ fn an_infeasible_policy_gets_an_explanation() {
 
 #[test]
 fn as_many_pods_stand_by_as_a_policy_wants() {
-    let home = tempfile::tempdir().unwrap();
-    let policy =
-        "apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n- {indicator: podsMin, atLeast: 27}\n";
-    fs::write(home.path().join("policy.yaml"), policy).unwrap();
-    let output = plan(home.path(), &format!("tune {SMALL} --policy policy.yaml --no-out"));
-    let page = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{page}");
+    let (code, page) = tuned_under("- {indicator: podsMin, atLeast: 27}\n", SMALL);
+    assert_eq!(code, Some(0), "{page}");
 }
 
 #[test]
@@ -119,14 +120,10 @@ fn nothing_to_tune_is_said() {
 
 #[test]
 fn replacement_after_node_loss_is_explained() {
-    let home = tempfile::tempdir().unwrap();
-    let policy = "apiVersion: plan/v1alpha1\nkind: Policy\nobjectives:\n- {name: replaced, indicator: capacityRestored, \
-                  atMost: 30s, scope: {drill: node-failure}}\n- {indicator: availability, atLeast: 99%}\n";
-    fs::write(home.path().join("policy.yaml"), policy).unwrap();
-    let arguments = "tune --users 50 --duration 2m --tries 1 --worlds 0 --policy policy.yaml --no-out";
-    let output = plan(home.path(), arguments);
-    let page = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(1), "{page}");
+    let objectives = "- {name: replaced, indicator: capacityRestored, atMost: 30s, scope: {drill: node-failure}}\n\
+                      - {indicator: availability, atLeast: 99%}\n";
+    let (code, page) = tuned_under(objectives, "--users 50 --duration 2m --tries 1 --worlds 0");
+    assert_eq!(code, Some(1), "{page}");
     for words in
         ["replaced (node-failure) is missed", "out of reach: replacements are made", "tolerationSeconds: 0"]
     {

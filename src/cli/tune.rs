@@ -214,7 +214,8 @@ fn prove<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
             .filter(|(_, judged)| judged.outcome == Outcome::Missed)
             .map(|(objective, _)| objective)
             .collect();
-        say(&format!("seed {}, never used before: {}", trial.seed, said(trial.verdict.outcome, &missed)));
+        let how = tune::search::outcome_in_words(&written.scenario, &trial.verdict);
+        say(&format!("seed {}, never used before: {how}", trial.seed));
         round += 1;
         let surprised = !missed.is_empty() && best.verdict.outcome != Outcome::Missed && round < ROUNDS;
         let mended = surprised.then(|| tune::harden::mended(found, &best, &missed)).flatten();
@@ -224,23 +225,14 @@ fn prove<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
         };
         best.settings = settings;
         hardened.retain(|one| one.headroom != headroom);
+        let names: Vec<&str> = missed.iter().map(|one| one.name.as_str()).collect();
         let because = format!(
             "{} of fresh seeds missed {} without it",
             plural(u64::from(round), "round", "rounds"),
-            names(&missed)
+            names.join(" and ")
         );
         hardened.push(Hardened { headroom, kept: true, because });
     }
-}
-
-/// `met`, or `missed: pods at most`.
-fn said(outcome: Outcome, missed: &[&Objective]) -> String {
-    let outcome = outcome.name();
-    if missed.is_empty() { outcome.to_owned() } else { format!("{outcome}: {}", names(missed)) }
-}
-
-fn names(objectives: &[&Objective]) -> String {
-    objectives.iter().map(|one| one.name.as_str()).collect::<Vec<_>>().join(" and ")
 }
 
 /// Prints the answer; its exit code.

@@ -473,6 +473,7 @@ impl Recorder {
     /// A step of the series is over.
     pub fn step_ended(&mut self, now: SimTime, cluster: &ClusterRow, rows: &[WorkloadRow]) {
         self.pay(now, cluster.price_per_hour);
+        let observing = self.observing();
         let series = &mut self.series;
         series.times.push(now);
         series.users.push(cluster.most_users);
@@ -488,7 +489,7 @@ impl Recorder {
                 Whose::Journey(journey) => &self.journeys[journey].latency,
                 Whose::Workload(workload) => &self.workloads[workload].traffic.latency,
             };
-            course.step(since, (self.start != SimTime::NEVER).then_some(seen), weight);
+            course.step(since, observing.then_some(seen), weight);
         }
         series.nodes.push(cluster.nodes);
         series.pods.push(cluster.pods);

@@ -2,7 +2,7 @@
 
 use super::Plan;
 use crate::judge::Outcome;
-use crate::observe::{Pooled, PooledWorkload};
+use crate::observe::{Observations, Pooled, PooledWorkload};
 use crate::scenario::{Autoscaler, DisruptionBudget, Kind, Population, Workload};
 use crate::units::figures::{count, percent, plural};
 
@@ -111,13 +111,7 @@ impl<'a> Plan<'a> {
     /// Users' requests per second at the peak of the proof, over the five minutes that alerts
     /// look back on: what came in the busiest step is chance.
     pub(super) fn peak_rate(&self) -> f64 {
-        let of = |run: &crate::observe::Observations| {
-            let step = run.series.step.as_secs_f64().max(f64::MIN_POSITIVE);
-            let arrived = &run.series.arrived;
-            let steps = ((RATE_OVER / step).ceil() as usize).clamp(1, arrived.len().max(1));
-            let most = arrived.windows(steps).map(|some| some.iter().sum::<u64>()).max().unwrap_or(0);
-            most as f64 / (steps as f64 * step)
-        };
+        let of = |run: &Observations| busiest(&run.series.arrived, run.series.step.as_secs_f64());
         self.runs.iter().map(of).fold(0.0, f64::max)
     }
 
@@ -169,5 +163,32 @@ impl<'a> Plan<'a> {
             }
         }
         parts.join(", ")
+    }
+}
+
+/// The highest rate over [`RATE_OVER`] of what came in steps of so many seconds; of what there
+/// is where that is less.
+fn busiest(arrived: &[u64], step: f64) -> f64 {
+    let step = step.max(f64::MIN_POSITIVE);
+    let steps = ((RATE_OVER / step).ceil() as usize).clamp(1, arrived.len().max(1));
+    let most = arrived.windows(steps).map(|some| some.iter().sum::<u64>()).max().unwrap_or(0);
+    most as f64 / (steps as f64 * step)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_busiest_time_is_as_long_as_alerts_look_back() {
+        let quiet = [6_000; 10];
+        let burst =
+            |at: usize| std::array::from_fn::<u64, 10, _>(|row| if row == at { 12_000 } else { 6_000 });
+        // Of a minute each: a minute's burst is a fifth of the five.
+        for (arrived, rate) in [(quiet, 100.0), (burst(0), 120.0), (burst(7), 120.0)] {
+            assert!((busiest(&arrived, 60.0) - rate).abs() < 1e-9, "{arrived:?}");
+        }
+        assert!((busiest(&[600, 1_800], 60.0) - 20.0).abs() < 1e-9, "all that there is");
+        assert!((busiest(&[36_000, 72_000], 600.0) - 120.0).abs() < 1e-9, "no less than a row");
     }
 }

@@ -278,31 +278,24 @@ pub fn mended(found: &Found, best: &Finalist, missed: &[&Objective]) -> Option<(
         }
     }
     if let Some(most) = most_pods(&best.scenario) {
-        let most = most.saturating_sub(others(sites, &best.scenario));
-        let least: Vec<u32> = before.sizes.iter().map(|size| size.min).collect();
-        if is_bound {
-            keep_within(most, &least, &mut settings.sizes);
-        } else {
-            // How far HPAs may go is for other days; what stands by is there on all of them.
-            let alone = |size: &Sizing| Sizing { max: size.min, ..*size };
-            let mut standing: Vec<Sizing> = settings.sizes.iter().map(alone).collect();
-            keep_within(most, &least, &mut standing);
-            for (size, one) in settings.sizes.iter_mut().zip(standing) {
-                size.min = one.min;
-            }
-        }
+        // What stands by is there on all days; how far HPAs go beyond it, seldom.
+        let pods = settings.sizes.iter_mut().zip(&before.sizes);
+        let pods = pods.map(|(size, had)| (if is_bound { &mut size.max } else { &mut size.min }, had.min));
+        keep_within(most.saturating_sub(others(sites, &best.scenario)), &mut pods.collect::<Vec<_>>());
+    }
+    for (_, size) in sites.iter().zip(&mut settings.sizes).filter(|(site, _)| site.hpa.is_none()) {
+        size.max = size.min;
     }
     (settings != *before).then_some((headroom, settings))
 }
 
-/// Takes from what may be added most until all sites together have `most` pods, or none has
-/// more than its `least`.
-fn keep_within(most: u32, least: &[u32], sizes: &mut [Sizing]) {
-    while sizes.iter().map(|size| size.max).sum::<u32>() > most {
-        let more = sizes.iter_mut().zip(least).max_by_key(|(size, least)| size.max.saturating_sub(**least));
-        let Some((size, _)) = more.filter(|(size, least)| size.max > **least) else { return };
-        size.max -= 1;
-        size.min = size.min.min(size.max);
+/// Takes from what is most above its least until all together are at most `most`, or none is
+/// above it. Each has its least beside it.
+fn keep_within(most: u32, pods: &mut [(&mut u32, u32)]) {
+    while pods.iter().map(|(pods, _)| **pods).sum::<u32>() > most {
+        let above = pods.iter_mut().filter(|(pods, least)| **pods > *least);
+        let Some((pods, _)) = above.max_by_key(|(pods, least)| **pods - *least) else { return };
+        **pods -= 1;
     }
 }
 
@@ -449,16 +442,16 @@ mod tests {
 
     #[test]
     fn what_is_added_is_taken_back_until_all_pods_are_within_the_policy() {
-        // (least, [min, max]), the most -> [min, max]
-        for (sizes, most, kept) in [
-            ([(6, [7, 10]), (3, [4, 10]), (16, [19, 23])], 43, [[7, 10], [4, 10], [19, 23]]),
-            ([(6, [7, 10]), (3, [4, 10]), (16, [19, 23])], 30, [[7, 8], [4, 5], [17, 17]]),
-            ([(6, [7, 10]), (3, [4, 10]), (16, [19, 23])], 20, [[6, 6], [3, 3], [16, 16]]),
+        // (least, pods), the most -> pods
+        for (mut all, most, kept) in [
+            ([(6, 10), (3, 10), (16, 23)], 43, [10, 10, 23]),
+            ([(6, 10), (3, 10), (16, 23)], 30, [8, 5, 17]),
+            ([(6, 10), (3, 10), (16, 23)], 20, [6, 3, 16]),
+            ([(6, 7), (3, 4), (16, 19)], 28, [7, 4, 17]),
         ] {
-            let least: Vec<u32> = sizes.iter().map(|(least, _)| *least).collect();
-            let mut sizes = sizes.map(|(_, [min, max])| Sizing { min, max, ..SIZE });
-            keep_within(most, &least, &mut sizes);
-            assert_eq!(sizes.map(|size| [size.min, size.max]), kept, "{most}");
+            let mut pods: Vec<_> = all.iter_mut().map(|(least, pods)| (pods, *least)).collect();
+            keep_within(most, &mut pods);
+            assert_eq!(all.map(|(_, pods)| pods), kept, "{most}");
         }
     }
 

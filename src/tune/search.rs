@@ -181,7 +181,7 @@ fn finals<A: Fn(&ChangeSet) -> Option<Scenario> + Sync>(
 }
 
 /// What came of a policy, and by which objectives.
-fn outcome_in_words(scenario: &Scenario, verdict: &Verdict) -> String {
+pub fn outcome_in_words(scenario: &Scenario, verdict: &Verdict) -> String {
     let objectives = scenario.goals.objectives.iter().zip(&verdict.objectives);
     let so = objectives.filter(|(_, judged)| judged.outcome == verdict.outcome);
     let names: Vec<&str> = so.map(|(objective, _)| objective.name.as_str()).collect();
